@@ -1,0 +1,1 @@
+"""The BSD commands, one module each: Args, parse, run (yields rows), show."""

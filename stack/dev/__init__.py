@@ -1,0 +1,1 @@
+"""The only part of the stack that does real input and output."""

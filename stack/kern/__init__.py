@@ -1,0 +1,1 @@
+"""What every protocol stands on: processes, sockets, sysctl (BSD sys/kern)."""

@@ -1,0 +1,1 @@
+"""Interfaces, Ethernet, the wire, neighbours and routes (BSD sys/net)."""

@@ -1,0 +1,1 @@
+"""ARP, IP, ICMP, IGMP, UDP, TCP and their control blocks (BSD sys/netinet)."""
