@@ -1,0 +1,137 @@
+"""The one place that prints: rows go in, and come out as BSD text, as rich tables, or as JSON.
+
+Text and JSON are written row by row.  In the rich format rows stream as coloured lines of text, but those
+a command module lists in TABLES are gathered and drawn as one table when another kind of row comes,
+or at `end`.  Each job gathers for itself, so two that speak at once do not mix.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from commands.command import Command, Complaint, Data, Note
+from netsh.render.json_rows import json_of
+from netsh.render.palette import highlight, visible, visible_bytes, wants_colour
+
+__all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
+
+
+def text_of(command: Command, row: Any) -> str | bytes:
+    """What the text format prints for a row: text with its newline, or bytes as they are."""
+    if isinstance(row, Data):
+        return row.data
+    if isinstance(row, Complaint):
+        return ""
+    return (row.text if isinstance(row, Note) else command.show(row)) + "\n"
+
+
+def tables_of(command: Command) -> dict[type, str]:
+    """The row types that a command wants in a table, with the table's title."""
+    tables: dict[type, str] = getattr(sys.modules[command.run.__module__], "TABLES", {})
+    return tables
+
+
+class Gathered:
+    """What a job has said that is not drawn yet: rows of one type, or notes that may be a table's heading."""
+
+    __slots__ = ("drawn", "notes", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self.notes: list[Note] = []
+        self.drawn = False  # it has had a table; notes at its end belong to the text form of it
+
+
+class Printer:
+    """Prints rows in one format: `text`, `rich` or `json`; `width` is for rich, None is the window's."""
+
+    def __init__(self, format: str, out: TextIO, err: TextIO, *, width: int | None = None) -> None:
+        self.format = format
+        self.out = out
+        self.err = err
+        self.width = width
+        self.colour = wants_colour(out.isatty())
+        self.gathered: dict[int | None, Gathered] = {}
+        self._draw = FORMATS[format]
+
+    def row(self, command: Command, row: Any, *, host: str, job: int | None = None) -> None:
+        """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
+        if isinstance(row, Complaint):
+            self.complaint(command.name, row.text)
+        else:
+            self._draw(self, command, row, host, job)
+
+    def end(self, command: Command, *, job: int | None = None) -> None:
+        """A command has said all: draw what was gathered."""
+        gathered = self.gathered.pop(job, None)
+        if gathered is not None:
+            self._draw_gathered(command, gathered)
+            if not gathered.drawn:
+                self._write_notes(gathered)
+        self.out.flush()
+
+    def complaint(self, name: str, text: str) -> None:
+        """One line on stderr, in every format."""
+        self.out.flush()
+        self.err.write(f"{name}: {visible(text) if self.format == 'rich' else text}\n")
+        self.err.flush()
+
+    def write(self, data: str | bytes) -> None:
+        """Text or raw bytes, as they are, in order."""
+        if isinstance(data, str):
+            self.out.write(data)
+        elif (buffer := getattr(self.out, "buffer", None)) is not None:
+            self.out.flush()
+            buffer.write(data)
+        else:
+            self.out.write(data.decode(errors="replace"))
+
+    def _text(self, command: Command, row: Any, _host: str, _job: int | None) -> None:
+        self.write(text_of(command, row))
+
+    def _json(self, _command: Command, row: Any, host: str, job: int | None) -> None:
+        if not isinstance(row, Note):
+            self.write(json_of(row, **({} if job is None else {"host": host, "job": job})) + "\n")
+
+    def _rich(self, command: Command, row: Any, _host: str, job: int | None) -> None:
+        tables = tables_of(command)
+        if not tables:
+            return self._line(command, row)
+        gathered = self.gathered.setdefault(job, Gathered())
+        if gathered.rows and type(row) is not type(gathered.rows[0]):
+            self._draw_gathered(command, gathered)
+        if isinstance(row, Note):
+            gathered.notes.append(row)
+        elif type(row) in tables:
+            gathered.rows.append(row)
+            gathered.notes.clear()
+        else:
+            self._write_notes(gathered)
+            self._line(command, row)
+
+    def _line(self, command: Command, row: Any) -> None:
+        """A row as text, coloured; on a terminal, what would steer it is shown instead."""
+        text = text_of(command, row)
+        if isinstance(text, bytes):
+            self.write(visible_bytes(text) if self.out.isatty() else text)
+        else:
+            self.write(highlight(visible(text)) if self.colour else visible(text))
+
+    def _draw_gathered(self, command: Command, gathered: Gathered) -> None:
+        if gathered.rows:
+            from netsh.render import rich_views  # rich takes 50 ms to import, so only when there is a table
+
+            rich_views.draw(command, tables_of(command)[type(gathered.rows[0])], gathered.rows, self.out, self.width)
+            gathered.rows.clear()
+            gathered.drawn = True
+
+    def _write_notes(self, gathered: Gathered) -> None:
+        for note in gathered.notes:
+            self.write(f"{visible(note.text)}\n")
+        gathered.notes.clear()
+
+
+Draw = Callable[[Printer, Command, Any, str, int | None], None]
+FORMATS: dict[str, Draw] = {"text": Printer._text, "rich": Printer._rich, "json": Printer._json}
