@@ -1,0 +1,250 @@
+"""The language of a line: what it means, and how nonsense is answered."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netsh import arithmetic
+from netsh.grammar import Assign, Chain, For, GrammarError, Pipeline, Statement, parse
+from netsh.words import ExpansionError, Scope, expand, expand_all
+
+
+def outline(text: str) -> list[object]:
+    """A text's tree as nested lists: words as they were typed."""
+    return [of_statement(statement) for statement in parse(text)]
+
+
+def of_statement(statement: Statement) -> object:
+    node = statement.node
+    marks = ("-" if statement.tolerant else "") + ("&" if statement.background else "")
+    if isinstance(node, For):
+        items = [word.source for word in node.items]
+        return [marks + "for", node.name, items, [of_statement(inner) for inner in node.body]]
+    return [marks, *of_chain(node)] if marks else of_chain(node)
+
+
+def of_chain(chain: Chain) -> list[object]:
+    found: list[object] = []
+    for operator, link in chain.links:
+        found.extend([operator] if operator else [])
+        found.append(of_link(link))
+    return found
+
+
+def of_link(link: Pipeline | Assign) -> str:
+    if isinstance(link, Assign):
+        return " ".join(f"{name}=" for name, _ in link.pairs)
+    text = " ".join(word.source for word in link.words)
+    for words in link.filters:
+        text += " | " + " ".join(word.source for word in words)
+    return text + "".join(f" {redirect.operator}{redirect.target.source}" for redirect in link.redirects)
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("", []),
+        ("\n\n  # nothing\n", []),
+        ("ping -c 3 www", [["ping -c 3 www"]]),
+        ("a; b\nc", [["a"], ["b"], ["c"]]),
+        ("a && b || c", [["a", "&&", "b", "||", "c"]]),
+        ("a &&\n b |\n head", [["a", "&&", "b | head"]]),
+        ("a & b &", [["&", "a"], ["&", "b"]]),
+        ("a | grep x | head -3 > f", [["a | grep x | head -3 >f"]]),
+        ("a < in >> out", [["a <in >>out"]]),
+        ("nc -l 80<in", [["nc -l 80 <in"]]),
+        ("-a", [["-", "a"]]),
+        ("- a && b", [["-", "a", "&&", "b"]]),
+        ("-a; b\nc; -d", [["-", "a"], ["-", "b"], ["c"], ["-", "d"]]),
+        ("a#b #c", [["a#b"]]),
+        ("a '#' \"#\" # c", [["a '#' \"#\""]]),
+        ("a \\\n b", [["a b"]]),
+        ("x=1", [["x="]]),
+        ("x=1 y='2 3'; z=", [["x= y="], ["z="]]),
+        ("x=1 && a", [["x=", "&&", "a"]]),
+        ("sysctl -w a.b=1", [["sysctl -w a.b=1"]]),
+        ("for x in a b { p $x }", [["for", "x", ["a", "b"], [["p $x"]]]]),
+        ("for i in 1..3\n{\n  a; b\n}\nc", [["for", "i", ["1..3"], [["a"], ["b"]]], ["c"]]),
+        ("-for x in { } &", [["-&for", "x", [], []]]),
+        ("for x in a { for y in b { p } }; q", [["for", "x", ["a"], [["for", "y", ["b"], [["p"]]]]], ["q"]]),
+        ("tcpdump 'tcp and port 80' | !less -S", [["tcpdump 'tcp and port 80' | !less -S"]]),
+    ],
+)
+def test_tree(text: str, tree: list[object]) -> None:
+    assert outline(text) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "words", "incomplete"),
+    [
+        ("echo 'a", 1, 6, "quote ' is not closed", True),
+        ('a\n  "b', 2, 3, 'quote " is not closed', True),
+        ("a \\", 1, 3, "nothing follows the \\", True),
+        ("a |", 1, 4, "a command is expected, not the end", True),
+        ("a &&", 1, 5, "a command is expected, not the end", True),
+        ("| a", 1, 1, "a command is expected, not |", False),
+        ("a ;; b", 1, 4, "a command is expected, not ;", False),
+        ("a & ; b", 1, 5, "a command is expected, not ;", False),
+        ("a >", 1, 4, "after >, a file's name is expected", True),
+        ("a > f g", 1, 7, "g: words stand before >", False),
+        ("a > f > g", 1, 7, "> a second time", False),
+        ("a > f | b", 1, 7, "> stands behind the last filter", False),
+        ("a | b < f", 1, 7, "< belongs to the command", False),
+        ("a 2> f", 1, 3, "2>: only the output proper", False),
+        ("x=1 ping", 1, 5, "ping: after x=, a ; or a new line is missing", False),
+        ("x=1 | a", 1, 5, "after an assignment", False),
+        ("}", 1, 1, "a command is expected, not }", False),
+        ("a {", 1, 3, "a ; or a new line is expected, not {", False),
+        ("for", 1, 4, "after for, a name", True),
+        ("for 1 in a {}", 1, 5, "after for, a name", False),
+        ("for x a {}", 1, 7, "after for x, in", False),
+        ("for x in a\nb", 2, 1, "after the words of for, {", False),
+        ("for x in a { b", 1, 1, "the { of this for is not closed", True),
+        ("for x in a { b } c", 1, 18, "a ; or a new line", False),
+        ("for x in a { b } | c", 1, 18, "a ; or a new line", False),
+        ("a `b`", 1, 3, "` is not in the language", False),
+        ("a $(b)", 1, 3, "$( is not in the language", False),
+        ("a ${b", 1, 3, "${ is not followed by NAME}", True),
+        ("a ${-}", 1, 3, "${ is not followed by NAME}", False),
+        ("a $((1+", 1, 3, "$(( is not closed", True),
+        ("for x in a { " * 40, 1, 391, "too deep", False),
+    ],
+)
+def test_nonsense(text: str, line: int, column: int, words: str, incomplete: bool) -> None:
+    with pytest.raises(GrammarError) as caught:
+        parse(text)
+    error = caught.value
+    assert words in str(error)
+    assert (error.line, error.column, error.incomplete) == (line, column, incomplete)
+
+
+def test_lines_and_sources_are_known() -> None:
+    first, second = parse("a\n\nb  -c  'd' &  # later\n")
+    assert (first.line, second.line) == (1, 3)
+    assert second.source == "b  -c  'd'"
+
+
+SCOPE = Scope(["one", "two words"], {"x": "1", "s": "a  b", "e": "", "sp": " m n ", "hosts": "me gw www"})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a 'b c' \"d e\" f\\ g", ["a", "b c", "d e", "f g"]),
+        ("'' \"\" a''", ["", "", "a"]),
+        ("'$x' \"$x\" $x \\$x", ["$x", "1", "1", "$x"]),
+        ('"a\\"b" "a\\\\b" "a\\nb" "\\$x"', ['a"b', "a\\b", "a\\nb", "$x"]),
+        ("$s \"$s\" '$s'", ["a", "b", "a  b", "$s"]),
+        ("p$s-q", ["pa", "b-q"]),
+        ("p${sp}q", ["p", "m", "n", "q"]),
+        ('p$sp""', ["p", "m", "n", ""]),
+        ('$e "$e" x$e', ["", "x"]),
+        ("${x}2 $x.2", ["12", "1.2"]),
+        ("$1 \"$2\" $2 $#", ["one", "two words", "two", "words", "2"]),
+        ('"$@" $@ "$*"', ["one", "two words", "one", "two", "words", "one two words"]),
+        ("${3:-three} ${e:-empty} ${x:-no} ${none:-}", ["three", "empty", "1"]),
+        ("$? $ $- 5$", ["0", "$", "$-", "5$"]),
+        ("$((1 + 2 * 3)) $(((1 + 2) * 3)) r$(($x + 1)) r$((x + 1))", ["7", "9", "r2", "r2"]),
+        ("'a'\"b\"c", ["abc"]),
+        ("* ? [a] ~ !", ["*", "?", "[a]", "~", "!"]),
+    ],
+)
+def test_expansion(text: str, words: list[str]) -> None:
+    statement = parse("w " + text)[0]
+    assert isinstance(statement.node, Chain)
+    pipeline = statement.node.links[0][1]
+    assert isinstance(pipeline, Pipeline)
+    assert expand_all(pipeline.words[1:], SCOPE) == words
+
+
+def test_all_arguments_of_none_are_no_word() -> None:
+    node = parse('w "$@" $@ a')[0].node
+    assert isinstance(node, Chain)
+    pipeline = node.links[0][1]
+    assert isinstance(pipeline, Pipeline)
+    assert [expand(word, Scope()) for word in pipeline.words] == [["w"], [], [], ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("$nope", "$nope: not set; set it with nope=value"),
+        ("$3", "$3: not set; the script was given too few arguments"),
+        ("$((1 / 0))", "$((1 / 0)): division by 0"),
+        ("$((1 +))", "a number is missing"),
+        ("$((hosts + 1))", "hosts: not a number"),
+        ("$((1 2))", "2: not expected here"),
+        ("$((1 . 2))", ".: not part of a sum"),
+        ("$((" + "(" * 200 + "1" + ")" * 200 + "))", "too deep"),
+        ("$((9999999999 * 9999999999))", "too large"),
+    ],
+)
+def test_expansion_fails_in_words(text: str, words: str) -> None:
+    node = parse("w " + text)[0].node
+    assert isinstance(node, Chain)
+    pipeline = node.links[0][1]
+    assert isinstance(pipeline, Pipeline)
+    with pytest.raises(ExpansionError) as caught:
+        expand_all(pipeline.words, SCOPE)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("7 / 2", 3), ("-7 / 2", -3), ("-7 % 3", -1), ("7 % -3", 1), ("2 - 3 - 4", -5), ("0x10", 16), ("1 << 4 | 1", 17),
+        ("6 & 3 ^ 1", 3), ("- - 2", 2), ("a", 5), ("a * (a - 1)", 20),
+    ],
+)  # fmt: skip
+def test_sums(text: str, value: int) -> None:
+    assert arithmetic.evaluate(text, {"a": "5"}) == value
+
+
+LANGUAGE = st.text(alphabet="ab x1$'\"\\{}();&|<>#=-+\n`.?@", max_size=40)
+
+
+@given(st.one_of(LANGUAGE, st.text(max_size=40)))
+def test_any_text_is_a_tree_or_a_clean_error(text: str) -> None:
+    try:
+        parse(text)
+    except GrammarError as error:
+        lines = text.split("\n")
+        assert 1 <= error.line <= len(lines)
+        assert 1 <= error.column <= len(lines[error.line - 1]) + 1
+        assert "\n" not in str(error)
+
+
+@given(LANGUAGE)
+def test_any_tree_expands_or_says_why(text: str) -> None:
+    try:
+        statements = parse(text)
+    except GrammarError:
+        return
+    for statement in statements:
+        if isinstance(statement.node, Chain):
+            for _, link in statement.node.links:
+                if isinstance(link, Pipeline):
+                    try:
+                        expand_all(link.words, SCOPE)
+                    except ExpansionError as error:
+                        assert "\n" not in str(error) or "\n" in text
+
+
+@given(st.lists(st.text(max_size=8), max_size=5))
+def test_single_quotes_keep_everything(words: list[str]) -> None:
+    line = "w " + " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
+    node = parse(line)[0].node
+    assert isinstance(node, Chain)
+    pipeline = node.links[0][1]
+    assert isinstance(pipeline, Pipeline)
+    assert expand_all(pipeline.words[1:], SCOPE) == words
+
+
+@given(st.text(alphabet="0123456789+-*/%()<>&|^ ax", max_size=30))
+def test_any_sum_is_a_number_or_a_clean_error(text: str) -> None:
+    try:
+        assert isinstance(arithmetic.evaluate(text, {"a": "7"}), int)
+    except ValueError as error:
+        assert "\n" not in str(error)
