@@ -23,7 +23,7 @@ class GrammarError(ValueError):
     """A line that makes no sense: the words, and where; `incomplete` when more text could still mend it."""
 
     def __init__(self, message: str, position: int, *, incomplete: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(message.replace("\n", "\\n"))
         self.position = position  # an offset in the text
         self.incomplete = incomplete
         self.line = self.column = 1  # counted from 1; `grammar.parse` sets them
@@ -31,6 +31,9 @@ class GrammarError(ValueError):
 
 class ExpansionError(ValueError):
     """A word that cannot be expanded: a variable that is not set, a sum that cannot be done."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message.replace("\n", "\\n"))
 
 
 class Part(NamedTuple):
