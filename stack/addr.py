@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self
 
+_OCTETS = frozenset(map(str, range(256)))
+
 
 class Ip4(int):
     """An IPv4 address; prints as a dotted quad."""
@@ -16,13 +18,16 @@ class Ip4(int):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `a.b.c.d` (exactly four decimal parts, no leading-zero octal); else ValueError."""
+        """Read `a.b.c.d`, exactly four decimal parts; else ValueError.
+
+        A leading zero is refused, as by inet_pton(3): inet_aton(3) would take `010` for 8.
+        """
         parts = text.split(".")
         if len(parts) != 4:
             raise ValueError(f"{text}: not an IPv4 address")
         value = 0
         for part in parts:
-            if not (part.isascii() and part.isdigit()) or len(part) > 3 or int(part) > 255:
+            if part not in _OCTETS:
                 raise ValueError(f"{text}: not an IPv4 address")
             value = value << 8 | int(part)
         return cls(value)
@@ -63,6 +68,8 @@ INADDR_LOOPBACK = Ip4(0x7F000001)
 INADDR_ALLHOSTS_GROUP = Ip4(0xE0000001)  # 224.0.0.1
 INADDR_ALLRTRS_GROUP = Ip4(0xE0000002)  # 224.0.0.2
 
+_HEX = frozenset("0123456789abcdefABCDEF")
+
 
 class Mac(bytes):
     """A 48-bit Ethernet address; prints as `b2:a0:..`."""
@@ -73,11 +80,9 @@ class Mac(bytes):
     def parse(cls, text: str) -> Self:
         """Read six hex parts of one or two digits, joined by colons; else ValueError."""
         parts = text.split(":")
-        try:
-            if len(parts) == 6 and all(1 <= len(part) <= 2 for part in parts):
-                return cls(int(part, 16) for part in parts)
-        except ValueError:
-            pass
+        # int() alone would also take a sign, a space, and other scripts' digits
+        if len(parts) == 6 and all(1 <= len(part) <= 2 and _HEX.issuperset(part) for part in parts):
+            return cls(int(part, 16) for part in parts)
         raise ValueError(f"{text}: not an Ethernet address")
 
     def __str__(self) -> str:
@@ -111,6 +116,9 @@ def plen_of(mask: int) -> int:
     return plen
 
 
+_LENGTHS = frozenset(map(str, range(33)))
+
+
 class Prefix(NamedTuple):
     """A network: its first address and the length of its mask; host bits are 0."""
 
@@ -127,12 +135,12 @@ class Prefix(NamedTuple):
         """Read `10.0.1.0/24`, BSD's shortened `10.0.1/24`, or `default`; host bits are cut off."""
         if text == "default":
             return cls(INADDR_ANY, 0)
-        address, slash, length = text.partition("/")
+        address, _, length = text.partition("/")
         octets = address.split(".")
-        if slash and length.isascii() and length.isdigit() and int(length) <= 32 and len(octets) <= 4:
-            address = ".".join(octets + ["0"] * (4 - len(octets)))
-            return cls.of(Ip4.parse(address), int(length))
-        raise ValueError(f"{text}: not a network prefix")
+        octets += ["0"] * (4 - len(octets))
+        if length not in _LENGTHS or len(octets) > 4 or not _OCTETS.issuperset(octets):
+            raise ValueError(f"{text}: not a network prefix")
+        return cls.of(Ip4.parse(".".join(octets)), int(length))
 
     @property
     def mask(self) -> Ip4:
@@ -150,3 +158,6 @@ class Prefix(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.net}/{self.plen}"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
