@@ -10,7 +10,7 @@ from __future__ import annotations
 _FOLD_FROM = 4096  # bytes; longer numbers are folded in halves, which is quicker than one remainder
 
 
-def partial(data: bytes | memoryview) -> int:
+def partial(data: bytes | bytearray | memoryview) -> int:
     """The one's complement sum of the 16-bit words, in 0..65534 (65535 counts as 0)."""
     size = len(data)
     if size <= _FOLD_FROM:
@@ -28,7 +28,7 @@ def partial(data: bytes | memoryview) -> int:
     return value % 0xFFFF
 
 
-def checksum(data: bytes | memoryview, initial: int = 0) -> int:
+def checksum(data: bytes | bytearray | memoryview, initial: int = 0) -> int:
     """The checksum to store, in 1..65535; `initial` adds a sum taken before (a pseudo-header's)."""
     return 0xFFFF - (partial(data) + initial) % 0xFFFF
 
