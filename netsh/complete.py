@@ -1,0 +1,200 @@
+"""What may come next on a line, and which words of that kind there are.
+
+`what_comes_next` is a pure function from a line to kinds of things (litecli's `suggest_type`), so that
+completion is tested without a terminal; `candidates` looks the kinds up in the live session.  What a command
+takes is read from its synopsis: the placeholder `host` in `ping [-c count] host` says it all.  A command
+module lists its keywords, with a word of help each, in WORDS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+
+class Vocabulary(NamedTuple):
+    """What must be known of a session to tell what comes next."""
+
+    hosts: Collection[str]
+    synopsis: Callable[[str], str | None]  # of a command; None when there is none of that name
+    words: Callable[[str], Mapping[str, str]]  # WORDS of a command
+
+
+class Next(NamedTuple):
+    """What may stand at the cursor: kinds of things, and `literals`, words that are meant as they are."""
+
+    kinds: tuple[str, ...]
+    word: str = ""  # what is typed of it
+    command: str = ""  # whose argument it is
+    host: str = ""  # the host before the command, if one is named
+    literals: tuple[str, ...] = ()
+
+
+# The placeholders of a synopsis, in lower case, and the kinds of things they stand for.
+PLACEHOLDERS: dict[str, tuple[str, ...]] = {
+    "host": ("host",), "hostname": ("host",), "a": ("host",), "b": ("host",), "gateway": ("host",),
+    "destination": ("host",), "dest": ("host",), "dst": ("host",), "address": ("host",), "addr": ("host",),
+    "src_addr": ("host",), "src": ("host",), "source": ("host",), "asker": ("host",),
+    "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",),
+    "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
+    "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
+    "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
+    "modifiers": ("keyword",),
+}  # fmt: skip
+
+# Where the synopsis says too little: the kinds of each operand in turn; the last goes on for ever.
+OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "ifconfig": (("interface",), ("keyword", "host")),
+    "bus": (("bus",), ("keyword",)),
+    "link": (("host",), ("host",), ("keyword",)),
+    "host": (("host",),),
+    "sysctl": (("sysctl",),),
+    "kill": (("process", "job"),),
+    "help": (("command",),),
+    "load": (("lab", "file"),),
+    "source": (("file",), ()),
+    "save": (("file",), ()),
+}
+
+_TOKEN = re.compile(
+    r"""[ \t\r]*(?:
+    (?P<comment>\#[^\n]*)
+  | (?P<operator>&&|\|\||>>|[;&|<>\n])
+  | (?P<word>(?:[^\s;&|<>'"\\]|\\.|\\$|'[^']*(?:'|$)|"(?:[^"\\]|\\.)*(?:"|\\?$))+)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_VARIABLE = re.compile(r"\$\{?\w*$")
+_OPTION = re.compile(r"\[-(\w+)(?:[ ]([^]\s|]+))?\]|(?<![\w-])-(\w)\b")
+
+
+class _Line(NamedTuple):
+    """The command that the cursor stands in: what led to it, its words, and the piece of a word at the cursor."""
+
+    operator: str
+    words: list[str]
+    word: str
+    comment: bool
+
+
+def what_comes_next(line: str, cursor: int, vocabulary: Vocabulary) -> Next:
+    """The kinds of things that may stand at the cursor; what follows the cursor does not matter."""
+    here = _scan(line[:cursor])
+    if here.comment:
+        return Next(())
+    if (variable := _VARIABLE.search(here.word)) is not None and not here.word.startswith("'"):
+        return Next(("variable",), variable[0])
+    if here.operator in ("<", ">", ">>"):
+        return Next(() if here.words else ("file",), here.word)
+    if here.operator == "|":
+        return Next(() if here.words else ("filter",), here.word)
+    if here.words[:1] == ["for"]:
+        return _for(here)
+    return _command(here, vocabulary)
+
+
+def _scan(text: str) -> _Line:
+    """Find the command at the end of a text, however unfinished the text is."""
+    words: list[str] = []
+    operator, end, comment = "", 0, False
+    for token in _TOKEN.finditer(text):
+        comment = token["comment"] is not None
+        end = token.end()
+        if token["operator"] or token["word"] in ("{", "}"):
+            operator, words = token["operator"] or ";", []
+        elif token["word"]:
+            words.append(token["word"])
+    touches = bool(words) and end == len(text)
+    return _Line(operator, words[:-1] if touches else words, words[-1] if touches else "", comment)
+
+
+def _for(here: _Line) -> Next:
+    """`for NAME in WORD ... {`"""
+    if len(here.words) == 2:
+        return Next((), here.word, literals=("in",))
+    return Next(("host",) if len(here.words) > 2 else (), here.word)
+
+
+def _command(here: _Line, vocabulary: Vocabulary) -> Next:
+    """A command: `[-][HOST] COMMAND ARGUMENT ...`"""
+    words, word, host = here.words, here.word, ""
+    if words[:1] == ["-"]:
+        words = words[1:]
+    if words:
+        words = [words[0].removeprefix("-"), *words[1:]]
+    elif not here.words:
+        word = word.removeprefix("-")
+    if words and words[0] in vocabulary.hosts and vocabulary.synopsis(words[0]) is None:
+        host, words = words[0], words[1:]
+    if not words:
+        return Next(("command",) if host else ("command", "host"), word, host=host)
+    synopsis = vocabulary.synopsis(words[0])
+    if synopsis is None:
+        return Next((), word, words[0], host)
+    return _argument(words[0], words[1:], word, synopsis, vocabulary.words(words[0]))._replace(host=host)
+
+
+def _argument(command: str, before: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:
+    """An argument: an option, the value of one, or an operand."""
+    options = options_of(synopsis)
+    if word.startswith("-"):
+        return Next(("option",), word, command)
+    operands: list[str] = []
+    value = ""  # the placeholder of the option before, which wants a value
+    for text in before:
+        if value:
+            value = ""
+        elif text.startswith("-"):
+            value = "" if text in known else options.get(f"-{text[-1]}", "")
+        else:
+            operands.append(text)
+    if value:
+        return Next(PLACEHOLDERS.get(value.lower(), ()), word, command)
+    if command in OPERANDS:
+        slots = OPERANDS[command]
+        return Next(slots[min(len(operands), len(slots) - 1)], word, command)
+    return _operand(command, operands, word, synopsis, known)
+
+
+def options_of(synopsis: str) -> dict[str, str]:
+    """The one-letter options of a synopsis, each with the placeholder of its value, "" when it has none."""
+    options: dict[str, str] = {}
+    for letters, value, alone in _OPTION.findall(synopsis):
+        for letter in alone or letters:
+            options.setdefault(f"-{letter}", "")
+        if value:
+            options[f"-{letters[-1]}"] = value
+    return options
+
+
+def _operand(command: str, operands: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:
+    """The operand that follows `operands`, in every form of the synopsis that they fit."""
+    kinds: dict[str, None] = {}
+    literals: dict[str, None] = {}
+    for form in synopsis.splitlines():
+        slots = _slots(form)
+        if not all(_fits(text, slots[at], known) for at, text in enumerate(operands[: len(slots)])):
+            continue
+        at = min(len(operands), len(slots) - 1)
+        if at < 0 or (len(operands) >= len(slots) and "..." not in form):
+            continue
+        for alternative in slots[at]:
+            if alternative in known:
+                literals[alternative] = None
+            else:
+                kinds |= dict.fromkeys(PLACEHOLDERS.get(alternative.lower(), ()))
+    return Next(tuple(kinds), word, command, literals=tuple(literals))
+
+
+def _slots(form: str) -> list[list[str]]:
+    """The operands of one form, each as its alternatives: `cmd [-n] add|delete host ...` has two."""
+    rest = re.sub(r"\[-[^]]*\]", " ", form.partition(" ")[2])
+    rest = re.sub(r"\s*\|\s*", "|", rest.translate(dict.fromkeys(map(ord, "[]{}()"), " ")))
+    words = (text for text in rest.split() if text != "..." and not text.startswith("-"))
+    return [[re.split("[/:=]", alternative)[0] for alternative in text.split("|")] for text in words]
+
+
+def _fits(text: str, alternatives: list[str], known: Mapping[str, str]) -> bool:
+    """Whether a word can stand where these alternatives do: a keyword must be met by itself."""
+    return text in alternatives or not all(alternative in known for alternative in alternatives)

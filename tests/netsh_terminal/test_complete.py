@@ -1,0 +1,125 @@
+"""What may come next on a line: a table of lines, the cursor at their ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from netsh.complete import Next, Vocabulary, options_of, what_comes_next
+
+SYNOPSES = {
+    "ping": "ping [-dfnoqRv] [-c count] [-I interface] [-i wait] host",
+    "ifconfig": "ifconfig [-L] [-m] interface [parameters]\nifconfig -a [-bdhLmsuvz]",
+    "route": "route [-n] add|delete|change [-net|-host] destination gateway\nroute get address\nroute show",
+    "fetch": "fetch [-v] [-o file] URL ...",
+    "source": "source FILE [ARG ...]",
+    "sysctl": "sysctl [-a] [name ...]",
+    "nc": "nc [-46lu] [host] port",
+    "host": "host [-d] [NAME]",
+    "lab": "lab",
+}
+WORDS = {
+    "ifconfig": {"up": "", "alias": ""},
+    "route": {"add": "", "delete": "", "change": "", "get": "", "show": "", "-net": "", "-host": ""},
+}
+VOCABULARY = Vocabulary({"me", "gw", "www", "lab"}, SYNOPSES.get, lambda command: WORDS.get(command, {}))
+
+
+def after(line: str) -> Next:
+    return what_comes_next(line, len(line), VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("line", "kinds", "word"),
+    [
+        ("", ("command", "host"), ""),
+        ("pi", ("command", "host"), "pi"),
+        ("-pi", ("command", "host"), "pi"),
+        ("- pi", ("command", "host"), "pi"),
+        ("gw ", ("command",), ""),
+        ("gw pi", ("command",), "pi"),
+        ("-gw pi", ("command",), "pi"),
+        ("lab ", (), ""),  # a command is a command, whatever hosts are called
+        ("ping ", ("host",), ""),
+        ("ping w", ("host",), "w"),
+        ("ping -", ("option",), "-"),
+        ("ping -c ", (), ""),
+        ("ping -c 3 ", ("host",), ""),
+        ("ping -c3 ", ("host",), ""),
+        ("ping -nc 3 w", ("host",), "w"),
+        ("ping -I ", ("interface",), ""),
+        ("ping www ", (), ""),
+        ("gw ping w", ("host",), "w"),
+        ("gw ping www; pi", ("command", "host"), "pi"),
+        ("lab && pi", ("command", "host"), "pi"),
+        ("lab || pi", ("command", "host"), "pi"),
+        ("lab & pi", ("command", "host"), "pi"),
+        ("lab\npi", ("command", "host"), "pi"),
+        ("ifconfig sh", ("interface",), "sh"),
+        ("ifconfig shmif0 ", ("keyword", "host"), ""),
+        ("ifconfig shmif0 inet 10.0.0.1/24 a", ("keyword", "host"), "a"),
+        ("route add default ", ("host",), ""),
+        ("route -n add -net 10/8 ", ("host",), ""),
+        ("route get ", ("host",), ""),
+        ("route get www ", (), ""),
+        ("fetch ", ("url",), ""),
+        ("fetch -o ", ("file",), ""),
+        ("fetch http://www/ ", ("url",), ""),
+        ("ps | ", ("filter",), ""),
+        ("ps | gr", ("filter",), "gr"),
+        ("ps | grep ", (), ""),
+        ("ps > ", ("file",), ""),
+        ("ps >> /tm", ("file",), "/tm"),
+        ("ps > f ", (), ""),
+        ("nc www 80 < ", ("file",), ""),
+        ("for ", (), ""),
+        ("for h in ", ("host",), ""),
+        ("for h in me g", ("host",), "g"),
+        ("for h in me { ", ("command", "host"), ""),
+        ("for h in me { pi", ("command", "host"), "pi"),
+        ("for h in me { lab } ", ("command", "host"), ""),
+        ("echo $", ("variable",), "$"),
+        ("ping ${ho", ("variable",), "${ho"),
+        ("ping 'a $b", ("host",), "'a $b"),
+        ("source ", ("file",), ""),
+        ("source a ", (), ""),
+        ("sysctl net.", ("sysctl",), "net."),
+        ("host ", ("host",), ""),
+        ("nosuch ", (), ""),
+        ("ping # w", (), ""),
+        ('ping "w', ("host",), '"w'),
+        ("ping 'w", ("host",), "'w"),
+        ("ping \\", ("host",), "\\"),
+    ],
+)
+def test_kinds(line: str, kinds: tuple[str, ...], word: str) -> None:
+    found = after(line)
+    assert (found.kinds, found.word) == (kinds, word)
+
+
+@pytest.mark.parametrize(
+    ("line", "literals"),
+    [
+        ("for h ", ("in",)),
+        ("route ", ("add", "delete", "change", "get", "show")),
+        ("route add ", ()),
+        ("route get ", ()),
+        ("ping ", ()),
+    ],
+)
+def test_literals(line: str, literals: tuple[str, ...]) -> None:
+    assert after(line).literals == literals
+
+
+def test_whose_argument_it_is() -> None:
+    assert after("ps; gw ping w")[1:4] == ("w", "ping", "gw")
+
+
+def test_what_follows_the_cursor_does_not_matter() -> None:
+    assert what_comes_next("ping w | grep x", 6, VOCABULARY) == after("ping w")
+
+
+def test_options_of() -> None:
+    assert options_of(SYNOPSES["ping"])["-c"] == "count"
+    assert options_of(SYNOPSES["ping"])["-q"] == ""
+    assert options_of("netstat -r [-n]") == {"-r": "", "-n": ""}
+    assert options_of("nc [-lu] [-p port] host") == {"-l": "", "-u": "", "-p": "port"}
