@@ -1,0 +1,41 @@
+"""What all tests share: a neutral environment, one hypothesis profile, and a table of time by folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Two busy cores make any example slow once in a while, and that is no defect.
+hypothesis.settings.register_profile("netsh", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("netsh")
+
+WISHES = ("NETSH_SERVER", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLORTERM", "COLUMNS", "LINES", "PAGER", "EDITOR")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody's own wishes change what a test sees, and no test writes into somebody's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in WISHES:
+            patch.delenv(name, raising=False)
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time went, a line a folder."""
+    seconds: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                folder = str(Path(report.nodeid.partition("::")[0]).parent)
+                seconds[folder] += report.duration  # type: ignore[assignment]  # a Counter counts floats too
+                tests[folder] += report.when == "call"
+    for folder in sorted(seconds):
+        terminalreporter.write_line(f"{folder:24}{tests[folder]:6} tests {seconds[folder]:8.1f} s")

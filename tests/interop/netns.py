@@ -1,0 +1,138 @@
+"""Network namespaces, so that a real Linux kernel can be the other end of a test (ip-netns(8), setns(2)).
+
+Whatever a test sends to the kernel stays in a namespace that the test made:
+
+    @needs_root_tun
+    def test_kernel_pings_us() -> None:
+        with netns() as ns:
+            with ns.enter():  # a TAP made here belongs to the namespace
+                tap = TunTapDevice(name="tap0", flags=IFF_TAP | IFF_NO_PI)
+            ns.run("ip", "addr", "add", "10.0.0.1/24", "dev", "tap0")
+
+The descriptor of the TAP goes on working after `enter` ends, and the process is back where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CLONE_NEWNET = 0x40000000
+PATIENCE = 5.0  # real seconds that a program gets to end once it was asked to
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_serial = itertools.count()
+
+
+class Netns:
+    """One network namespace, with only `lo` in it; made by `netns()`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.children: list[subprocess.Popen[str]] = []
+
+    def run(self, *argv: str, check: bool = True, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """Run a program inside to its end, its output kept; AssertionError when it fails and `check`."""
+        done = subprocess.run(self._inside(argv), capture_output=True, text=True, timeout=timeout, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(argv)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def popen(self, *argv: str) -> subprocess.Popen[str]:
+        """Start a program inside, on pipes (stderr goes with stdout); it is ended with the namespace at the latest."""
+        child = subprocess.Popen(
+            self._inside(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.children.append(child)
+        return child
+
+    @contextlib.contextmanager
+    def enter(self) -> Iterator[None]:
+        """Be inside, with this thread: sockets and TAPs made now belong to the namespace for good."""
+        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            inside = os.open(Path("/run/netns") / self.name, os.O_RDONLY)
+            try:
+                _setns(inside)
+            finally:
+                os.close(inside)
+            try:
+                yield
+            finally:
+                _setns(before)
+        finally:
+            os.close(before)
+
+    def end(self) -> None:
+        """End what `popen` started, and what that started."""
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            try:
+                child.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.communicate()
+            except ValueError:  # the test itself closed a pipe
+                child.wait()
+        left = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=True).stdout
+        for pid in left.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+    def _inside(self, argv: tuple[str, ...]) -> list[str]:
+        return ["ip", "netns", "exec", self.name, *argv]
+
+
+@contextlib.contextmanager
+def netns() -> Iterator[Netns]:
+    """A new network namespace, `lo` up; it goes, with all programs in it, when the block ends."""
+    namespace = Netns(f"netsh-{os.getpid()}-{next(_serial)}")
+    subprocess.run(["ip", "netns", "add", namespace.name], check=True, capture_output=True)
+    try:
+        namespace.run("ip", "link", "set", "lo", "up")
+        yield namespace
+    finally:
+        namespace.end()
+        subprocess.run(["ip", "netns", "delete", namespace.name], check=True, capture_output=True)
+
+
+def why_no_tun() -> str:
+    """What this machine lacks for a TAP in a namespace of its own; empty when it lacks nothing."""
+    if os.geteuid() != 0:
+        return "not root"
+    if not Path("/dev/net/tun").is_char_device():
+        return "no /dev/net/tun"
+    if shutil.which("ip") is None:
+        return "no ip(8)"
+    if importlib.util.find_spec("pytun") is None:
+        return "no python-pytun"
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode != 0:
+        return "may not make network namespaces"
+    return ""
+
+
+_lacking = why_no_tun()
+needs_root_tun = pytest.mark.skipif(bool(_lacking), reason=f"needs root and a TAP: {_lacking}")
+
+
+def needs_program(*programs: str) -> pytest.MarkDecorator:
+    """A mark: skip where one of these programs of the machine is missing."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+
+
+def _setns(descriptor: int) -> None:
+    if _libc.setns(descriptor, CLONE_NEWNET) != 0:  # os.setns came with Python 3.12
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
