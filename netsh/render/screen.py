@@ -1,0 +1,70 @@
+"""The terminal, as the rows see it: what is written is kept in order and shown in batches.
+
+While a line is edited, a batch is drawn above it and the line is drawn again below, in one go; else it goes
+out as it is.  The two never mix, since nobody else writes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+Draw = Callable[[], None]
+
+
+class Screen(io.BufferedIOBase):
+    """The bytes on their way to a terminal; `text` is the same as a text file, for a Printer.
+
+    `editor`, set while a line is edited, calls a function while that line is out of the way.
+    """
+
+    name = "<terminal>"
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.out = out
+        self.pieces: list[bytes] = []
+        self.editor: Callable[[Draw], None] | None = None
+        self.at_margin = True  # the cursor stands in the first column
+        self.text = io.TextIOWrapper(self, encoding="utf-8", errors="replace", write_through=True)
+
+    def write(self, data: Any) -> int:
+        """Keep bytes for the next batch."""
+        self.pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Show what was written; while a line is edited only `show` does, at its own pace."""
+        if self.editor is None and self.pieces:
+            self._write()
+
+    def show(self) -> None:
+        """Show what was written, above the line that is edited."""
+        if self.editor is None or not any(self.pieces):
+            self.flush()
+        else:
+            self.editor(self.to_margin)
+
+    def to_margin(self) -> None:
+        """Show what was written, and go to the beginning of a line."""
+        self._write()
+        if not self.at_margin:
+            self.pieces.append(b"\n")
+            self._write()
+
+    def _write(self) -> None:
+        data = b"".join(self.pieces)
+        self.pieces.clear()
+        if data:
+            self.at_margin = data.endswith((b"\n", b"\r"))
+            self.out.write(data)
+            self.out.flush()
+
+    def isatty(self) -> bool:
+        return self.out.isatty()
+
+    def fileno(self) -> int:
+        return self.out.fileno()
+
+    def writable(self) -> bool:
+        return True
