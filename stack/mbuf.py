@@ -37,7 +37,7 @@ ETHER_HDR_LEN = 14
 class Mbuf:
     """One packet; see the module's docstring for its parts."""
 
-    __slots__ = ("csum", "data", "flags", "link", "net", "rcvif", "transport")
+    __slots__ = ("csum", "data", "flags", "len", "link", "net", "rcvif", "transport")
 
     def __init__(
         self, data: bytes | memoryview, transport: bytes = b"", net: bytes = b"", link: bytes = b""
@@ -46,12 +46,10 @@ class Mbuf:
         self.transport = transport
         self.net = net
         self.link = link
+        self.len = len(net) + len(transport) + len(data)  # m_pkthdr.len: bytes above the link layer
         self.flags = 0
         self.csum = CSUM_NONE
         self.rcvif: object | None = None
-
-    def __len__(self) -> int:
-        return len(self.link) + len(self.net) + len(self.transport) + len(self.data)
 
     def copy(self) -> Mbuf:
         """Another packet with the same parts (m_copypacket)."""

@@ -1,0 +1,219 @@
+"""A host: one stack instance, an object like any other; here its protocols are built and tied (BSD netinet/in_proto.c).
+
+This is the one place that knows all the layers.  Downwards they call each other; every upward way
+(a frame to IP, a packet to TCP, an ICMP error to a socket) is a callable that is set here.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections.abc import Callable
+from zlib import crc32
+
+from stack.addr import INADDR_LOOPBACK, Ip4, Mac, Prefix
+from stack.callout import Callouts
+from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP
+from stack.header.ip import IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP
+from stack.kern.errors import oserror
+from stack.kern.socket import SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, Socket, Usrreqs
+from stack.kern.sysctl import Sysctl, Variable
+from stack.net.ethernet import Ether, Ethernet
+from stack.net.ifnet import Ifaddr, Ifnet, unit_of
+from stack.net.loopback import Loopback
+from stack.net.route import RTF_HOST, RTF_MULTICAST, RTF_UP, Rtentry, RouteTable
+from stack.net.wire import Bus, Shmif
+from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_var, udp
+from stack.netinet.arp import Arp
+from stack.netinet.icmp import Icmp
+from stack.netinet.igmp import Igmp
+from stack.netinet.in_control import InControl
+from stack.netinet.ip_input import Ip, special_routes
+from stack.netinet.pcb import PcbDefaults, Services
+from stack.netinet.raw_ip import RawIp
+from stack.netinet.tcp_usrreq import Tcp
+from stack.netinet.udp import Udp
+from stack.probe import Probes
+
+Cloner = Callable[["Host", str, int], Ifnet]  # makes an interface: host, name, index
+
+_OUI = b"\xb2\xa0"  # the first octets of NetBSD's shmif addresses
+
+SYSCTLS: dict[str, Variable] = {
+    "kern.ostype": Variable("", "ostype", "the name of this system", writable=False),
+    "kern.osrelease": Variable("", "osrelease", "its version", writable=False),
+    "kern.hostname": Variable("", "hostname", "the name of this host"),
+    **ip_input.SYSCTLS,
+    **in_control.SYSCTLS,
+    **pcb.SYSCTLS,
+    **icmp.SYSCTLS,
+    **tcp_var.SYSCTLS,
+    **udp.SYSCTLS,
+    **arp.SYSCTLS,
+}
+
+
+class Host:
+    """One stack.  `name` is the lab's name for it, `hostname` what it calls itself."""
+
+    ostype = "netsh"
+    osrelease = "0.1"
+
+    def __init__(
+        self, name: str, *, seed: int, callouts: Callouts, probes: Probes, rng: random.Random,
+        find_bus: Callable[[str], Bus], cloners: dict[str, Cloner],
+    ) -> None:  # fmt: skip
+        self.name = self.hostname = name
+        self.seed = seed
+        self.callouts = callouts
+        self.probes = probes
+        self.find_bus = find_bus
+        self.clone = cloners
+        self.interfaces: dict[str, Ifnet] = {}
+        self.next_index = 1
+        self.routes = RouteTable()
+        self.ether = Ether(name, probes, callouts)
+        self.ip = Ip(name, probes, callouts, rng, self.routes, self.interfaces)
+        self.icmp = Icmp(name, probes, callouts, self.ip)
+        self.arp = Arp(name, probes, callouts, self.interfaces)
+        self.igmp = Igmp(name, probes, callouts, rng, self.ip)
+        loopback = Loopback("lo0", self._index(), callouts, self.ip.input)
+        self.control = InControl(
+            name, probes, callouts, rng, self.interfaces, self.routes, self.ip, self.arp, self.igmp, loopback
+        )
+        services = Services(
+            self.routes, self.interfaces, rng, self.control.local, self.igmp.join, self.igmp.leave
+        )
+        self.pcbs = PcbDefaults()
+        self.rawip = RawIp(name, probes, self.ip, services, self.pcbs)
+        self.udp = Udp(name, probes, self.ip, services, self.pcbs)
+        self.tcp = Tcp(name, probes, callouts, self.ip, services, self.pcbs)
+        self._tie(loopback)
+        self._attach(loopback)
+        self.control.add(loopback, INADDR_LOOPBACK, 8, dad=False)
+
+    def _tie(self, loopback: Loopback) -> None:
+        """The upward ways."""
+        ip, raw = self.ip, self.rawip
+        self.ether.demux[ETHERTYPE_IP.to_bytes(2)] = ip.input
+        self.ether.demux[ETHERTYPE_ARP.to_bytes(2)] = self.arp.input
+        raw.setup()
+        ip.setup(
+            {
+                IPPROTO_ICMP: self.icmp.input,
+                IPPROTO_IGMP: self.igmp.input,
+                IPPROTO_TCP: self.tcp.input,
+                IPPROTO_UDP: self.udp.input,
+            }
+        )
+        ip.error = self.arp.error = self.udp.error = self.icmp.error
+        ip.raw_input = self.icmp.raw_input = self.igmp.raw_input = self.udp.raw_input = raw.input
+        ip.loopback = loopback.transmit
+        self.icmp.ctlinput = {IPPROTO_UDP: self.udp.ctlinput, IPPROTO_TCP: self.tcp.ctlinput}
+        self.arp.conflict = self.control.conflict
+        self.routes.special = special_routes(loopback)
+        self.routes.multicast = Rtentry(Prefix(Ip4(0xE0000000), 4), loopback, RTF_UP | RTF_HOST | RTF_MULTICAST)
+
+    # --- interfaces ---------------------------------------------------------------------------
+
+    @property
+    def sysctl(self) -> Sysctl:
+        """The knobs of this host by name."""
+        return Sysctl(self, SYSCTLS)
+
+    def cloners(self) -> list[str]:
+        """The kinds of interfaces that can be created."""
+        return ["lo", "shmif", *self.clone]
+
+    def ifcreate(self, name: str) -> Ifnet:
+        """Make an interface; OSError EINVAL for a kind that is not known, EEXIST when there is one."""
+        parts = unit_of(name, self.cloners())
+        if parts is None:
+            raise oserror(errno.EINVAL)
+        if name in self.interfaces:
+            raise oserror(errno.EEXIST)
+        kind, index = parts[0], self._index()
+        if kind == "lo":
+            ifp: Ifnet = Loopback(name, index, self.callouts, self.ip.input)
+        elif kind == "shmif":
+            ifp = Shmif(name, index, self.new_lladdr(name), self.ether, self.find_bus)
+        else:
+            ifp = self.clone[kind](self, name, index)
+        self._attach(ifp)
+        return ifp
+
+    def _index(self) -> int:
+        index = self.next_index
+        self.next_index += 1
+        return index
+
+    def _attach(self, ifp: Ifnet) -> None:
+        """Make an interface known (if_attach)."""
+        self.interfaces[ifp.name] = ifp
+        ifp.watchers = (self.control.link_changed,)
+        if isinstance(ifp, Ethernet):
+            self.arp.attach(ifp)
+
+    def ifdestroy(self, name: str) -> None:
+        """Remove an interface; ENXIO when there is none, EINVAL for lo0, which always is."""
+        ifp = self.interface(name)
+        if name == "lo0":
+            raise oserror(errno.EINVAL)
+        self.control.purge(ifp)
+        ifp.destroy()
+        if isinstance(ifp, Ethernet) and ifp.arptab is not None:
+            ifp.arptab.flush()
+        self.igmp.forget(ifp)
+        del self.interfaces[name]
+
+    def interface(self, name: str) -> Ifnet:
+        """The interface of that name, or with that index; OSError ENXIO when there is none."""
+        ifp = self.interfaces.get(name)
+        if ifp is None and name.isdecimal():
+            ifp = next((other for other in self.interfaces.values() if other.index == int(name)), None)
+        if ifp is None:
+            raise oserror(errno.ENXIO)
+        return ifp
+
+    def new_lladdr(self, name: str) -> Mac:
+        """The address of a new interface: the same in every run with the same seed and names."""
+        return Mac(_OUI + crc32(f"{self.seed}/{self.name}/{name}".encode()).to_bytes(4))
+
+    def set_address(
+        self, ifp: Ifnet, address: Ip4, plen: int, *, broadcast: Ip4 | None = None, dst: Ip4 | None = None,
+        alias: bool = False, dad: bool = True,
+    ) -> Ifaddr:  # fmt: skip
+        """Give an interface an address; without `alias` it takes the place of the first one (SIOCAIFADDR)."""
+        old = ifp.find(address)
+        if old is not None:
+            self.control.remove(ifp, address)
+        elif not alias and ifp.addresses:
+            self.control.remove(ifp, ifp.addresses[0].address)
+        ifa = self.control.add(ifp, address, plen, broadcast=broadcast, destination=dst, dad=dad)
+        if not alias and ifp.addresses[0] is not ifa:  # the primary address stands first
+            ifp.addresses.remove(ifa)
+            ifp.addresses.insert(0, ifa)
+        return ifa
+
+    def delete_address(self, ifp: Ifnet, address: Ip4) -> None:
+        """Take an address away; OSError EADDRNOTAVAIL when the interface does not have it (SIOCDIFADDR)."""
+        self.control.remove(ifp, address)
+
+    # --- sockets ------------------------------------------------------------------------------
+
+    def socket(self, kind: int, protocol: int = 0) -> Socket:
+        """A new socket; OSError EPROTOTYPE or EPROTONOSUPPORT for what does not go together."""
+        if kind == SOCK_RAW:
+            return self._socket(kind, protocol, self.rawip)
+        if kind not in (SOCK_STREAM, SOCK_DGRAM):
+            raise oserror(errno.EPROTONOSUPPORT)
+        usual = IPPROTO_TCP if kind == SOCK_STREAM else IPPROTO_UDP
+        if protocol not in (0, usual):
+            raise oserror(errno.EPROTOTYPE if protocol in (IPPROTO_TCP, IPPROTO_UDP) else errno.EPROTONOSUPPORT)
+        if kind == SOCK_STREAM:
+            return self._socket(kind, usual, self.tcp)
+        return self._socket(kind, usual, self.udp)
+
+    def _socket(self, kind: int, protocol: int, usrreqs: RawIp | Udp | Tcp) -> Socket:
+        typed: Usrreqs = usrreqs
+        return Socket(kind, protocol, typed, usrreqs.sendspace, usrreqs.recvspace)

@@ -1,0 +1,137 @@
+"""Socket buffers: bytes in order for streams, records for datagrams (BSD kern/uipc_socket2.c).
+
+A stream buffer is a queue of pieces, as BSD's is a chain of mbufs: what the writer gave and what the
+wire brought are kept as they came, and a segment is a slice of them.  Pieces are immutable.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from stack.kern.proc import Channel
+
+_VIEW_FROM = 8192  # bytes; a longer slice is a view, a shorter one is cheaper to copy
+_COMPRESS_BELOW = 1024  # bytes; smaller neighbours are joined (sbcompress)
+
+Piece = bytes | memoryview
+
+
+class StreamBuf:
+    """Bytes in order, up to `hiwat` of them; `cc` counts those here."""
+
+    __slots__ = ("cc", "channel", "hiwat", "lowat", "pieces", "start")
+
+    def __init__(self, hiwat: int, wmesg: str, lowat: int = 1) -> None:
+        self.hiwat = hiwat
+        self.lowat = lowat
+        self.cc = 0
+        self.pieces: deque[Piece] = deque()
+        self.start = 0  # bytes of the first piece that are gone already
+        self.channel = Channel(wmesg)
+
+    @property
+    def space(self) -> int:
+        """Bytes that may still be appended; never negative, though `hiwat` may shrink."""
+        return max(self.hiwat - self.cc, 0)
+
+    def append(self, data: Piece) -> None:
+        """Put bytes at the end (sbappendstream)."""
+        size = len(data)
+        if not size:
+            return
+        self.cc += size
+        pieces = self.pieces
+        if size < _COMPRESS_BELOW and pieces and len(pieces[-1]) < _COMPRESS_BELOW:
+            pieces[-1] = b"".join((pieces[-1], data))
+        else:
+            pieces.append(data)
+
+    def copy(self, offset: int, size: int) -> Piece:
+        """`size` bytes from `offset` on, left where they are (m_copym); they must be there."""
+        offset += self.start
+        parts: list[Piece] = []
+        for piece in self.pieces:
+            length = len(piece)
+            if offset >= length:
+                offset -= length
+                continue
+            if offset + size <= length and not parts:
+                if size >= _VIEW_FROM and size < length:
+                    return memoryview(piece)[offset : offset + size]
+                return piece[offset : offset + size]
+            part = piece[offset : offset + size]
+            parts.append(part)
+            size -= len(part)
+            if not size:
+                break
+            offset = 0
+        return b"".join(parts)
+
+    def drop(self, size: int) -> None:
+        """Forget the first `size` bytes (sbdrop)."""
+        self.cc -= size
+        pieces = self.pieces
+        size += self.start
+        while pieces and size >= len(pieces[0]):
+            size -= len(pieces.popleft())
+        self.start = size
+
+    def take(self, size: int) -> bytes:
+        """Remove and return the first bytes, at most `size` of them."""
+        size = min(size, self.cc)
+        if not size:
+            return b""
+        pieces = self.pieces
+        if not self.start and len(pieces[0]) == size:
+            self.cc -= size
+            return bytes(pieces.popleft())
+        data = bytes(self.copy(0, size))
+        self.drop(size)
+        return data
+
+    def flush(self) -> None:
+        """Forget everything (sbflush)."""
+        self.pieces.clear()
+        self.cc = self.start = 0
+
+
+class Record(NamedTuple):
+    """A datagram that waits to be read: its bytes, who sent it, and where it had been sent to."""
+
+    data: bytes
+    source: tuple[int, int]
+    destination: int
+    ttl: int
+
+
+class RecordBuf:
+    """Datagrams in order, up to `hiwat` bytes of them; one that does not fit is not taken."""
+
+    __slots__ = ("cc", "channel", "hiwat", "lowat", "records")
+
+    def __init__(self, hiwat: int, wmesg: str, lowat: int = 1) -> None:
+        self.hiwat = hiwat
+        self.lowat = lowat
+        self.cc = 0
+        self.records: deque[Record] = deque()
+        self.channel = Channel(wmesg)
+
+    def append(self, record: Record) -> bool:
+        """Put a datagram at the end (sbappendaddr); False when it does not fit."""
+        if self.cc + len(record.data) > self.hiwat:
+            return False
+        self.cc += len(record.data)
+        self.records.append(record)
+        return True
+
+    def take(self) -> Record:
+        """Remove and return the first datagram; IndexError when there is none."""
+        record = self.records.popleft()
+        self.cc -= len(record.data)
+        return record
+
+    def flush(self) -> None:
+        """Forget everything."""
+        self.records.clear()
+        self.cc = 0

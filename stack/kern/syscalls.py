@@ -1,0 +1,95 @@
+"""The socket verbs for processes: each waits, on the lab's clock, until it can be done (BSD kern/uipc_syscalls.c).
+
+`timeout` is in seconds; when it has passed, what SO_RCVTIMEO gives comes back: EWOULDBLOCK
+(BlockingIOError), for `connect` ETIMEDOUT.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from stack.kern.errors import oserror
+from stack.kern.proc import Channel, tsleep
+from stack.kern.sockbuf import Record
+from stack.kern.socket import SS_ISCONNECTED, SS_ISCONNECTING, Address, Socket
+
+
+async def accept(so: Socket, timeout: float | None = None) -> tuple[Socket, Address]:
+    """Wait for a connection."""
+    while True:
+        try:
+            return so.accept()
+        except BlockingIOError:
+            await _wait(so.rcv.channel, timeout)
+        except ConnectionAbortedError:
+            continue
+
+
+async def connect(so: Socket, address: Address, timeout: float | None = None) -> None:
+    """Connect, and wait until it is done or has failed."""
+    try:
+        so.connect(address)
+    except BlockingIOError as error:
+        if error.errno != errno.EINPROGRESS:
+            raise
+    while so.state & SS_ISCONNECTING and not so.error:
+        if not await tsleep(so.snd.channel, timeout=timeout):
+            raise oserror(errno.ETIMEDOUT)
+    so.raise_error()
+    if not so.state & SS_ISCONNECTED:
+        so.getpeername()
+
+
+async def send(so: Socket, data: bytes | memoryview) -> int:
+    """Send some of the bytes, at least one; returns how many."""
+    while True:
+        try:
+            return so.send(data)
+        except BlockingIOError:
+            await _wait(so.snd.channel, None)
+
+
+async def sendall(so: Socket, data: bytes) -> None:
+    """Send all of the bytes."""
+    sent = await send(so, data)
+    if sent < len(data):
+        rest = memoryview(data)
+        while sent < len(data):
+            sent += await send(so, rest[sent:])
+
+
+async def sendto(so: Socket, data: bytes, address: Address) -> int:
+    """Send a datagram; it never waits, but for the sake of symmetry."""
+    return so.sendto(data, address)
+
+
+async def recv(so: Socket, size: int, timeout: float | None = None) -> bytes:
+    """Wait for bytes; b"" at the end."""
+    while True:
+        try:
+            return so.recv(size)
+        except BlockingIOError:
+            await _wait(so.rcv.channel, timeout)
+
+
+async def recvfrom(so: Socket, size: int, timeout: float | None = None) -> tuple[bytes, Address]:
+    """Wait for a datagram, and say who sent it."""
+    while True:
+        try:
+            return so.recvfrom(size)
+        except BlockingIOError:
+            await _wait(so.rcv.channel, timeout)
+
+
+async def recvmsg(so: Socket, timeout: float | None = None) -> Record:
+    """Wait for a datagram with all that is known of it."""
+    while True:
+        try:
+            return so.recvmsg()
+        except BlockingIOError:
+            await _wait(so.rcv.channel, timeout)
+
+
+async def _wait(channel: Channel, timeout: float | None) -> None:
+    if not await tsleep(channel, timeout=timeout):
+        raise oserror(errno.EAGAIN)

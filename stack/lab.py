@@ -1,0 +1,197 @@
+"""A lab: hosts, the buses between them, their processes, one clock, one seed.
+
+A lab does nothing by itself: whoever drives it moves the clock (`run`, `run_proc`, or a driver outside
+that follows the wall clock and watches `readers`).
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections.abc import Callable, Coroutine
+
+from stack.addr import Ip4, Prefix
+from stack.callout import Callouts
+from stack.host import Cloner, Host
+from stack.kern.errors import oserror
+from stack.kern.proc import SIGKILL, Nap, Proc
+from stack.net.ifnet import Ifnet
+from stack.net.route import RTF_LOCAL
+from stack.net.wire import Bus, Personality
+from stack.probe import Probes
+
+_LINKS = Prefix.parse("10.255.0.0/16")  # `link` numbers new wires from here, a /30 each
+
+
+class Deadlock(RuntimeError):
+    """Somebody waits, and nothing is pending anywhere: time has nothing to move on to."""
+
+
+class Lab:
+    """A world of hosts in one process."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.seed = seed
+        self.callouts = Callouts()
+        self.probes = Probes()
+        self.rng = random.Random(seed)
+        self.hosts: dict[str, Host] = {}
+        self.buses: dict[str, Bus] = {}
+        self.procs: dict[int, Proc] = {}
+        self.next_pid = 1
+        self.cloners: dict[str, Cloner] = {}
+        self.readers: dict[int, Callable[[], None]] = {}  # descriptors of devices: what to call when readable
+
+    # --- hosts and buses ----------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Host:
+        return self.hosts[name]
+
+    def add_host(self, name: str) -> Host:
+        """A new host with nothing but a loopback; OSError EEXIST, ValueError for a name that is none."""
+        if name in self.hosts:
+            raise oserror(errno.EEXIST)
+        if not is_name(name):
+            raise ValueError(f"{name}: a host's name is letters, digits, `-` and `_`, and begins with a letter")
+        host = self.hosts[name] = Host(
+            name, seed=self.seed, callouts=self.callouts, probes=self.probes, rng=self.rng, find_bus=self.bus,
+            cloners=self.cloners,
+        )  # fmt: skip
+        return host
+
+    def remove_host(self, name: str) -> None:
+        """End a host: its processes, then its interfaces; KeyError when there is none."""
+        host = self.hosts[name]
+        for proc in [proc for proc in self.procs.values() if proc.hostname == name]:
+            proc.signal(SIGKILL)
+        for ifname in [ifname for ifname in host.interfaces if ifname != "lo0"]:
+            host.ifdestroy(ifname)
+        del self.hosts[name]
+
+    def bus(self, name: str) -> Bus:
+        """The bus of that name, made when it is new."""
+        bus = self.buses.get(name)
+        if bus is None:
+            bus = self.buses[name] = Bus(name, self.callouts, self.probes, f"{self.seed}/{name}")
+        return bus
+
+    def remove_bus(self, name: str) -> None:
+        """Take a bus away; OSError EBUSY while somebody is on it, KeyError when there is none."""
+        if self.buses[name].ports:
+            raise oserror(errno.EBUSY)
+        del self.buses[name]
+
+    def link(
+        self, a: Host, b: Host, prefix: Prefix | None = None, personality: Personality | None = None
+    ) -> tuple[Ifnet, Ifnet]:
+        """A new bus `A-B` between two hosts, numbered from a prefix (or the next free /30)."""
+        bus = self.bus(self._bus_name(f"{a.name}-{b.name}"))
+        if personality is not None:
+            bus.set(personality)
+        prefix = prefix or self._free_prefix()
+        ends = []
+        for number, host in enumerate((a, b), 0 if prefix.plen >= 31 else 1):
+            ifp = host.ifcreate(next_unit(host, "shmif"))
+            ifp.set_linkstr(bus.label)
+            host.set_address(ifp, Ip4(prefix.net + number), prefix.plen, dad=False)
+            ends.append(ifp)
+        return ends[0], ends[1]
+
+    def _bus_name(self, wanted: str) -> str:
+        name, number = wanted, 2
+        while name in self.buses:
+            name, number = f"{wanted}.{number}", number + 1
+        return name
+
+    def _free_prefix(self) -> Prefix:
+        used = {ifa.prefix.net for host in self.hosts.values() for ifp in host.interfaces.values() for ifa in ifp.addresses}
+        for net in range(_LINKS.net, _LINKS.broadcast, 4):
+            if Ip4(net) not in used:
+                return Prefix(Ip4(net), 30)
+        raise oserror(errno.EADDRNOTAVAIL)
+
+    # --- names --------------------------------------------------------------------------------
+
+    def resolve(self, name: str, asker: Host | None = None) -> Ip4:
+        """The address of a name: dots, or a host of the lab, by its address nearest to who asks.
+
+        OSError ENOENT when nobody is called so, EADDRNOTAVAIL when that host has no address yet.
+        """
+        try:
+            return Ip4.parse(name)
+        except ValueError:
+            pass
+        host = self.hosts.get(name)
+        if host is None and name == "localhost" and asker is not None:
+            return Ip4(0x7F000001)
+        if host is None:
+            raise oserror(errno.ENOENT)
+        addresses = [ifa.address for ifp in host.interfaces.values() for ifa in ifp.addresses if not ifp.is_loopback]
+        if host is asker or not addresses:
+            addresses = addresses or [Ip4(0x7F000001)] if host is asker else addresses
+        if not addresses:
+            raise oserror(errno.EADDRNOTAVAIL)
+        return self._nearest(addresses, asker)
+
+    def _nearest(self, addresses: list[Ip4], asker: Host | None) -> Ip4:
+        """One on a network the asker is on, else the first."""
+        if asker is not None:
+            for address in addresses:
+                rt = asker.routes.unicast(address)
+                if rt is not None and (rt.flags & RTF_LOCAL or not rt.nexthop):
+                    return address
+        return addresses[0]
+
+    def name_of(self, address: int) -> str | None:
+        """The name of the host that has an address."""
+        if address >> 24 == 127:
+            return "localhost" if address == 0x7F000001 else None
+        for host in self.hosts.values():
+            if host.control.local(address) is not None:
+                return host.name
+        return None
+
+    # --- processes ----------------------------------------------------------------------------
+
+    def spawn(self, host: Host, argv: list[str], make: Callable[[Proc], Coroutine[Nap, bool | None, int]]) -> Proc:
+        """Start a process on a host; it runs as soon as somebody moves the clock."""
+        proc = Proc(self.callouts, self.next_pid, host.name, argv)
+        self.next_pid += 1
+        self.procs[proc.pid] = proc
+        proc.closers.append(lambda: self.procs.pop(proc.pid, None) and None)
+        proc.start(make(proc))
+        return proc
+
+    def kill(self, pid: int, signal: int) -> None:
+        """Send a process a signal; OSError ESRCH when there is none of that number."""
+        if pid not in self.procs:
+            raise oserror(errno.ESRCH)
+        self.procs[pid].signal(signal)
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def run(self, until: float | None = None) -> None:
+        """Let virtual time pass, to a moment or until nothing is left to happen."""
+        self.callouts.advance(until)
+
+    def run_proc(self, proc: Proc) -> int:
+        """Let virtual time pass until a process ends; its status.  Deadlock when it never can."""
+        callouts = self.callouts
+        while proc.status is None:
+            if callouts.next_due() is None:
+                raise Deadlock("nothing more can happen")
+            callouts.advance(None, 1)
+        return proc.status
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may name a host."""
+    return text[:1].isalpha() and text.isascii() and all(char.isalnum() or char in "-_" for char in text)
+
+
+def next_unit(host: Host, kind: str) -> str:
+    """The name of the next interface of a kind that a host does not have yet."""
+    unit = 0
+    while f"{kind}{unit}" in host.interfaces:
+        unit += 1
+    return f"{kind}{unit}"

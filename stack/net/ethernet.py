@@ -1,0 +1,174 @@
+"""Ethernet: frames in and out (BSD net/if_ethersubr.c, net/if_ether.h; RFC 894, 1112).
+
+Frames that come wait in `inq` until the host's software interrupt takes them all at once (BSD's
+netisr): the scheduler queues interfaces, not frames.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from stack.addr import ETHER_BROADCAST, Mac
+from stack.callout import Callouts
+from stack.header.ether import ETHERTYPE_IP, multicast_mac
+from stack.mbuf import ETHER_HDR_LEN, M_BCAST, M_MCAST, Mbuf
+from stack.net.ifnet import (
+    IFF_ALLMULTI,
+    IFF_BROADCAST,
+    IFF_MULTICAST,
+    IFF_NOARP,
+    IFF_PROMISC,
+    IFF_RUNNING,
+    IFF_SIMPLEX,
+    IFF_UP,
+    IFQ_MAXLEN,
+    Ifnet,
+)
+from stack.net.neighbor import ND_REACHABLE, Neighbors
+from stack.probe import Probes, Protocol
+
+ETHERMTU = 1500
+_IP = ETHERTYPE_IP.to_bytes(2)
+
+
+class Ether(Protocol):
+    """What all Ethernets of a host share: where frames of each type go, and the drops."""
+
+    name = "ether"
+
+    def __init__(self, hostname: str, probes: Probes, callouts: Callouts) -> None:
+        super().__init__(hostname, probes)
+        self.callouts = callouts
+        self.demux: dict[bytes, Callable[[Mbuf], None]] = {}  # by the two bytes of the ethertype; filled by Host
+
+
+class Ethernet(Ifnet):
+    """An interface that sends and receives Ethernet frames; a driver says how they leave."""
+
+    __slots__ = ("arptab", "demux", "ether", "inq", "isr")
+
+    def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether) -> None:
+        super().__init__(name, index, IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST, ETHERMTU, lladdr)
+        self.ether = ether
+        self.demux = ether.demux
+        self.arptab: Neighbors | None = None
+        self.inq: list[Mbuf] = []
+        self.isr = self.intr  # bound once: it is queued for every burst
+
+    # --- input --------------------------------------------------------------------------------
+
+    def enqueue(self, m: Mbuf) -> None:
+        """A frame has come: it waits for the software interrupt (if_percpuq_enqueue)."""
+        queue = self.inq
+        if not queue:
+            self.ether.callouts.soon(self.isr)
+        elif len(queue) >= IFQ_MAXLEN:
+            self.iqdrops += 1
+            return self.ether.drop("iqdrops", m)
+        queue.append(m)
+
+    def intr(self) -> None:
+        """Take in all the frames that came since the last time (netisr)."""
+        queue, self.inq = self.inq, []
+        if self.flags & IFF_UP:
+            ether_input = self.input
+            for m in queue:
+                ether_input(m)
+        else:
+            for m in queue:
+                self.ether.drop("ifdown", m)
+
+    def input_frame(self, frame: bytes) -> None:
+        """A frame has come from outside, in one piece."""
+        if len(frame) < ETHER_HDR_LEN:
+            self.ierrors += 1
+            return self.ether.drop("tooshort", Mbuf(frame))
+        if frame[12:14] == _IP:
+            end = 14 + (frame[14] & 15) * 4 if len(frame) > 14 else 14
+            self.enqueue(Mbuf(frame[end:], b"", frame[14:end], frame[:14]))
+        else:
+            self.enqueue(Mbuf(frame[14:], b"", b"", frame[:14]))
+
+    def input(self, m: Mbuf) -> None:
+        """Take in one frame: count it, show it to taps, hand it to its protocol (ether_input)."""
+        self.ipackets += 1
+        self.ibytes += m.len + ETHER_HDR_LEN
+        for tap in self.taps:
+            tap(self, m, False)
+        link = m.link
+        m.rcvif = self
+        m.flags = 0
+        if link[:6] != self.lladdr and not self._group(m, link):
+            return self.ether.drop("notforus", m)
+        protocol = self.demux.get(link[12:])
+        if protocol is None:
+            return self.ether.drop("noproto", m)
+        protocol(m)
+
+    def _group(self, m: Mbuf, link: bytes) -> bool:
+        """Whether a frame that is not addressed to us alone is meant for us too."""
+        if not link[0] & 1:
+            return False  # RFC 894: somebody else's; we only see it because we are promiscuous
+        self.imcasts += 1
+        if link[:6] == ETHER_BROADCAST:
+            m.flags = M_BCAST
+            return True
+        m.flags = M_MCAST
+        if self.flags & (IFF_ALLMULTI | IFF_PROMISC) or link[12:] != _IP:
+            return True
+        return any(multicast_mac(group) == link[:6] for group in self.groups or ())
+
+    # --- output -------------------------------------------------------------------------------
+
+    def output(self, m: Mbuf, nexthop: int) -> int:
+        """Send an IPv4 packet to a neighbour (ether_output): the link header, ARP if it must be."""
+        if self.flags & (IFF_UP | IFF_RUNNING) != IFF_UP | IFF_RUNNING:
+            self.ether.drop("ifdown", m)
+            return errno.ENETDOWN
+        table = self.arptab
+        if table is not None:
+            entry = table.entries.get(nexthop)
+            if entry is not None and entry.state == ND_REACHABLE:
+                m.link = entry.header
+                return self.transmit(m)
+        if nexthop >> 28 == 14:
+            return self.multicast(m, multicast_mac(nexthop), _IP)
+        if self.is_broadcast(nexthop):
+            return self.multicast(m, ETHER_BROADCAST, _IP)
+        if table is None or self.flags & IFF_NOARP:
+            self.ether.drop("noarp", m)
+            return errno.ENETUNREACH
+        error = table.resolve(m, nexthop)
+        if error:
+            self.ether.drop("hostdown", m)
+        return error
+
+    def multicast(self, m: Mbuf, group: bytes, ethertype: bytes) -> int:
+        """Send a packet to a link-layer group."""
+        self.omcasts += 1
+        return self.encapsulate(m, group, ethertype)
+
+    def encapsulate(self, m: Mbuf, to: bytes, ethertype: bytes) -> int:
+        """Put the link header before a packet and send it."""
+        assert self.lladdr is not None
+        m.link = b"".join((to, self.lladdr, ethertype))
+        return self.transmit(m)
+
+    def transmit(self, m: Mbuf) -> int:
+        """Count a complete frame, show it to taps, and let the device send it."""
+        self.opackets += 1
+        self.obytes += m.len + ETHER_HDR_LEN
+        for tap in self.taps:
+            tap(self, m, True)
+        return self.start(m)
+
+    def start(self, m: Mbuf) -> int:
+        """Give a frame to the device (if_start)."""
+        raise NotImplementedError
+
+    def set_lladdr(self, lladdr: Mac) -> None:
+        """Set the link-layer address: frames to known neighbours begin anew."""
+        super().set_lladdr(lladdr)
+        if self.arptab is not None:
+            self.arptab.relink()

@@ -1,0 +1,250 @@
+"""A bus: the Ethernet segment between hosts of a lab, ideal or with a personality (rump's shmif, in one process).
+
+An ideal bus puts a frame straight into the receivers' input queues, which are looked at later: a wire
+never calls into a neighbour.  A bus with a personality lets every frame pass, in this order:
+
+    queue and rate   the sender's frames leave one after the other; one too many is lost
+    loss             it is gone
+    duplication      it comes twice
+    reordering       it is held back, so that those behind overtake it
+    delay            it arrives that much later, one way
+
+All chance comes from the bus's own seeded generator.  Frames on their way wait in one queue with one
+callout for its head; a delayed burst costs one entry in the clock's heap.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stack.addr import Mac
+from stack.callout import Callout, Callouts
+from stack.kern.errors import oserror
+from stack.mbuf import ETHER_HDR_LEN, Mbuf
+from stack.net.ethernet import Ether, Ethernet
+from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN
+from stack.probe import Probes, Protocol
+
+_OVERHEAD = 24  # bytes a frame takes on a real wire beyond its own: preamble 8, FCS 4, gap 12
+_HOLD_BACK = 4  # a reordered frame is held back by so many of its own sending times, or
+_HOLD_BACK_LEAST = 0.001  # so many seconds, when that is more
+
+
+class Personality(NamedTuple):
+    """What a bus does to frames; the defaults are an ideal wire."""
+
+    delay: float = 0.0  # seconds, one way
+    rate: float = 0.0  # bits a second, of each sender; 0 is infinite
+    loss: float = 0.0  # probabilities, 0 to 1
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    queue: int = 100  # frames that wait for a sender with a rate
+    mtu: int = 65535  # the largest packet a frame may carry; interfaces have their own
+
+    def check(self) -> None:
+        """ValueError with what is wrong, in words."""
+        if self.delay < 0 or self.rate < 0:
+            raise ValueError("delay and rate cannot be negative")
+        if not all(0 <= chance <= 1 for chance in (self.loss, self.duplicate, self.reorder)):
+            raise ValueError("loss, duplicate and reorder are between 0% and 100%")
+        if self.queue < 1:
+            raise ValueError("the queue holds at least one frame")
+        if not 68 <= self.mtu <= 65535:
+            raise ValueError("the MTU is between 68 and 65535")
+
+
+class Shmif(Ethernet):
+    """shmifN: an interface on a bus (BSD rump/net/lib/libshmif/if_shmem.c)."""
+
+    kind = "shmif"
+    __slots__ = ("bus", "busy_until", "find_bus")
+
+    def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether, find_bus: Callable[[str], Bus]) -> None:
+        super().__init__(name, index, lladdr, ether)
+        self.find_bus = find_bus
+        self.bus: Bus | None = None
+        self.busy_until = 0.0  # when its last frame will have left, on a bus with a rate
+
+    def set_linkstr(self, linkstr: str | None) -> None:
+        """Join a bus, or leave it (None); EBUSY when it is on one already."""
+        if linkstr is None:
+            if self.bus is None:
+                raise oserror(errno.ENOTCONN)
+            self.bus.detach(self)
+            self.bus = None
+        else:
+            if self.bus is not None:
+                raise oserror(errno.EBUSY)
+            self.bus = self.find_bus(linkstr)
+            self.bus.attach(self)
+        self.linkstr = linkstr
+        self.changed()
+
+    def init(self) -> None:
+        """It runs when it is up and on a bus."""
+        if self.flags & IFF_UP and self.bus is not None:
+            self.flags |= IFF_RUNNING
+        else:
+            self.flags &= ~IFF_RUNNING
+        if self.bus is not None:
+            self.bus.refresh()
+
+    def destroy(self) -> None:
+        """Leave the bus and go."""
+        self.down()
+        if self.bus is not None:
+            self.set_linkstr(None)
+
+    def start(self, m: Mbuf) -> int:
+        """Put a frame on the bus."""
+        bus = self.bus
+        if bus is None:
+            self.oerrors += 1
+            return errno.ENETDOWN
+        return bus.transmit(self, m)
+
+
+class Bus(Protocol):
+    """An Ethernet segment: whoever is attached hears the others."""
+
+    name = "bus"
+
+    def __init__(self, name: str, callouts: Callouts, probes: Probes, seed: str) -> None:
+        super().__init__(name, probes)
+        self.callouts = callouts
+        self.seed = seed
+        self.rng: random.Random | None = None  # made when chance is first asked
+        self.personality = Personality()
+        self.ideal = True
+        self.ports: list[Shmif] = []
+        self.owners: dict[bytes, Shmif] = {}  # who takes frames for a unicast address
+        self.listeners: list[Shmif] = []  # who takes all frames
+        self.flying: deque[tuple[float, Shmif, Mbuf]] = deque()
+        self.arrival: Callout | None = None
+
+    @property
+    def label(self) -> str:
+        """The bus's own name in the lab."""
+        return self.hostname
+
+    def set(self, personality: Personality) -> None:
+        """Change what the bus does to frames sent from now on; ValueError when it makes no sense."""
+        personality.check()
+        self.personality = personality
+        self.ideal = personality == Personality()
+
+    def attach(self, port: Shmif) -> None:
+        """An interface joins."""
+        self.ports.append(port)
+        self.refresh()
+
+    def detach(self, port: Shmif) -> None:
+        """An interface leaves."""
+        self.ports.remove(port)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """A port came or went, or its address or flags changed: see anew who takes what."""
+        running = [port for port in self.ports if port.flags & IFF_RUNNING]
+        self.owners = {}
+        self.listeners = [port for port in running if port.flags & IFF_PROMISC]
+        for port in running:
+            lladdr = port.lladdr
+            if lladdr is None or port in self.listeners:
+                continue
+            if lladdr in self.owners:  # two with one address: each must see the frames of both
+                self.listeners.append(port)
+            else:
+                self.owners[lladdr] = port
+
+    def transmit(self, sender: Shmif, m: Mbuf) -> int:
+        """A frame goes out on the bus; 0, or ENOBUFS when the sender's queue is full."""
+        if self.ideal:
+            peer = self.owners.get(m.link[:6])
+            if peer is not None and not self.listeners:
+                queue = peer.inq  # Ethernet.enqueue, written out: this is every hop of every packet
+                if not queue:
+                    self.callouts.ready.append(peer.isr)
+                elif len(queue) >= IFQ_MAXLEN:
+                    peer.iqdrops += 1
+                    self.drop("iqdrops", m)
+                    return 0
+                queue.append(m)
+            else:
+                self.deliver(sender, m)
+            return 0
+        return self._pass(sender, m)
+
+    def deliver(self, sender: Shmif, m: Mbuf) -> None:
+        """A frame arrives at all who take it."""
+        link = m.link
+        if link[0] & 1:
+            for port in self.ports:
+                if port is not sender and port.flags & IFF_RUNNING:
+                    port.enqueue(m.copy())
+            return
+        takers = [port for port in self.listeners if port is not sender]
+        owner = self.owners.get(link[:6])
+        if owner is not None and owner is not sender:
+            takers.append(owner)
+        for port in takers:
+            port.enqueue(m.copy())
+        if not takers:
+            self.drop("nobody", m)
+
+    def _pass(self, sender: Shmif, m: Mbuf) -> int:
+        """A frame passes the bus's personality."""
+        personality = self.personality
+        if m.len > personality.mtu:
+            self.drop("toobig", m)
+            return 0
+        now = self.callouts.now
+        leaves, sending = now, 0.0
+        if personality.rate:
+            sending = (m.len + ETHER_HDR_LEN + _OVERHEAD) * 8 / personality.rate
+            if sender.busy_until > now + personality.queue * sending:
+                sender.odrops += 1
+                self.drop("queuefull", m)
+                return errno.ENOBUFS
+            leaves = sender.busy_until = max(sender.busy_until, now) + sending
+        arrives = leaves + personality.delay
+        if personality.loss and self.chance(personality.loss):
+            self.drop("loss", m)
+            return 0
+        copies = 2 if personality.duplicate and self.chance(personality.duplicate) else 1
+        for _ in range(copies):
+            if personality.reorder and self.chance(personality.reorder):
+                late = arrives + max(_HOLD_BACK * sending, _HOLD_BACK_LEAST)
+                self.callouts.schedule_at(late, lambda: self.deliver(sender, m))
+            else:
+                self._fly(arrives, sender, m)
+        return 0
+
+    def chance(self, probability: float) -> bool:
+        """Throw the dice."""
+        if self.rng is None:
+            self.rng = random.Random(self.seed)
+        return self.rng.random() < probability
+
+    def _fly(self, arrives: float, sender: Shmif, m: Mbuf) -> None:
+        """Queue a frame for its arrival; one that would overtake the queue's end goes by itself."""
+        if self.flying and arrives < self.flying[-1][0]:
+            self.callouts.schedule_at(arrives, lambda: self.deliver(sender, m))
+            return
+        self.flying.append((arrives, sender, m))
+        if self.arrival is None:
+            self.arrival = self.callouts.schedule_at(arrives, self._arrive)
+
+    def _arrive(self) -> None:
+        """The head of the queue is here, and all that arrive with it."""
+        self.arrival = None
+        flying, now = self.flying, self.callouts.now
+        while flying and flying[0][0] <= now:
+            _, sender, m = flying.popleft()
+            self.deliver(sender, m)
+        if flying:
+            self.arrival = self.callouts.schedule_at(flying[0][0], self._arrive)

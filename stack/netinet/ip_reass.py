@@ -1,0 +1,146 @@
+"""Reassembly of fragments, with limits and time-outs (BSD netinet/ip_reass.c; RFC 791 3.2, 1122 3.3.2, 5722).
+
+The pieces of one packet wait together for at most 30 seconds (BSD's IPFRAGTTL).  Pieces that overlap
+throw the whole packet away, in the spirit of RFC 5722: whoever sends such means no good.  A piece that
+comes twice, byte range for byte range, is only ignored: wires do duplicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from stack.callout import Callout, Callouts
+from stack.header.icmp import ICMP_TIMXCEED, ICMP_TIMXCEED_REASS
+from stack.header.ip import IP_MAXPACKET, IP_MF, IP_OFFMASK
+from stack.mbuf import Mbuf
+
+IPFRAGTTL = 30.0  # seconds
+_MAX_PIECES = 64 * 1024 // 8 // 64  # of one packet: it may have a thousand small ones, but not ten thousand
+
+Key = int  # source, destination, protocol and identification, as they stand in the header
+
+
+class Owner(Protocol):
+    """What reassembly needs of IP."""
+
+    callouts: Callouts
+    maxfragpackets: int
+    error: Callable[[Mbuf, int, int, int], None]
+    stat: dict[str, int]
+
+    def drop(self, reason: str, m: Mbuf | None = None) -> None: ...
+
+
+class _Packet:
+    """The pieces of one packet, by where they begin (struct ipfr_queue)."""
+
+    __slots__ = ("have", "pieces", "size", "timer")
+
+    def __init__(self) -> None:
+        self.pieces: dict[int, Mbuf] = {}
+        self.have = 0  # bytes
+        self.size: int | None = None  # known when the last piece is here
+        self.timer: Callout | None = None
+
+
+class Reassembly:
+    """All packets of a host that are not whole yet."""
+
+    def __init__(self, ip: Owner) -> None:
+        self.ip = ip
+        self.packets: dict[Key, _Packet] = {}
+
+    def input(self, m: Mbuf, x: int) -> Mbuf | None:
+        """A fragment has come; the whole packet when it was the last that was missing."""
+        self.ip.stat["fragments"] += 1
+        if m.csum:
+            m.transport, m.data, m.csum = b"", m.payload(), 0
+        start, more = (x >> 96 & IP_OFFMASK) * 8, x >> 96 & IP_MF
+        end = start + m.len - len(m.net)
+        if end == start or (more and (end - start) % 8) or end > IP_MAXPACKET - 20:
+            self.ip.drop("badfrags", m)
+            return None
+        key = (x & (1 << 64) - 1) << 24 | (x >> 112 & 0xFFFF) << 8 | x >> 80 & 0xFF
+        packet = self.packets.get(key)
+        if packet is None:
+            packet = self._begin(key, m)
+            if packet is None:
+                return None
+        return self._add(key, packet, m, start, end, bool(more))
+
+    def _begin(self, key: Key, m: Mbuf) -> _Packet | None:
+        """The first piece to come: RFC 1122 3.3.2 wants limits, so the oldest packet makes room."""
+        if not self.ip.maxfragpackets:
+            self.ip.drop("fragdropped", m)
+            return None
+        if len(self.packets) >= self.ip.maxfragpackets:
+            self._discard(next(iter(self.packets)), "fragdropped")
+        packet = self.packets[key] = _Packet()
+        packet.timer = self.ip.callouts.schedule(IPFRAGTTL, lambda: self._timed_out(key))
+        return packet
+
+    def _add(self, key: Key, packet: _Packet, m: Mbuf, start: int, end: int, more: bool) -> Mbuf | None:
+        twin = packet.pieces.get(start)
+        if twin is not None and twin.len - len(twin.net) == end - start:
+            self.ip.drop("fragdup", m)
+            return None
+        if self._overlaps(packet, start, end, more):
+            self.ip.drop("fragoverlap", m)
+            self._discard(key, "fragoverlap")
+            return None
+        if len(packet.pieces) >= _MAX_PIECES * 8:
+            self.ip.drop("rcvmemdrop", m)
+            self._discard(key, "rcvmemdrop")
+            return None
+        packet.pieces[start] = m
+        packet.have += end - start
+        if not more:
+            packet.size = end
+        return self._join(key, packet) if packet.have == packet.size else None
+
+    def _overlaps(self, packet: _Packet, start: int, end: int, more: bool) -> bool:
+        """Whether a piece lies over another, or beyond the packet's end, or moves that end."""
+        if packet.size is not None and (end > packet.size or not more):
+            return True
+        for at, piece in packet.pieces.items():
+            if at < end and start < at + piece.len - len(piece.net):
+                return True
+            if not more and at >= end:
+                return True
+        return False
+
+    def _join(self, key: Key, packet: _Packet) -> Mbuf | None:
+        """All pieces are here: the packet is as it was sent, but for the length and the flags."""
+        self._forget(key)
+        order = [packet.pieces[start] for start in sorted(packet.pieces)]
+        first = order[0]
+        size = len(first.net) + packet.have
+        if size > IP_MAXPACKET:
+            self.ip.drop("toolong", first)
+            return None
+        data = b"".join(part for piece in order for part in (piece.transport, piece.data))
+        x = int.from_bytes(first.net[:20])
+        x = x & ~(0xFFFF << 128 | 0xFFFF << 96) | size << 128
+        whole = Mbuf(data, b"", x.to_bytes(20) + first.net[20:], first.link)
+        whole.flags, whole.rcvif = first.flags, first.rcvif
+        self.ip.stat["reassembled"] += 1
+        return whole
+
+    def _timed_out(self, key: Key) -> None:
+        """RFC 792, RFC 1122 3.3.2: say so, if the first piece is here to be quoted."""
+        first = self.packets[key].pieces.get(0)
+        self._discard(key, "fragtimeout")
+        if first is not None:
+            self.ip.error(first, ICMP_TIMXCEED, ICMP_TIMXCEED_REASS, 0)
+
+    def _discard(self, key: Key, reason: str) -> None:
+        """Throw the pieces of a packet away, each counted."""
+        for piece in self._forget(key).pieces.values():
+            self.ip.drop(reason, piece)
+
+    def _forget(self, key: Key) -> _Packet:
+        packet = self.packets.pop(key)
+        if packet.timer is not None:
+            packet.timer.stop()
+        return packet

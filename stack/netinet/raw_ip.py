@@ -1,0 +1,122 @@
+"""Raw sockets: every packet of a protocol, header and all (BSD netinet/raw_ip.c)."""
+
+from __future__ import annotations
+
+import errno
+from typing import cast
+
+from stack.addr import Ip4
+from stack.header.ip import IPPROTO_RAW
+from stack.header.ip import Ip as IpHeader
+from stack.kern.errors import oserror
+from stack.kern.sockbuf import RecordBuf
+from stack.kern.socket import SS_ISCONNECTED, Address, Socket
+from stack.mbuf import Mbuf
+from stack.netinet.datagram import Datagrams
+from stack.netinet.in_ import IP_HDRINCL, IPPROTO_IP
+from stack.netinet.ip_output import M32, ip_template
+from stack.netinet.pcb import Inpcb
+
+_RIPSPACE = 65536  # bytes, both ways: a raw socket sends and takes whole packets
+
+
+class RawIp(Datagrams):
+    """The raw sockets of one host.  A raw socket's port is its protocol, 0 or 255 meaning every one."""
+
+    name = "rawip"
+    sendspace = recvspace = _RIPSPACE
+
+    def setup(self) -> None:
+        """Start with no sockets."""
+        self.sockets: list[Inpcb] = []
+        self.hdrincl: set[Inpcb] = set()
+
+    def attach(self, so: Socket) -> None:
+        """A new socket."""
+        super().attach(so)
+        inp = self.inpcb(so)
+        inp.lport = so.protocol
+        inp.ttl = 255
+        self.sockets.append(inp)
+        if so.protocol == IPPROTO_RAW:
+            self.hdrincl.add(inp)
+
+    def detach(self, so: Socket) -> None:
+        """The socket goes away."""
+        inp = self.inpcb(so)
+        self.sockets.remove(inp)
+        self.hdrincl.discard(inp)
+        self.table.detach(inp)
+        so.pcb = None
+
+    abort = detach
+
+    def bind(self, so: Socket, address: Address) -> None:
+        """Take packets for one address of ours only."""
+        laddr = Ip4(address[0])
+        if laddr and self.table.services.local(laddr) is None:
+            raise oserror(errno.EADDRNOTAVAIL)
+        self.inpcb(so).laddr = laddr
+
+    def connect(self, so: Socket, address: Address) -> None:
+        """Take packets of one sender only, and send to it."""
+        self.inpcb(so).faddr = Ip4(address[0])
+        so.isconnected()
+
+    def disconnect(self, so: Socket) -> None:
+        """Take packets of all senders."""
+        self.inpcb(so).faddr = Ip4(0)
+        so.state &= ~SS_ISCONNECTED
+
+    def setopt(self, so: Socket, level: int, option: int, value: object) -> None:
+        """Set an option: IP_HDRINCL is ours."""
+        if level == IPPROTO_IP and option == IP_HDRINCL:
+            inp = self.inpcb(so)
+            if value:
+                self.hdrincl.add(inp)
+            else:
+                self.hdrincl.discard(inp)
+        else:
+            super().setopt(so, level, option, value)
+
+    def input(self, m: Mbuf, x: int) -> bool:
+        """A packet for us: a copy for every raw socket that wants it; whether there was one (rip_input)."""
+        if not self.sockets:
+            return False
+        proto, src, dst = x >> 80 & 0xFF, x >> 32 & M32, x & M32
+        taken = False
+        whole = b""
+        for inp in self.sockets:
+            if inp.lport not in (0, proto) or inp.laddr not in (0, dst) or inp.faddr not in (0, src):
+                continue
+            if not whole:
+                whole = m.net + m.payload()
+            taken = True
+            if cast(RecordBuf, inp.so.rcv).cc + len(whole) > inp.so.rcv.hiwat:
+                self.drop("fullsock", m)
+            else:
+                self.deliver(inp, m, x, whole, 0)
+        return taken
+
+    def send(self, so: Socket, data: bytes, address: Address | None) -> None:
+        """Send a packet: payload alone, or with the header the program made (rip_output)."""
+        inp = self.inpcb(so)
+        faddr = Ip4(address[0]) if address is not None else inp.faddr
+        more = self.table.output_options(inp)
+        if inp in self.hdrincl:
+            try:
+                header = IpHeader.parse(data)
+            except ValueError:
+                raise oserror(errno.EINVAL) from None
+            template = ip_template(header.src, header.dst, header.p, header.ttl, header.tos, header.off & 0x4000)
+            error = self.ip.output(Mbuf(data[header.hlen :]), template, more._replace(options=header.options))
+        else:
+            if len(data) > 65535 - 20:
+                raise oserror(errno.EMSGSIZE)
+            ttl = inp.mttl if faddr.is_multicast else inp.ttl
+            error = self.ip.output(
+                Mbuf(data), ip_template(inp.laddr, faddr, inp.lport, ttl, inp.tos, inp.df), more
+            )
+        self.ip.stat["rawout"] += 1
+        if error:
+            raise oserror(error)

@@ -1,0 +1,209 @@
+"""TCP output: what may be sent now, and sending it (BSD netinet/tcp_output.c; RFC 9293 3.8, RFC 1122 4.2)."""
+
+from __future__ import annotations
+
+import errno
+
+from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
+from stack.kern.sockbuf import Piece
+from stack.mbuf import CSUM_TCP, Mbuf
+from stack.netinet.ip_output import M32, PLAIN
+from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
+from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT
+from stack.netinet.tcp_subr import TCP_HEADER, tcp_mss, tcp_template
+from stack.netinet.tcp_var import (
+    TCP_BACKOFF,
+    TCPTV_PERSMAX,
+    TCPTV_PERSMIN,
+    TF_ACKNOW,
+    TF_DELACK,
+    TF_FORCE,
+    TF_NODELAY,
+    TF_SENTFIN,
+    Tcpcb,
+)
+
+
+def tcp_output(tp: Tcpcb) -> int:
+    """Send all that may be sent now; 0, or the errno of a connection that never came about."""
+    if tp.snd_max == tp.snd_una and tp.tcp.callouts.now - tp.idle_since >= tp.rxtcur:
+        # RFC 5681 4.1: after a pause the network is asked anew
+        tp.snd_cwnd = min(tp.snd_cwnd, tp.tcp.init_win * tp.maxseg)
+    while True:
+        flags = TCP_OUTFLAGS[tp.state]
+        offset = tp.snd_nxt - tp.snd_una & M32
+        window = min(tp.snd_wnd, tp.snd_cwnd)
+        buffered = tp.snd.cc
+        if tp.flags & TF_FORCE:
+            window = window or 1
+        length = min(buffered, window) - offset if not flags & TH_SYN else 0
+        if length < 0:
+            length = _beyond_window(tp, window)
+            offset = tp.snd_nxt - tp.snd_una & M32
+        more = length > tp.maxseg
+        if more:
+            length = tp.maxseg
+        if flags & TH_FIN and (offset + length < buffered):
+            flags &= ~TH_FIN  # data first
+        if not _worth_sending(tp, flags, offset, length, buffered):
+            if buffered and tp.rexmt.due is None and tp.persist.due is None and not flags & TH_SYN:
+                tp.rxtshift = 0
+                tcp_setpersist(tp)
+            return 0
+        error = _send(tp, flags, offset, length, buffered)
+        if error:
+            return error
+        if not more or tp.flags & TF_FORCE:
+            return 0
+
+
+def _beyond_window(tp: Tcpcb, window: int) -> int:
+    """More is out than the window lets: it shrank.  A closed one is probed by the persist timer alone."""
+    if window == 0 and tp.state >= TCPS_ESTABLISHED:
+        tp.rexmt.stop()
+        tp.rxtshift = 0
+        tp.snd_nxt = tp.snd_una
+        if tp.persist.due is None:
+            tcp_setpersist(tp)
+    return 0
+
+
+def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> bool:
+    """Whether a segment should leave now: RFC 9293 3.8.6.2.1 (sender's silly windows), 3.7.4 (Nagle), 3.8.6.2.2."""
+    if length:
+        if length == tp.maxseg or tp.flags & TF_FORCE:
+            return True
+        idle = tp.snd_una == tp.snd_max
+        if (idle or tp.flags & TF_NODELAY) and offset + length >= buffered:
+            return True
+        if tp.max_sndwnd and length >= tp.max_sndwnd // 2:
+            return True
+        if SEQ_LT(tp.snd_nxt, tp.snd_max):
+            return True  # a retransmission
+    if tp.flags & TF_ACKNOW or flags & TH_RST:
+        return True
+    if flags & TH_SYN and tp.snd_nxt == tp.snd_una:
+        return True
+    if flags & TH_FIN and (not tp.flags & TF_SENTFIN or tp.snd_nxt == tp.snd_una):
+        return True
+    return tp.state >= TCPS_SYN_RECEIVED and _window_opened(tp)
+
+
+def _window_opened(tp: Tcpcb) -> bool:
+    """RFC 9293 3.8.6.2.2: the peer is told of room when it is worth two segments, or half of the buffer."""
+    room = min(tp.rcv.space, TCP_MAXWIN) - (tp.rcv_adv - tp.rcv_nxt & M32)
+    return room >= 2 * tp.maxseg or 2 * room >= tp.rcv.hiwat
+
+
+def _window(tp: Tcpcb) -> int:
+    """The window to advertise: never a silly one, never less than was promised (RFC 9293 3.8.6)."""
+    window = tp.rcv.space
+    if window < tp.rcv.hiwat // 4 and window < tp.maxseg:
+        window = 0
+    if window > TCP_MAXWIN:
+        window = TCP_MAXWIN
+    promised = tp.rcv_adv - tp.rcv_nxt & M32
+    return promised if window < promised < 1 << 31 else window
+
+
+def _send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int:
+    """Build one segment, send it, and remember that it is out."""
+    tcp = tp.tcp
+    stat = tcp.stat
+    data: Piece = b""
+    options = b""
+    again = tp.snd_nxt != tp.snd_max and SEQ_LT(tp.snd_nxt, tp.snd_max)
+    if length:
+        data = tp.snd.copy(offset, length)
+        if offset + length == buffered:
+            flags |= TH_PUSH  # RFC 9293 3.9.1: the last there is
+        _count_data(tp, length, again)
+    elif flags & (TH_SYN | TH_FIN | TH_RST):
+        stat["sndctrl"] += 1
+        if flags & TH_SYN:
+            options = TcpOptions(mss=tcp_mss(tp)).pack()
+    elif tp.flags & TF_ACKNOW:
+        stat["sndacks"] += 1
+    else:
+        stat["sndwinup"] += 1
+    if flags & TH_FIN and tp.flags & TF_SENTFIN and tp.snd_nxt == tp.snd_max:
+        tp.snd_nxt = tp.snd_nxt - 1 & M32  # the FIN again, in its own place
+    window = _window(tp) if not flags & TH_SYN else min(tp.rcv.space, TCP_MAXWIN)
+    seq = tp.snd_nxt if length or flags & (TH_SYN | TH_FIN) or tp.persist.due is not None else tp.snd_max
+    words = 20 + len(options) << 10 | flags
+    header = TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt if flags & TH_ACK else 0, words, window, 0, 0)
+    m = Mbuf(data, header + options)
+    m.csum = CSUM_TCP
+    _account(tp, flags, length)
+    stat["sndtotal"] += 1
+    error = tcp.ip.output(m, tp.template or tcp_template(tp), tp.more if tp.more is not PLAIN else PLAIN)
+    if error:
+        return _not_sent(tp, error)
+    if window and SEQ_GT(tp.rcv_nxt + window & M32, tp.rcv_adv):
+        tp.rcv_adv = tp.rcv_nxt + window & M32
+    tp.last_ack_sent = tp.rcv_nxt
+    tp.flags &= ~(TF_ACKNOW | TF_DELACK)
+    tp.delack.due = None
+    return 0
+
+
+def _count_data(tp: Tcpcb, length: int, again: bool) -> None:
+    stat = tp.tcp.stat
+    if tp.flags & TF_FORCE and length == 1:
+        stat["sndprobe"] += 1
+    elif again:
+        stat["sndrexmitpack"] += 1
+        stat["sndrexmitbyte"] += length
+    else:
+        stat["sndpack"] += 1
+        stat["sndbyte"] += length
+
+
+def _account(tp: Tcpcb, flags: int, length: int) -> None:
+    """Move SND.NXT over what is sent, time it, and see that its timer runs."""
+    start = tp.snd_nxt
+    if flags & (TH_SYN | TH_FIN):
+        tp.snd_nxt = tp.snd_nxt + 1 & M32
+        if flags & TH_FIN:
+            tp.flags |= TF_SENTFIN
+    elif not length:
+        return
+    tp.snd_nxt = tp.snd_nxt + length & M32
+    if tp.flags & TF_FORCE and tp.persist.due is not None:
+        # a probe of a closed window is no retransmission: the persist timer sends the next
+        if SEQ_GT(tp.snd_nxt, tp.snd_max):
+            tp.snd_max = tp.snd_nxt
+        return
+    if tp.snd_max - tp.snd_nxt & M32 > 0x7FFFFFFF:
+        tp.snd_max = tp.snd_nxt
+        if tp.rtttime is None:  # RFC 6298 3: time one segment at a time, and never a retransmitted one
+            tp.rtttime = tp.tcp.callouts.now
+            tp.rtseq = start
+            tp.tcp.stat["segstimed"] += 1
+    if tp.rexmt.due is None and tp.snd_nxt != tp.snd_una:
+        tp.rexmt.set(tp.rxtcur)
+        if tp.persist.due is not None:
+            tp.persist.stop()
+            tp.rxtshift = 0
+
+
+def _not_sent(tp: Tcpcb, error: int) -> int:
+    """IP would not have it: a full queue or a dead route is a loss like any other, once connected."""
+    if error == errno.ENOBUFS:
+        tp.tcp.stat["selfquench"] += 1
+        tp.snd_cwnd = tp.maxseg
+    elif tp.state >= TCPS_SYN_RECEIVED or error == errno.ENETDOWN:
+        tp.softerror = error
+    else:
+        return error
+    if tp.rexmt.due is None and tp.persist.due is None and tp.snd_nxt != tp.snd_una:
+        tp.rexmt.set(tp.rxtcur)
+    return 0
+
+
+def tcp_setpersist(tp: Tcpcb) -> None:
+    """Probe a closed window after a while, then after a longer one (RFC 9293 3.8.6.1)."""
+    base = tp.srtt + 4 * tp.rttvar if tp.srtt is not None else tp.rxtcur
+    tp.persist.set(min(max(base * TCP_BACKOFF[tp.rxtshift], TCPTV_PERSMIN), TCPTV_PERSMAX))
+    if tp.rxtshift < len(TCP_BACKOFF) - 1:
+        tp.rxtshift += 1

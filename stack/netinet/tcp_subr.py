@@ -1,0 +1,86 @@
+"""TCP's small parts: segments without a connection, ends of connections, sizes (BSD netinet/tcp_subr.c)."""
+
+from __future__ import annotations
+
+import errno
+from struct import Struct
+
+from stack.header.ip import IPPROTO_TCP
+from stack.header.tcp import TH_ACK, TH_RST
+from stack.mbuf import CSUM_TCP, Mbuf
+from stack.netinet.ip_output import M32, ip_template
+from stack.netinet.tcp_fsm import TCPS_CLOSED, TCPS_SYN_RECEIVED
+from stack.netinet.tcp_var import TcpBase, Tcpcb
+
+TCP_HEADER = Struct("!HHIIHHHH")
+
+
+def tcp_respond(tcp: TcpBase, x: int, sport: int, dport: int, seq: int, ack: int, flags: int) -> None:
+    """Send a bare segment back to where a packet (its IP header `x`) came from (tcp_respond)."""
+    m = Mbuf(b"", TCP_HEADER.pack(sport, dport, seq & M32, ack & M32, 5 << 12 | flags, 0, 0, 0))
+    m.csum = CSUM_TCP
+    tcp.stat["sndtotal"] += 1
+    tcp.stat["sndctrl"] += 1
+    tcp.ip.output(m, ip_template(x & M32, x >> 32 & M32, IPPROTO_TCP, tcp.ip.default_ttl))
+
+
+def tcp_template(tp: Tcpcb) -> int:
+    """The IP header of all that a connection sends; made anew when its options change."""
+    tp.template = ip_template(tp.laddr, tp.faddr, IPPROTO_TCP, tp.ttl, tp.tos, tp.df)
+    return tp.template
+
+
+def tcp_mss(tp: Tcpcb) -> int:
+    """The segment size we offer: what the way's MTU leaves (RFC 9293 3.7.1)."""
+    rt = tp.tcp.ip.routes.lookup(tp.faddr)
+    mtu = (rt.mtu or rt.ifp.mtu) if rt is not None else 576
+    offer = max(mtu - 40, tp.tcp.minmss)
+    return min(offer, tp.maxopd) if tp.maxopd else offer
+
+
+def tcp_mss_from_peer(tp: Tcpcb, offer: int | None) -> None:
+    """Take the peer's offer into account; without one it takes mssdflt (RFC 9293 MUST-15)."""
+    peer = max(offer, tp.tcp.minmss) if offer is not None else tp.tcp.mssdflt
+    tp.maxseg = min(peer, tcp_mss(tp))
+    tp.snd_cwnd = tp.tcp.init_win * tp.maxseg
+
+
+def tcp_drop(tp: Tcpcb, error: int) -> None:
+    """Give a connection up, with a reset where the peer knows of it, and tell the program why (tcp_drop)."""
+    tcp = tp.tcp
+    if tp.state >= TCPS_SYN_RECEIVED:
+        tcp.stat["drops"] += 1
+        tcp_reset_peer(tp)
+        tcp.set_state(tp, TCPS_CLOSED)
+    else:
+        tcp.stat["conndrops"] += 1
+    if error == errno.ETIMEDOUT and tp.softerror:
+        error = tp.softerror
+    tp.so.error = error
+    tcp_close(tp)
+
+
+def tcp_reset_peer(tp: Tcpcb) -> None:
+    """Send the reset that ends a connection."""
+    x = ip_template(tp.faddr, tp.laddr, IPPROTO_TCP, 0)
+    tcp_respond(tp.tcp, x, tp.lport, tp.fport, tp.snd_nxt, tp.rcv_nxt, TH_RST | TH_ACK)
+
+
+def tcp_close(tp: Tcpcb) -> None:
+    """The connection is over: nothing of it is left (tcp_close)."""
+    tcp, so = tp.tcp, tp.so
+    if tp.state != TCPS_CLOSED:
+        tcp.set_state(tp, TCPS_CLOSED)
+    for timer in (tp.rexmt, tp.persist, tp.keep, tp.twomsl, tp.delack):
+        timer.discard()
+    tp.reass = None
+    tcp.stat["closed"] += 1
+    tcp.table.detach(tp)
+    so.pcb = None
+    so.isdisconnected()
+
+
+def tcp_cancel_timers(tp: Tcpcb) -> None:
+    """Only 2MSL may still run (tcp_canceltimers)."""
+    for timer in (tp.rexmt, tp.persist, tp.keep, tp.twomsl):
+        timer.stop()

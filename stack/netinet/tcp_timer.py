@@ -1,0 +1,117 @@
+"""TCP's timers (BSD netinet/tcp_timer.c; RFC 6298 5, RFC 9293 3.8.3, 3.8.4, 3.8.6.1)."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+
+from stack.header.ip import IPPROTO_TCP
+from stack.header.tcp import TH_ACK
+from stack.kern.socket import SO_KEEPALIVE
+from stack.netinet.ip_output import M32, ip_template
+from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_SYN_SENT, TCPS_TIME_WAIT
+from stack.netinet.tcp_output import tcp_output, tcp_setpersist
+from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_respond
+from stack.netinet.tcp_var import (
+    PR_SLOWHZ,
+    TCP_BACKOFF,
+    TCP_MAXRXTSHIFT,
+    TCPTV_MIN,
+    TCPTV_REXMTMAX,
+    TCPTV_RTO,
+    TCPTV_RTO_SYN,
+    TF_ACKNOW,
+    TF_FORCE,
+    Tcpcb,
+)
+
+_FORGET_RTT_AFTER = TCP_MAXRXTSHIFT // 4  # RFC 1122 4.2.3.5, R1: then the way may have changed
+
+
+def tcp_rexmt(tp: Tcpcb) -> None:
+    """No ack came in time: send again from the first byte that is missing (RFC 6298 5.4 to 5.7)."""
+    tcp = tp.tcp
+    tp.rxtshift += 1
+    if tp.rxtshift > TCP_MAXRXTSHIFT:
+        tp.rxtshift = TCP_MAXRXTSHIFT
+        tcp.stat["timeoutdrop"] += 1
+        return tcp_drop(tp, tp.softerror or errno.ETIMEDOUT)
+    tcp.stat["rexmttimeo"] += 1
+    if tp.srtt is not None:
+        base = tp.srtt + 4 * tp.rttvar
+    else:
+        base = TCPTV_RTO_SYN / 2 if tp.state == TCPS_SYN_SENT else TCPTV_RTO
+    tp.rxtcur = min(max(base, TCPTV_MIN) * TCP_BACKOFF[tp.rxtshift], TCPTV_REXMTMAX)
+    if tp.rxtshift > _FORGET_RTT_AFTER and tp.srtt is not None:
+        tp.rttvar += tp.srtt / 4
+        tp.srtt = None
+    flight = tp.snd_max - tp.snd_una & M32
+    tp.snd_nxt = tp.snd_una
+    tp.snd_recover = tp.snd_max  # RFC 6582 4: later duplicates are of what we send again now
+    tp.in_recovery = False
+    tp.rtttime = None  # Karn
+    tp.flags |= TF_ACKNOW
+    tp.cc.slow_retransmit(tp, min(flight, tp.snd_wnd))
+    tp.rexmt.set(tp.rxtcur)
+    tcp_output(tp)
+    return None
+
+
+def tcp_persist(tp: Tcpcb) -> None:
+    """The window is still closed: a probe of one byte (RFC 9293 3.8.6.1)."""
+    tcp = tp.tcp
+    tcp.stat["persisttimeo"] += 1
+    silent = tcp.callouts.now - tp.idle_since
+    if tp.rxtshift >= TCP_MAXRXTSHIFT and silent >= 64 * sum(TCP_BACKOFF):
+        tcp.stat["persistdrops"] += 1
+        return tcp_drop(tp, errno.ETIMEDOUT)
+    tcp_setpersist(tp)
+    tp.flags |= TF_FORCE
+    tp.snd_nxt = tp.snd_una
+    tcp_output(tp)
+    tp.flags &= ~TF_FORCE
+    return None
+
+
+def tcp_keep(tp: Tcpcb) -> None:
+    """Not connected in time, or silent for long: is the peer still there? (RFC 9293 3.8.4)"""
+    tcp = tp.tcp
+    tcp.stat["keeptimeo"] += 1
+    if tp.state < TCPS_ESTABLISHED:
+        tcp.stat["keepdrops"] += 1
+        return tcp_drop(tp, errno.ETIMEDOUT)
+    if not tp.so.options & SO_KEEPALIVE or tp.state > TCPS_FIN_WAIT_2:
+        tp.keep.set(tcp.keepidle / PR_SLOWHZ)
+        return None
+    if tp.keepprobes >= tcp.keepcnt:
+        tcp.stat["keepdrops"] += 1
+        return tcp_drop(tp, errno.ETIMEDOUT)
+    tp.keepprobes += 1
+    tcp.stat["keepprobe"] += 1
+    # a byte it has had already: it must answer with an ack
+    x = ip_template(tp.faddr, tp.laddr, IPPROTO_TCP, 0)
+    tcp_respond(tcp, x, tp.lport, tp.fport, tp.snd_una - 1, tp.rcv_nxt, TH_ACK)
+    tp.keep.set(tcp.keepintvl / PR_SLOWHZ)
+    return None
+
+
+def tcp_2msl(tp: Tcpcb) -> None:
+    """TIME_WAIT is over; or nobody is left to wait for the peer's FIN (FIN_WAIT_2)."""
+    if tp.state == TCPS_TIME_WAIT or tp.state == TCPS_FIN_WAIT_2:
+        tcp_close(tp)
+
+
+def tcp_delack(tp: Tcpcb) -> None:
+    """The ack can wait no longer (RFC 1122 4.2.3.2)."""
+    tp.tcp.stat["delack"] += 1
+    tp.flags |= TF_ACKNOW
+    tcp_output(tp)
+
+
+TIMERS: Mapping[str, Callable[[Tcpcb], None]] = {
+    "rexmt": tcp_rexmt,
+    "persist": tcp_persist,
+    "keep": tcp_keep,
+    "2msl": tcp_2msl,
+    "delack": tcp_delack,
+}

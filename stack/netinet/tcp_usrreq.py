@@ -1,0 +1,223 @@
+"""TCP for its sockets: the verbs (BSD netinet/tcp_usrreq.c; RFC 9293 3.9.1)."""
+
+from __future__ import annotations
+
+import errno
+from typing import cast
+
+from stack.addr import Ip4
+from stack.header.ip import IPPROTO_TCP, Ip
+from stack.kern.errors import oserror
+from stack.kern.socket import SS_CANTRCVMORE, Address, Socket
+from stack.net.route import RTF_BROADCAST
+from stack.netinet.in_ import (
+    IPPROTO_IP,
+    TCP_CONGCTL,
+    TCP_MAXSEG,
+    TCP_NODELAY,
+)
+from stack.netinet.pcb import Inpcb
+from stack.netinet.tcp_fsm import (
+    TCPS_CLOSE_WAIT,
+    TCPS_CLOSED,
+    TCPS_ESTABLISHED,
+    TCPS_FIN_WAIT_1,
+    TCPS_FIN_WAIT_2,
+    TCPS_LAST_ACK,
+    TCPS_LISTEN,
+    TCPS_SYN_RECEIVED,
+    TCPS_SYN_SENT,
+    TCPS_TIME_WAIT,
+)
+from stack.netinet.tcp_input import TcpInput
+from stack.netinet.tcp_output import tcp_output
+from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_LT
+from stack.netinet.tcp_subr import tcp_close, tcp_drop
+from stack.netinet.tcp_timer import TIMERS
+from stack.netinet.tcp_var import PR_SLOWHZ, TF_NODELAY, Tcpcb
+
+_MAX_IDLE = 600.0  # seconds a closed socket waits for its peer's FIN (tcp_maxidle)
+
+
+class Tcp(TcpInput):
+    """TCP of one host."""
+
+    timers = TIMERS
+
+    def tcpcb(self, so: Socket) -> Tcpcb:
+        """The control block of a socket of ours; ENOTCONN when its connection is over."""
+        if so.pcb is None:
+            raise oserror(errno.ENOTCONN)
+        return cast(Tcpcb, so.pcb)
+
+    def attach(self, so: Socket) -> None:
+        """A new socket (tcp_attach)."""
+        so.pcb = Tcpcb(so, self)
+
+    def detach(self, so: Socket) -> None:
+        """The socket is closed: so is whatever it still is (tcp_detach)."""
+        tp = cast(Tcpcb | None, so.pcb)
+        if tp is None:
+            return
+        if tp.state in (TCPS_CLOSED, TCPS_LISTEN, TCPS_SYN_SENT):
+            tcp_close(tp)
+        elif tp.state == TCPS_FIN_WAIT_2 and tp.twomsl.due is None:
+            tp.twomsl.set(_MAX_IDLE)
+        so.pcb = None
+
+    def abort(self, so: Socket) -> None:
+        """End the connection by a reset (tcp_abort)."""
+        tp = cast(Tcpcb | None, so.pcb)
+        if tp is not None:
+            if tp.state not in (TCPS_CLOSED, TCPS_TIME_WAIT):
+                tcp_drop(tp, errno.ECONNABORTED)
+            else:
+                tcp_close(tp)
+            so.pcb = None
+
+    def bind(self, so: Socket, address: Address) -> None:
+        """Take a local address and port."""
+        if Ip4(address[0]).is_multicast:
+            raise oserror(errno.EAFNOSUPPORT)
+        self.table.bind(self.tcpcb(so), address)
+
+    def listen(self, so: Socket) -> None:
+        """Wait for connections (tcp_listen)."""
+        tp = self.tcpcb(so)
+        if tp.state not in (TCPS_CLOSED, TCPS_LISTEN):
+            raise oserror(errno.EINVAL)
+        if not tp.lport:
+            self.table.bind(tp, (0, 0))
+        if tp.state == TCPS_CLOSED:
+            self.set_state(tp, TCPS_LISTEN)
+
+    def connect(self, so: Socket, address: Address) -> None:
+        """Begin the handshake (tcp_connect)."""
+        tp = self.tcpcb(so)
+        special = self.ip.routes.special.get(address[0])
+        if Ip4(address[0]).is_multicast or (address[0] and special is not None and special.flags & RTF_BROADCAST):
+            raise oserror(errno.EAFNOSUPPORT)
+        self.table.connect(tp, address)
+        so.isconnecting()
+        self.stat["connattempt"] += 1
+        self.set_state(tp, TCPS_SYN_SENT)
+        tp.keep.set(self.keepinit / PR_SLOWHZ)
+        tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = self.new_iss(tp)
+        error = tcp_output(tp)
+        if error:
+            tcp_close(tp)
+            raise oserror(error)
+
+    def disconnect(self, so: Socket) -> None:
+        """The socket is closed: our side ends in good order (tcp_disconnect)."""
+        tp = self.tcpcb(so)
+        if tp.state < TCPS_ESTABLISHED and tp.state != TCPS_SYN_RECEIVED:
+            tcp_close(tp)
+            so.pcb = None
+            return
+        unread = tp.rcv.cc
+        so.isdisconnecting()
+        tp.rcv.flush()
+        if unread and tp.state in (TCPS_ESTABLISHED, TCPS_CLOSE_WAIT):
+            tcp_drop(tp, 0)  # RFC 1122 4.2.2.13: data was lost, so the peer must learn it (RFC 2525 2.17)
+            return
+        self._usrclosed(tp)
+        if tp.state != TCPS_CLOSED:
+            tcp_output(tp)
+
+    def shutdown(self, so: Socket) -> None:
+        """No more will be sent: FIN, after all that is buffered."""
+        tp = self.tcpcb(so)
+        so.cantsendmore()
+        self._usrclosed(tp)
+        if tp.state != TCPS_CLOSED:
+            tcp_output(tp)
+
+    def _usrclosed(self, tp: Tcpcb) -> None:
+        """Our side closes (tcp_usrclosed): the arrows marked `CLOSE` in RFC 9293's figure 5."""
+        if tp.state in (TCPS_CLOSED, TCPS_LISTEN, TCPS_SYN_SENT):
+            tcp_close(tp)
+        elif tp.state in (TCPS_SYN_RECEIVED, TCPS_ESTABLISHED):
+            self.set_state(tp, TCPS_FIN_WAIT_1)
+        elif tp.state == TCPS_CLOSE_WAIT:
+            self.set_state(tp, TCPS_LAST_ACK)
+        elif tp.state == TCPS_FIN_WAIT_2 and tp.so.state & SS_CANTRCVMORE:
+            tp.twomsl.set(_MAX_IDLE)
+
+    def rcvd(self, so: Socket) -> None:
+        """The program has read: perhaps the peer wants to know of the room."""
+        tp = cast(Tcpcb | None, so.pcb)
+        if tp is not None and tp.state >= TCPS_ESTABLISHED and not so.state & SS_CANTRCVMORE:
+            tcp_output(tp)
+
+    def send(self, so: Socket, data: bytes, address: Address | None) -> None:
+        """Send bytes, when the windows let them."""
+        tp = self.tcpcb(so)
+        tp.snd.append(data)
+        error = tcp_output(tp)
+        if error:
+            raise oserror(error)
+
+    def sockaddr(self, so: Socket) -> Address:
+        """The local address and port."""
+        tp = cast(Tcpcb | None, so.pcb)
+        if tp is None:
+            raise oserror(errno.EINVAL)
+        return tp.local
+
+    def peeraddr(self, so: Socket) -> Address:
+        """The peer's address and port; ENOTCONN when it is not (or no longer) connected."""
+        tp = self.tcpcb(so)
+        if tp.state in (TCPS_CLOSED, TCPS_LISTEN):
+            raise oserror(errno.ENOTCONN)
+        return tp.foreign
+
+    def setopt(self, so: Socket, level: int, option: int, value: object) -> None:
+        """Set an option of TCP or of IP (tcp_ctloutput)."""
+        tp = self.tcpcb(so)
+        if level == IPPROTO_IP:
+            self.table.setopt(tp, level, option, value)
+            tp.template = 0
+        elif level != IPPROTO_TCP:
+            raise oserror(errno.ENOPROTOOPT)
+        elif option == TCP_NODELAY:
+            tp.flags = tp.flags | TF_NODELAY if value else tp.flags & ~TF_NODELAY
+            if value and tp.state >= TCPS_ESTABLISHED:
+                tcp_output(tp)
+        elif option == TCP_MAXSEG:
+            if not isinstance(value, int) or not self.minmss <= value <= 65495:
+                raise oserror(errno.EINVAL)
+            tp.maxopd = value
+            tp.maxseg = min(tp.maxseg, value)
+        else:
+            raise oserror(errno.ENOPROTOOPT)
+
+    def getopt(self, so: Socket, level: int, option: int) -> object:
+        """Read an option of TCP or of IP."""
+        tp = self.tcpcb(so)
+        if level == IPPROTO_IP:
+            return self.table.getopt(tp, level, option)
+        if level == IPPROTO_TCP and option == TCP_NODELAY:
+            return int(bool(tp.flags & TF_NODELAY))
+        if level == IPPROTO_TCP and option == TCP_MAXSEG:
+            return tp.maxseg
+        if level == IPPROTO_TCP and option == TCP_CONGCTL:
+            return tp.cc.name
+        raise oserror(errno.ENOPROTOOPT)
+
+    def ctlinput(self, error: int, about: Ip, quoted: bytes, mtu: int) -> None:
+        """An ICMP error about a segment of ours (tcp_ctlinput; RFC 5927 4): believed only if it quotes what is out."""
+        if len(quoted) < 8 or not error:
+            return
+        lport, fport = int.from_bytes(quoted[:2]), int.from_bytes(quoted[2:4])
+        tp: Inpcb | None = self.table.connected.get((about.src, lport, about.dst, fport))
+        if not isinstance(tp, Tcpcb):
+            return
+        seq = int.from_bytes(quoted[4:8])
+        if not (SEQ_GEQ(seq, tp.snd_una) and SEQ_LT(seq, tp.snd_max)):
+            return self.drop("badicmp")
+        if tp.state in (TCPS_SYN_SENT, TCPS_SYN_RECEIVED) and error in (errno.ECONNREFUSED, errno.EHOSTUNREACH):
+            if error == errno.ECONNREFUSED or tp.rxtshift > 3:  # RFC 1122 4.2.3.9: hard, or soft for long
+                return tcp_drop(tp, error)
+        tp.softerror = error
+        return None
