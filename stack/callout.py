@@ -91,20 +91,22 @@ class Callouts:
         """
         ready = self.ready
         clock = self.clock
-        while budget > 0:
-            while ready and budget > 0:
+        while True:
+            while ready:
+                if budget <= 0:
+                    return True
                 if clock is not None:
                     self.now = max(self.now, clock())
                 budget -= 1
                 self.events += 1
                 ready.popleft()()
-            if ready:
-                return True
             due = self.next_due()
             if due is None or (until is not None and due > until):
                 if until is not None and until > self.now:
                     self.now = until
                 return False
+            if budget <= 0:
+                return True
             callout = heappop(self.heap)
             if due > self.now:
                 self.now = due
@@ -112,7 +114,6 @@ class Callouts:
             callout.function = None
             if function is not None:
                 ready.append(function)
-        return bool(ready) or (due := self.next_due()) is not None and (until is None or due <= until)
 
     def _prune(self) -> None:
         """Throw the stopped callouts out, when they are more than half of the heap."""

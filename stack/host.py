@@ -21,7 +21,7 @@ from stack.kern.sysctl import Sysctl, Variable
 from stack.net.ethernet import Ether, Ethernet
 from stack.net.ifnet import Ifaddr, Ifnet, unit_of
 from stack.net.loopback import Loopback
-from stack.net.route import RTF_HOST, RTF_MULTICAST, RTF_UP, Rtentry, RouteTable
+from stack.net.route import RTF_HOST, RTF_MULTICAST, RTF_UP, RouteTable, Rtentry
 from stack.net.wire import Bus, Shmif
 from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_var, udp
 from stack.netinet.arp import Arp

@@ -158,9 +158,12 @@ class Lab:
         proc = Proc(self.callouts, self.next_pid, host.name, argv)
         self.next_pid += 1
         self.procs[proc.pid] = proc
-        proc.closers.append(lambda: self.procs.pop(proc.pid, None) and None)
+        proc.closers.append(lambda: self._reap(proc.pid))
         proc.start(make(proc))
         return proc
+
+    def _reap(self, pid: int) -> None:
+        self.procs.pop(pid, None)
 
     def kill(self, pid: int, signal: int) -> None:
         """Send a process a signal; OSError ESRCH when there is none of that number."""

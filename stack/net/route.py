@@ -88,7 +88,7 @@ class RtMessage(NamedTuple):
     dst: Prefix | None = None
     gateway: Ip4 | None = None
     ifname: str | None = None
-    index: int = 0
+    ifindex: int = 0
     flags: int = 0
     address: Ip4 | None = None
     broadcast: Ip4 | None = None

@@ -31,8 +31,8 @@ from stack.net.route import (
     RTF_LOCAL,
     RTF_STATIC,
     RTF_UP,
-    Rtentry,
     RouteTable,
+    Rtentry,
     RtMessage,
 )
 from stack.netinet.arp import Arp
@@ -99,7 +99,7 @@ class InControl(Protocol):
         self._add_routes(ifa)
         if ifp.groups is None:
             self.igmp.join(ifp, Ip4(0xE0000001))  # RFC 1112 7.2: all hosts are in the all-hosts group
-        self.routes.notify(RtMessage("RTM_NEWADDR", ifname=ifp.name, index=ifp.index, address=address, dst=ifa.prefix))
+        self.routes.notify(RtMessage("RTM_NEWADDR", ifname=ifp.name, ifindex=ifp.index, address=address, dst=ifa.prefix))
         ifp.up()
         self._begin(ifa, dad)
         return ifa
@@ -113,7 +113,7 @@ class InControl(Protocol):
         self._stop(ifa)
         self._ready(ifa)
         self._remove_routes(ifa)
-        self.routes.notify(RtMessage("RTM_DELADDR", ifname=ifp.name, index=ifp.index, address=address, dst=ifa.prefix))
+        self.routes.notify(RtMessage("RTM_DELADDR", ifname=ifp.name, ifindex=ifp.index, address=address, dst=ifa.prefix))
 
     def purge(self, ifp: Ifnet) -> None:
         """The interface goes away: so do its addresses and all routes through it (if_detach)."""
@@ -256,7 +256,7 @@ class InControl(Protocol):
     def link_changed(self, ifp: Ifnet) -> None:
         """An interface went up or down, or changed its MTU or address (in_if_link_up, in_if_link_down)."""
         self.routes.changed()
-        self.routes.notify(RtMessage("RTM_IFINFO", ifname=ifp.name, index=ifp.index, flags=ifp.flags))
+        self.routes.notify(RtMessage("RTM_IFINFO", ifname=ifp.name, ifindex=ifp.index, flags=ifp.flags))
         if ifp.lladdr is None:
             return
         for ifa in ifp.addresses:

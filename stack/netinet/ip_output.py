@@ -17,7 +17,7 @@ from stack.header.checksum import partial
 from stack.header.ip import IP_DF, IP_MAXPACKET, IP_MF, IP_OFFMASK, IPPROTO_IGMP, copied
 from stack.mbuf import Mbuf
 from stack.net.ifnet import IFF_BROADCAST, IFF_MULTICAST, IFF_UP, Ifaddr, Ifnet
-from stack.net.route import RTF_BLACKHOLE, RTF_BROADCAST, RTF_MULTICAST, RTF_REJECT, RTF_SPECIAL, Rtentry, RouteTable
+from stack.net.route import RTF_BLACKHOLE, RTF_BROADCAST, RTF_MULTICAST, RTF_REJECT, RTF_SPECIAL, RouteTable, Rtentry
 from stack.probe import Probes, Protocol
 
 M16, M32 = 0xFFFF, 0xFFFFFFFF
@@ -145,8 +145,11 @@ class IpOutput(Protocol):
         if len(ifa.hold) >= 64:
             self.drop("tentative", m)
             return errno.ENOBUFS
-        ifa.hold.append(lambda: self.output(m, template, more) and None)
+        ifa.hold.append(lambda: self._send_held(m, template, more))
         return 0
+
+    def _send_held(self, m: Mbuf, template: int, more: OutputOptions) -> None:
+        self.output(m, template, more)
 
     def _header(self, m: Mbuf, template: int, options: bytes, ident: int) -> None:
         """Build the header bytes: length, identification, options, checksum."""

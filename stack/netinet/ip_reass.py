@@ -7,6 +7,7 @@ comes twice, byte range for byte range, is only ignored: wires do duplicate.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -27,7 +28,7 @@ class Owner(Protocol):
     callouts: Callouts
     maxfragpackets: int
     error: Callable[[Mbuf, int, int, int], None]
-    stat: dict[str, int]
+    stat: defaultdict[str, int]
 
     def drop(self, reason: str, m: Mbuf | None = None) -> None: ...
 

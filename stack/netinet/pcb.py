@@ -17,7 +17,7 @@ from stack.kern.errors import oserror
 from stack.kern.socket import SO_BROADCAST, SO_DONTROUTE, SO_REUSEADDR, SO_REUSEPORT, Address, Socket
 from stack.kern.sysctl import Variable
 from stack.net.ifnet import Ifaddr, Ifnet
-from stack.net.route import RTF_BLACKHOLE, RTF_LOCAL, RTF_REJECT, Rtentry, RouteTable
+from stack.net.route import RTF_BLACKHOLE, RTF_LOCAL, RTF_REJECT, RouteTable, Rtentry
 from stack.netinet.in_ import (
     IP_ADD_MEMBERSHIP,
     IP_DONTFRAG,

@@ -10,7 +10,6 @@ import errno
 
 from stack.addr import Ip4
 from stack.header.checksum import partial
-from stack.header.ip import IPPROTO_TCP
 from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
@@ -31,7 +30,7 @@ from stack.netinet.tcp_fsm import (
 )
 from stack.netinet.tcp_output import tcp_output
 from stack.netinet.tcp_reass import tcp_reass
-from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
+from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
     tcp_cancel_timers,
