@@ -28,6 +28,7 @@ from pathlib import Path
 import pytest
 
 CLONE_NEWNET = 0x40000000
+RUN = Path("/run/netns")  # where ip(8) keeps them
 PATIENCE = 5.0  # real seconds that a program gets to end once it was asked to
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -61,7 +62,7 @@ class Netns:
         """Be inside, with this thread: sockets and TAPs made now belong to the namespace for good."""
         before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
-            inside = os.open(Path("/run/netns") / self.name, os.O_RDONLY)
+            inside = os.open(RUN / self.name, os.O_RDONLY)
             try:
                 _setns(inside)
             finally:
@@ -91,7 +92,8 @@ class Netns:
                 os.kill(int(pid), signal.SIGKILL)
 
     def _inside(self, argv: tuple[str, ...]) -> list[str]:
-        return ["ip", "netns", "exec", self.name, *argv]
+        # not `ip netns exec`, which would mount a /sys of its own, and may not in every container
+        return ["nsenter", f"--net={RUN / self.name}", "--", *argv]
 
 
 @contextlib.contextmanager
