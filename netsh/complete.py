@@ -52,7 +52,7 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sysctl": (("sysctl",),),
     "kill": (("process", "job"),),
     "help": (("command",),),
-    "load": (("lab", "file"),),
+    "load": (("file",), ()),
     "source": (("file",), ()),
     "save": (("file",), ()),
 }

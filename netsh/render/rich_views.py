@@ -1,16 +1,16 @@
 """Rows as rich tables: one column a field, coloured by what a value is, never wider than the window.
 
 Imported only when a table is to be drawn.  A row type may have a view of its own in VIEWS, by the name of
-its command and class; all others share `table`.
+its command and class; all others share `view_of_fields`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +19,7 @@ from commands.command import Command
 from netsh.render.palette import ADDRESS, BAD, FAINT, GOOD, MAC, NAME, visible
 from stack.addr import Ip4, Mac, Prefix
 
-View = Callable[[str, Sequence[Any]], RenderableType]
+View = Callable[[Sequence[Any], int], RenderableType]  # the rows, and the width there is
 
 _NAME_FIELDS = {"name", "host", "hostname", "interface", "ifname", "bus", "command"}
 _WORDS = {"up": GOOD, "ok": GOOD, "established": GOOD, "listen": GOOD, "down": BAD, "incomplete": BAD, "reject": BAD}
@@ -27,29 +27,65 @@ _WORDS = {"up": GOOD, "ok": GOOD, "established": GOOD, "listen": GOOD, "down": B
 
 def draw(command: Command, title: str, rows: Sequence[Any], out: TextIO, width: int | None) -> None:
     """Draw rows of one type on a file; the width is the window's when it is None."""
-    view = VIEWS.get((command.name, type(rows[0]).__name__), table)
-    console(out, width).print(view(title, rows))
+    view = VIEWS.get((command.name, type(rows[0]).__name__), view_of_fields)
+    console = console_on(out, width)
+    console.print(Text(title, style=NAME))
+    console.print(view(rows, console.width))
 
 
-def console(out: TextIO, width: int | None, environ: Mapping[str, str] = os.environ) -> Console:
+def console_on(out: TextIO, width: int | None) -> Console:
     """A console on that file; rich itself finds out about colours and obeys NO_COLOR."""
-    return Console(
-        file=out, width=width, legacy_windows=False, highlight=False, emoji=False, markup=False, _environ=environ
-    )
+    return Console(file=out, width=width, legacy_windows=False, highlight=False, emoji=False, markup=False)
 
 
-def table(title: str, rows: Sequence[Any]) -> Table:
+Column = tuple[str, list[Text], bool]  # its heading, its cells, and whether they are numbers
+
+
+def view_of_fields(rows: Sequence[Any], width: int) -> RenderableType:
     """The view of any rows: a column a field, without those that are empty in every row."""
-    drawn = Table(
-        title=title, title_justify="left", title_style=NAME, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False
-    )
-    fields = [(name, [getattr(row, name) for row in rows]) for name in type(rows[0])._fields]
-    filled = [(name, values) for name, values in fields if any(value not in (None, "", (), []) for value in values)]
-    for name, values in filled:
-        right = all(_is_number(value) or value is None for value in values)
-        drawn.add_column(heading(name), justify="right" if right else "left", overflow="fold")
-    for row in zip(*(values for _, values in filled), strict=True):
-        drawn.add_row(*(cell(name, value) for (name, _), value in zip(filled, row, strict=True)))
+    columns: list[Column] = []
+    for name in type(rows[0])._fields:
+        values = [getattr(row, name) for row in rows]
+        if any(value not in (None, "", (), []) for value in values):
+            number = all(value is None or _is_number(value) for value in values)
+            columns.append((heading(name), [cell(name, value) for value in values], number))
+    return fitting(columns, width)
+
+
+def fitting(columns: Sequence[Column], width: int) -> RenderableType:
+    """Columns side by side where they fit, closer together if need be; else a card a row."""
+    needed = sum(max([cell_len(title), *(widest(cell) for cell in cells)]) for title, cells, _ in columns)
+    for gap in (3, 2, 1):
+        if needed + gap * (len(columns) - 1) <= width:
+            return _table(columns, gap)
+    return _cards(columns)
+
+
+def widest(cell: Text) -> int:
+    """The columns of the screen that the longest line of a cell takes."""
+    return max(map(cell_len, cell.plain.split("\n")))
+
+
+def _table(columns: Sequence[Column], gap: int) -> Table:
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0), header_style=FAINT)
+    for title, _, number in columns:
+        drawn.add_column(title, justify="right" if number else "left", no_wrap=True)
+    for row in zip(*(cells for _, cells, _ in columns), strict=True):
+        drawn.add_row(*row)
+    return drawn
+
+
+def _cards(columns: Sequence[Column]) -> Table:
+    """Field by field, one under the other, for narrow windows and rows of many fields."""
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    drawn.add_column(style=FAINT, no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for at in range(len(columns[0][1])):
+        if at:
+            drawn.add_row()
+        for title, cells, _ in columns:
+            if cells[at]:
+                drawn.add_row(title, cells[at])
     return drawn
 
 

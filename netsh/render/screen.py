@@ -7,10 +7,13 @@ out as it is.  The two never mix, since nobody else writes.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 Draw = Callable[[], None]
+
+_BATCH = 0.05  # seconds between two batches of a command that writes without a pause
 
 
 class Screen(io.BufferedIOBase):
@@ -25,12 +28,15 @@ class Screen(io.BufferedIOBase):
         self.out = out
         self.pieces: list[bytes] = []
         self.editor: Callable[[Draw], None] | None = None
+        self.written = 0.0  # when the last batch was
         self.at_margin = True  # the cursor stands in the first column
         self.text = io.TextIOWrapper(self, encoding="utf-8", errors="replace", write_through=True)
 
     def write(self, data: Any) -> int:
-        """Keep bytes for the next batch."""
+        """Keep bytes for the next batch, which does not wait for a command that never does."""
         self.pieces.append(bytes(data))
+        if self.editor is None and time.monotonic() > self.written + _BATCH:
+            self._write()
         return len(data)
 
     def flush(self) -> None:
@@ -59,6 +65,7 @@ class Screen(io.BufferedIOBase):
             self.at_margin = data.endswith((b"\n", b"\r"))
             self.out.write(data)
             self.out.flush()
+            self.written = time.monotonic()
 
     def isatty(self) -> bool:
         return self.out.isatty()

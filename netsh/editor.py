@@ -1,0 +1,228 @@
+"""The line at the prompt: prompt_toolkit edits it, and the lab goes on meanwhile.
+
+prompt_toolkit runs in an asyncio loop which also moves the lab (`Clock.pump`) in slices of a few
+milliseconds, so that a key never waits long.  What jobs say meanwhile is drawn above the line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
+from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
+from prompt_toolkit.styles import Style
+
+from netsh import candidates, grammar
+from netsh.render.screen import Screen
+from netsh.state import State
+
+SLICE = 500  # pieces of the lab's work between two looks at the keyboard: some milliseconds
+_BATCH = 0.05  # seconds between two batches of output above the line
+
+_STYLE = Style.from_dict(
+    {
+        "prompt": "bold",
+        "bottom-toolbar": "noreverse ansibrightblack",
+        "pygments.name.function": "bold",
+        "pygments.name.namespace": "ansigreen",
+        "pygments.name.variable": "ansimagenta",
+        "pygments.keyword": "bold",
+        "pygments.number.float": "ansicyan",
+        "pygments.number.hex": "ansimagenta",
+        "pygments.comment": "ansibrightblack",
+    }
+)
+
+
+class Editor:
+    """Reads lines at the prompt of a session."""
+
+    def __init__(self, state: State, screen: Screen) -> None:
+        self.state = state
+        self.screen = screen
+        self.loop = asyncio.new_event_loop()
+        self.watched: dict[int, int] = {}  # descriptors of the lab's that the loop looks at, and for what
+        self.timer: asyncio.TimerHandle | None = None
+        self.batch: asyncio.TimerHandle | None = None
+        self.lexer: Lexer | None = None
+        self.prompt: PromptSession[str] = PromptSession(
+            self._message,
+            lexer=DynamicLexer(self._lexer),
+            completer=_Completer(state),
+            complete_while_typing=True,
+            complete_style=CompleteStyle.COLUMN,
+            history=_History(_history_file()),
+            multiline=Condition(self._unfinished),
+            prompt_continuation=lambda width, _number, _wrapped: "> ".rjust(width),
+            bottom_toolbar=self._toolbar,
+            style=_STYLE,
+            reserve_space_for_menu=6,
+        )
+
+    @property
+    def app(self) -> Application[str]:
+        """prompt_toolkit's application."""
+        return self.prompt.app
+
+    def read(self) -> str:
+        """One line, or several when the first leaves something open.
+
+        EOFError for Ctrl-D on an empty one, KeyboardInterrupt for Ctrl-C.
+        """
+        self.screen.to_margin()
+        self.screen.editor = self._above
+        reading = self.loop.create_task(self.prompt.prompt_async(handle_sigint=False))
+        self.loop.call_soon(self._pump)
+        try:
+            return self.loop.run_until_complete(reading)
+        finally:
+            self._rest(reading)
+            self.screen.editor = None
+            self.screen.at_margin = True
+
+    def close(self) -> None:
+        """No more lines will be read."""
+        self.loop.close()
+
+    def _rest(self, reading: asyncio.Task[str]) -> None:
+        """Leave the terminal as it was found, and the lab's descriptors alone, whatever ended the line."""
+        if not reading.done():
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                self.loop.run_until_complete(reading)
+        for timer in (self.timer, self.batch):
+            if timer is not None:
+                timer.cancel()
+        self.timer = self.batch = None
+        self._watch({})
+
+    def typed_ahead(self) -> bytes:
+        """What was typed behind the line, as a command would read it; it is the command's from now on."""
+        return "".join(key.data for key in get_typeahead(self.app.input)).replace("\r", "\n").encode()
+
+    def type_ahead(self, data: bytes) -> None:
+        """Put back what a command left."""
+        keys: list[KeyPress] = []
+        parser = Vt100Parser(keys.append)
+        parser.feed(data.decode(errors="replace").replace("\n", "\r"))
+        store_typeahead(self.app.input, keys)
+
+    # -- the lab, while a line is edited --------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Let the lab do what is due, and come again when more is."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        wait = self.state.clock.pump(SLICE)
+        self._watch(self.state.clock.descriptors())
+        if self.screen.pieces and self.batch is None:
+            self.batch = self.loop.call_later(_BATCH, self._show)
+        if wait is not None:
+            self.timer = self.loop.call_later(wait, self._pump)
+
+    def _watch(self, wanted: dict[int, int]) -> None:
+        """Come at once when a descriptor of a device or of a program is ready."""
+        for descriptor in self.watched.keys() - wanted.keys():
+            self.loop.remove_reader(descriptor)
+            self.loop.remove_writer(descriptor)
+        for descriptor, events in wanted.items():
+            if self.watched.get(descriptor) != events:
+                if events & select.POLLIN:
+                    self.loop.add_reader(descriptor, self._pump)
+                if events & select.POLLOUT:
+                    self.loop.add_writer(descriptor, self._pump)
+                else:
+                    self.loop.remove_writer(descriptor)
+        self.watched = wanted
+
+    def _show(self) -> None:
+        self.batch = None
+        self.screen.show()
+
+    def _above(self, draw: Callable[[], None]) -> None:
+        """Let something be written where the line stands, and draw the line again below it."""
+        if not self.app.is_running:
+            return draw()
+        self.app.renderer.erase(leave_alternate_screen=False)
+        draw()
+        self.app._request_absolute_cursor_position()
+        self.app._redraw()
+
+    # -- what prompt_toolkit asks for -----------------------------------------------------------------
+
+    def _message(self) -> StyleAndTextTuples:
+        return [("class:prompt", f"{self._host()}# ")]
+
+    def _host(self) -> str:
+        return self.state.host.name if self.state.host is not None else ""
+
+    def _toolbar(self) -> str:
+        jobs = len(self.state.jobs.running())
+        told = f" {self._host()}   clock {self.state.clock.mode}"
+        return f"{told}   {jobs} job{'s' if jobs > 1 else ''}" if jobs else told
+
+    def _unfinished(self) -> bool:
+        """Whether the line leaves a brace or a quote open, so that Enter goes on with the next one."""
+        try:
+            grammar.parse(self.prompt.default_buffer.text)
+        except grammar.GrammarError as error:
+            return error.incomplete
+        return False
+
+    def _lexer(self) -> Lexer | None:
+        """The lexer, made when there is something to colour, since pygments takes its time."""
+        if self.lexer is None and self.prompt.default_buffer.text:
+            from netsh.lexer import NetshLexer
+
+            lexer = PygmentsLexer(NetshLexer)
+            lexer.pygments_lexer = NetshLexer(lambda: self.state.lab.hosts, stripnl=False, ensurenl=False)
+            self.lexer = lexer
+        return self.lexer
+
+
+class _Completer(Completer):
+    """netsh.candidates for prompt_toolkit."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
+        for found in candidates.candidates(document.text_before_cursor, self.state):
+            yield Completion(found.text, -found.replaced, display_meta=found.help)
+
+
+class _History(FileHistory):
+    """Lines typed before, in a file of the user's; a file that cannot be had does not matter."""
+
+    def load_history_strings(self) -> Iterable[str]:
+        with suppress(OSError):
+            return list(super().load_history_strings())
+        return []
+
+    def store_string(self, string: str) -> None:
+        path = Path(str(self.filename))
+        with suppress(OSError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            super().store_string(string)
+
+
+def _history_file() -> str:
+    """Where the XDG base directory specification puts such files."""
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(state, "netsh", "history")

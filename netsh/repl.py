@@ -1,0 +1,110 @@
+"""The shell at a terminal: reads a line, runs it, and lets the lab go on meanwhile.
+
+Two things take turns with the terminal.  While a line is edited, netsh.editor has it.  While a command runs
+in the foreground it is an ordinary terminal, and the session's own clock waits for keys, Ctrl-C and devices.
+
+Ctrl-C ends the command that runs, which says its last words; at the prompt it gives a new line.  Ctrl-D at
+an empty prompt leaves.  Keys typed while a command runs are kept: for it, if it reads, else for the prompt.
+"""
+
+from __future__ import annotations
+
+import sys
+import termios
+from contextlib import suppress
+from typing import Self
+
+from netsh.editor import Editor
+from netsh.render.screen import Screen
+from netsh.session import Session
+from stack.kern.pipe import Pipe
+
+_LFLAG = 3  # where termios keeps ECHO
+
+
+def main(session: Session) -> int:
+    """Read and run lines until the user leaves; the status to exit with."""
+    screen = Screen(sys.stdout.buffer)
+    session.printer.out = screen.text
+    if sys.stderr.isatty():
+        session.printer.err = screen.text
+    editor = Editor(session, screen)
+    screen.text.write(hint(session))
+    try:
+        while session.exiting is None and not session.closed:
+            text = _read(editor)
+            if text.strip():
+                with Keyboard(session, editor, screen):
+                    session.run(text)
+    finally:
+        screen.flush()
+        editor.close()
+    return session.scope.status if session.exiting is None else session.exiting
+
+
+def _read(editor: Editor) -> str:
+    """A line to run."""
+    try:
+        return editor.read()
+    except KeyboardInterrupt:
+        return ""
+    except EOFError:
+        return "exit"
+
+
+def hint(session: Session) -> str:
+    """What a newcomer should know, in three lines."""
+    hosts = list(session.lab.hosts)
+    here = session.host.name if session.host is not None else ""
+    others = [name for name in hosts if name != here]
+    known = " ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")
+    target = "www" if "www" in others else others[-1] if others else "127.0.0.1"
+    elsewhere = f"{others[0]} route show" if others else "host gw"
+    return (
+        f"Hosts: {known or 'none yet, host NAME makes one'}. This is the prompt of {here or 'none'}.\n"
+        f"Try: ping {target}, traceroute {target}, ifconfig -a, {elsewhere}, lab, help.\n"
+        "Tab completes, Ctrl-C stops a command, Ctrl-D leaves.\n"
+    )
+
+
+class Keyboard:
+    """The keys while a line runs: shown and handed to a command that reads them, else kept for the prompt."""
+
+    def __init__(self, session: Session, editor: Editor, screen: Screen) -> None:
+        self.session = session
+        self.editor = editor
+        self.screen = screen
+        self.descriptor = sys.stdin.fileno()
+        self.attributes = termios.tcgetattr(self.descriptor)
+        self.shown = True
+        self.before = session.clock.before_waiting
+
+    def __enter__(self) -> Self:
+        self.pipe = self.session.stdin = Pipe(self.editor.typed_ahead())
+        self.session.clock.inputs[self.descriptor] = self.pipe
+        self.session.clock.before_waiting = self._before_waiting
+        self._show(False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        clock = self.session.clock
+        clock.before_waiting = self.before
+        clock.inputs.pop(self.descriptor, None)
+        self.session.stdin = Pipe(closed=True)
+        self.editor.type_ahead(self.pipe.take())
+        self._show(True)
+
+    def _before_waiting(self) -> None:
+        self.screen.flush()
+        clock = self.session.clock
+        self._show(bool(self.pipe.readable.sleepers or clock.readers or clock.writers))
+
+    def _show(self, shown: bool) -> None:
+        """Whether the terminal shows what is typed: for a command that reads it, or a program behind a `|`."""
+        if shown != self.shown:
+            attributes = list(self.attributes)
+            if not shown:
+                attributes[_LFLAG] &= ~termios.ECHO
+            with suppress(termios.error):
+                termios.tcsetattr(self.descriptor, termios.TCSANOW, attributes)
+            self.shown = shown

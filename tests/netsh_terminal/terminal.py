@@ -1,0 +1,87 @@
+"""A terminal for tests: a program behind a pty, and the screen it draws; nothing sleeps, all waits have an end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import pexpect
+import pyte
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 20.0  # seconds; reached only when something is broken
+
+
+class Terminal:
+    """A program in a terminal of 80 by 24 that answers as xterm does."""
+
+    def __init__(self, home: Path, *words: str, columns: int = 80, lines: int = 24, **environ: str) -> None:
+        self.screen = pyte.Screen(columns, lines)
+        self.stream = pyte.ByteStream(self.screen)
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        self.child = pexpect.spawn(
+            sys.executable,
+            ["-m", "netsh", *words],
+            cwd=str(ROOT),
+            env={**kept, "HOME": str(home), "TERM": "xterm-256color", **environ},  # type: ignore[arg-type]
+            dimensions=(lines, columns),
+            timeout=PATIENCE,
+        )
+        self.screen.write_process_input = self.child.send
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.close(force=True)
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen, without white space at the ends."""
+        return [line.rstrip() for line in self.screen.display]
+
+    @property
+    def line(self) -> str:
+        """The line the cursor is in."""
+        return self.lines[self.screen.cursor.y]
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        self.child.send(text)
+
+    def until(self, seen: Callable[[Terminal], object], seconds: float = PATIENCE) -> None:
+        """Follow what the program draws until a condition holds; AssertionError with the screen if it never does."""
+        deadline = time.monotonic() + seconds
+        while not seen(self):
+            if time.monotonic() > deadline or not self._read():
+                raise AssertionError("never came; the screen is:\n" + "\n".join(self.lines).rstrip())
+
+    def until_text(self, text: str) -> None:
+        """Follow until a text stands on the screen."""
+        self.until(lambda terminal: any(text in line for line in terminal.lines))
+
+    def until_prompt(self, prompt: str = "me#") -> None:
+        """Follow until the cursor stands behind an empty prompt."""
+        self.until(lambda terminal: terminal.line == prompt and terminal.screen.cursor.x == len(prompt) + 1)
+
+    def until_exit(self) -> int:
+        """Follow until the program is over; its status."""
+        while self._read():
+            pass
+        self.child.wait()
+        status = self.child.exitstatus
+        return -(self.child.signalstatus or 0) if status is None else status
+
+    def _read(self) -> bool:
+        """Draw what has come; False when the program is over."""
+        try:
+            self.stream.feed(self.child.read_nonblocking(65536, timeout=0.1))
+        except pexpect.TIMEOUT:
+            pass
+        except pexpect.EOF:
+            return False
+        return True
