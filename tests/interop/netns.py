@@ -79,17 +79,18 @@ class Netns:
         for child in self.children:
             child.terminate()
         for child in self.children:
-            try:
-                child.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.communicate()
-            except ValueError:  # the test itself closed a pipe
-                child.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(PATIENCE)
         left = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=True).stdout
         for pid in left.split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
+        for child in self.children:
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
 
     def _inside(self, argv: tuple[str, ...]) -> list[str]:
         # not `ip netns exec`, which would mount a /sys of its own, and may not in every container

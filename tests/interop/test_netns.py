@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 
 import pytest
 
-from tests.interop.netns import Netns, needs_root_tun, netns
+from tests.interop.netns import PATIENCE, Netns, needs_root_tun, netns
 
 pytestmark = needs_root_tun
 
@@ -38,9 +39,13 @@ def test_tap_made_inside_lives_inside() -> None:
 
 def test_a_namespace_goes_with_its_programs() -> None:
     with netns() as ns:
-        child = ns.popen("sh", "-c", "sleep 1000 & cat")
+        child = ns.popen("sh", "-c", "sleep 1000 & echo $!; cat")
+        assert child.stdout is not None
+        grandchild = os.pidfd_open(int(child.stdout.readline()))
         assert ns.name in namespaces()
     assert child.returncode is not None
+    assert select.select([grandchild], [], [], PATIENCE)[0], "it lives on"
+    os.close(grandchild)
     assert ns.name not in namespaces()
 
 
