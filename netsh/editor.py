@@ -78,6 +78,15 @@ class Editor:
         """prompt_toolkit's application."""
         return self.prompt.app
 
+    def read_line(self) -> str:
+        """What to run next; "" for Ctrl-C, and `exit` for Ctrl-D on an empty line."""
+        try:
+            return self.read()
+        except KeyboardInterrupt:
+            return ""
+        except EOFError:
+            return "exit"
+
     def read(self) -> str:
         """One line, or several when the first leaves something open.
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import sys
 import termios
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Self
 
-from netsh.editor import Editor
+from netsh.render.palette import NAME, paint
 from netsh.render.screen import Screen
 from netsh.session import Session
 from stack.kern.pipe import Pipe
@@ -28,28 +29,31 @@ def main(session: Session) -> int:
     session.printer.out = screen.text
     if sys.stderr.isatty():
         session.printer.err = screen.text
-    editor = Editor(session, screen)
-    screen.text.write(hint(session))
-    try:
-        while session.exiting is None and not session.closed:
-            text = _read(editor)
-            if text.strip():
-                with Keyboard(session, editor, screen):
-                    session.run(text)
-    finally:
-        screen.flush()
-        editor.close()
+    with Keyboard(session, screen) as keyboard:
+        screen.text.write(hint(session))
+        _first_prompt(session, screen)
+        from netsh.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
+
+        editor = Editor(session, screen)
+        try:
+            while session.exiting is None and not session.closed:
+                text = editor.read_line()
+                if text.strip():
+                    with keyboard.lent(editor.typed_ahead()):
+                        session.run(text)
+                    editor.type_ahead(keyboard.left())
+        finally:
+            screen.flush()
+            editor.close()
     return session.scope.status if session.exiting is None else session.exiting
 
 
-def _read(editor: Editor) -> str:
-    """A line to run."""
-    try:
-        return editor.read()
-    except KeyboardInterrupt:
-        return ""
-    except EOFError:
-        return "exit"
+def _first_prompt(session: Session, screen: Screen) -> None:
+    """The prompt at once; the editor will draw the same in its place."""
+    prompt = f"{session.host.name if session.host is not None else ''}# "
+    screen.text.write(paint(prompt, NAME) if session.printer.colour else prompt)
+    screen.flush()
+    screen.text.write("\r")
 
 
 def hint(session: Session) -> str:
@@ -70,29 +74,39 @@ def hint(session: Session) -> str:
 class Keyboard:
     """The keys while a line runs: shown and handed to a command that reads them, else kept for the prompt."""
 
-    def __init__(self, session: Session, editor: Editor, screen: Screen) -> None:
+    def __init__(self, session: Session, screen: Screen) -> None:
         self.session = session
-        self.editor = editor
         self.screen = screen
         self.descriptor = sys.stdin.fileno()
         self.attributes = termios.tcgetattr(self.descriptor)
+        self.pipe = Pipe(closed=True)
         self.shown = True
-        self.before = session.clock.before_waiting
 
     def __enter__(self) -> Self:
-        self.pipe = self.session.stdin = Pipe(self.editor.typed_ahead())
-        self.session.clock.inputs[self.descriptor] = self.pipe
-        self.session.clock.before_waiting = self._before_waiting
         self._show(False)
         return self
 
     def __exit__(self, *_: object) -> None:
-        clock = self.session.clock
-        clock.before_waiting = self.before
-        clock.inputs.pop(self.descriptor, None)
-        self.session.stdin = Pipe(closed=True)
-        self.editor.type_ahead(self.pipe.take())
         self._show(True)
+
+    @contextmanager
+    def lent(self, typed: bytes) -> Iterator[None]:
+        """The keys are a line's while it runs, and first of all those that were `typed` behind it."""
+        clock = self.session.clock
+        before = clock.before_waiting
+        self.pipe = self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
+        clock.before_waiting = self._before_waiting
+        try:
+            yield
+        finally:
+            clock.before_waiting = before
+            clock.inputs.pop(self.descriptor, None)
+            self.session.stdin = Pipe(closed=True)
+            self._show(False)
+
+    def left(self) -> bytes:
+        """What the line did not read."""
+        return self.pipe.take()
 
     def _before_waiting(self) -> None:
         self.screen.flush()
