@@ -1,0 +1,38 @@
+"""A line of routers, for benchmarks: r1 - r2 - ... - rN, static routes both ways, addresses as in a lesson."""
+
+from __future__ import annotations
+
+from stack.addr import Ip4, Prefix
+from stack.host import Host
+from stack.lab import Lab
+from stack.net.route import RTF_GATEWAY, RTF_STATIC, RTF_UP, Rtentry
+
+_FIRST = 0x0A000000  # 10.0.0.0/30, 10.0.0.4/30, ...
+
+
+def add_route(host: Host, prefix: Prefix, gateway: Ip4) -> None:
+    """A static route through a neighbour."""
+    rt = host.routes.unicast(gateway)
+    assert rt is not None
+    flags = RTF_UP | RTF_GATEWAY | RTF_STATIC
+    host.routes.add(Rtentry(prefix, rt.ifp, flags, gateway=gateway, ifa=rt.ifa))
+
+
+def chain(lab: Lab, count: int) -> list[Host]:
+    """The hosts of a line; the first and the last are its ends."""
+    hosts = [lab.add_host(f"r{number}") for number in range(1, count + 1)]
+    for number, (left, right) in enumerate(zip(hosts, hosts[1:], strict=False)):
+        lab.link(left, right, Prefix(Ip4(_FIRST + 4 * number), 30))
+        left.ip.default_ttl = right.ip.default_ttl = 255
+    ends = Prefix(Ip4(_FIRST), 30), Prefix(Ip4(_FIRST + 4 * (count - 2)), 30)
+    for number, host in enumerate(hosts):
+        if number < count - 2:
+            add_route(host, ends[1], Ip4(_FIRST + 4 * number + 2))
+        if number > 1:
+            add_route(host, ends[0], Ip4(_FIRST + 4 * (number - 1) + 1))
+    return hosts
+
+
+def far_end(host: Host) -> Ip4:
+    """The address of a line's last host."""
+    return host.interfaces["shmif0"].addresses[0].address

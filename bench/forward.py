@@ -1,0 +1,59 @@
+"""Packets a second across a chain of 100 routers, in bursts of 32, through every layer (python -m bench.forward)."""
+
+from __future__ import annotations
+
+import time
+
+from bench.chains import chain, far_end
+from bench.measure import Figure, arguments, calibrate, figure, report
+from stack.kern.socket import SOCK_DGRAM
+from stack.kern.sockbuf import RecordBuf
+from stack.lab import Lab
+
+BURST = 32
+
+
+def hops_per_second(routers: int, size: int, bursts: int) -> float:
+    """Send UDP datagrams so that frames have `size` bytes; every router forwards all of them."""
+    lab = Lab()
+    hosts = chain(lab, routers + 2)
+    first, last = hosts[0], hosts[-1]
+    sink = last.socket(SOCK_DGRAM)
+    sink.bind((0, 9))
+    source = first.socket(SOCK_DGRAM)
+    source.connect((far_end(last), 9))
+    data = bytes(size - 42)
+    source.send(data)
+    lab.callouts.advance(lab.callouts.now + 1)  # every ARP is answered
+    assert isinstance(sink.rcv, RecordBuf)
+    sink.rcv.hiwat = 1 << 30
+    sink.rcv.flush()
+    begin = time.perf_counter()
+    for _ in range(bursts):
+        for _ in range(BURST):
+            source.send(data)
+        lab.callouts.advance(lab.callouts.now)
+    elapsed = time.perf_counter() - begin
+    assert len(sink.rcv.records) == bursts * BURST
+    assert hosts[routers // 2].ip.forwarded == bursts * BURST + 1
+    return bursts * BURST * (routers + 1) / elapsed
+
+
+def main() -> None:
+    """Measure frames of 64 and of 1514 bytes."""
+    args = arguments(__doc__ or "", repeat=7, routers=100, bursts=40)
+    before = calibrate()
+    figures: list[Figure] = []
+    for size in (64, 1514):
+        figures.append(
+            figure(
+                f"{args.routers} routers, {size}-byte frames",
+                lambda size=size: hops_per_second(args.routers, size, args.bursts),  # type: ignore[misc]
+                args.repeat, "hops/s", "450,000",
+            )
+        )  # fmt: skip
+    report("forward", figures, min(before, calibrate()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What all benchmarks share: a calibration loop, medians, and one way to print and to keep figures.
+
+The calibration is a fixed pure-Python loop, timed before and after in the same process: machines are noisy
+and differ, so a figure is read together with how fast that loop was at the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+CALIBRATION_STEPS = 200_000
+
+
+class Figure(NamedTuple):
+    """One line of a benchmark: a median, its spread, and the target if there is one."""
+
+    name: str
+    median: float
+    low: float
+    high: float
+    unit: str
+    target: str = ""
+
+
+def calibrate() -> float:
+    """Nanoseconds a step of a loop that adds, compares and looks up, the least of five runs."""
+    best = 1e9
+    for _ in range(5):
+        table = {number: number for number in range(64)}
+        total = 0
+        begin = time.perf_counter()
+        for number in range(CALIBRATION_STEPS):
+            if number & 1:
+                total += table[number & 63]
+        best = min(best, (time.perf_counter() - begin) / CALIBRATION_STEPS * 1e9)
+    return best
+
+
+def repeat(run: Callable[[], float], times: int) -> tuple[float, float, float]:
+    """Median, lowest and highest of several runs."""
+    values = [run() for _ in range(times)]
+    return statistics.median(values), min(values), max(values)
+
+
+def figure(name: str, run: Callable[[], float], times: int, unit: str, target: str = "") -> Figure:
+    """Measure one figure."""
+    return Figure(name, *repeat(run, times), unit, target)
+
+
+def report(title: str, figures: list[Figure], calibration: float) -> None:
+    """Print a table, and one JSON line a figure where --json was given."""
+    if "--json" in sys.argv:
+        for each in figures:
+            print(json.dumps({"bench": title, "calibration_ns": round(calibration, 2), **each._asdict()}))
+        return
+    print(f"{title}   (calibration: {calibration:.1f} ns a step)")
+    for name, median, low, high, unit, target in figures:
+        spread = f"{_text(low)} .. {_text(high)}"
+        print(f"  {name:<44} {_text(median):>12} {unit:<12} {spread:<24} {f'target {target}' if target else ''}")
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def arguments(description: str, **defaults: int) -> argparse.Namespace:
+    """Options as numbers: --repeat and whatever the benchmark has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", action="store_true", help="one JSON object a figure")
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    return parser.parse_args()
