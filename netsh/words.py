@@ -231,3 +231,11 @@ def _value(part: Part, scope: Scope) -> str:
         return str(arithmetic.evaluate(inner, scope.variables))
     except ValueError as error:
         raise ExpansionError(f"$(({part.text})): {error}") from None
+
+
+_SAFE = re.compile(r"[A-Za-z0-9_@%+:,./][-A-Za-z0-9_@%+=:,./]*")
+
+
+def quote(text: str) -> str:
+    """A text as a word that reads back to it."""
+    return text if _SAFE.fullmatch(text) else "'" + text.replace("'", "'\\''") + "'"

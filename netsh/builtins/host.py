@@ -1,0 +1,94 @@
+"""List the hosts, or go to one.
+
+One whose name is new is made; `host -d NAME` removes one with all it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from commands.command import Failure, Usage
+from netsh.builtins import builtin
+from netsh.shell import ShellContext
+from stack.addr import Ip4
+from stack.host import Host
+
+SYNOPSIS = "host [name]\nhost -d name"
+
+
+class Args(NamedTuple):
+    """A host, to be gone to or deleted; None to list them."""
+
+    name: str | None
+    delete: bool = False
+
+
+class HostRow(NamedTuple):
+    """A host of the lab."""
+
+    host: str
+    here: bool
+    interfaces: int
+    addresses: tuple[Ip4, ...]
+
+
+TABLES: dict[type, str] = {HostRow: "Hosts"}
+
+
+def parse(argv: list[str]) -> Args:
+    """A name, or none."""
+    if argv[:1] == ["-d"]:
+        if len(argv) != 2:
+            raise Usage("the name of one host is wanted")
+        return Args(argv[1], True)
+    if len(argv) > 1:
+        raise Usage(f"{argv[1]}: one host is wanted; to run a command on {argv[0]}: {' '.join(argv)}")
+    if argv and argv[0].startswith("-"):
+        raise Usage(f"{argv[0]}: unknown option")
+    return Args(argv[0] if argv else None)
+
+
+async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow]:
+    """Do it."""
+    session = ctx.session
+    hosts = session.lab.hosts
+    if args.name is None:
+        for host in hosts.values():
+            yield row_of(host, host is session.host)
+    elif args.delete:
+        _remove(ctx, args.name)
+    elif args.name in hosts:
+        session.host = hosts[args.name]
+    else:
+        if session.find(args.name) is not None:
+            raise Failure(f"{args.name}: a command is called so; a host of that name could not be spoken to")
+        try:
+            session.host = session.lab.add_host(args.name)
+        except ValueError as error:
+            raise Failure(str(error)) from None
+
+
+def _remove(ctx: ShellContext, name: str) -> None:
+    session = ctx.session
+    host = session.lab.hosts.get(name)
+    if host is None:
+        raise Failure(f"{name}: no such host; 'host' lists them")
+    session.lab.remove_host(name)
+    if session.host is host:
+        session.host = next(iter(session.lab.hosts.values()), None)
+
+
+def row_of(host: Host, here: bool) -> HostRow:
+    """A host as a row."""
+    interfaces = [ifp for ifp in host.interfaces.values() if not ifp.is_loopback]
+    addresses = tuple(ifa.address for ifp in interfaces for ifa in ifp.addresses)
+    return HostRow(host.name, here, len(interfaces), addresses)
+
+
+def show(row: HostRow) -> str:
+    """Its name, a mark at the one the prompt is on, its addresses."""
+    return f"{'*' if row.here else ' '} {row.host:<11} {' '.join(map(str, row.addresses))}".rstrip()
+
+
+COMMAND = builtin("host", SYNOPSIS, parse, run, show)

@@ -1,0 +1,44 @@
+"""Rebuild a lab that `save` wrote to a file.
+
+It takes the place of this one, which is kept if anything fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from commands.command import Failure, Usage
+from netsh import saved
+from netsh.builtins import builtin, no_rows
+from netsh.files import read_text, reason
+from netsh.shell import ShellContext
+
+SYNOPSIS = "load file"
+
+
+def parse(argv: list[str]) -> str:
+    """A file's name."""
+    if len(argv) != 1:
+        raise Usage("the name of one file is wanted")
+    return argv[0]
+
+
+async def run(ctx: ShellContext, path: str) -> AsyncIterator[Any]:
+    """Run the file in a lab of its own; when that went well, the session moves there."""
+    if ctx.shell.job is not None:
+        raise Failure("not in the background")
+    try:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path}: {reason(error)}") from None
+    try:
+        fresh = saved.load(text, path, ctx.session)
+    except saved.NotLoaded:
+        raise Failure(f"{path}: not loaded; the lab is as it was") from None
+    saved.adopt(ctx.session, fresh)
+    return
+    yield
+
+
+COMMAND = builtin("load", SYNOPSIS, parse, run, no_rows)

@@ -1,0 +1,37 @@
+"""Let time pass on the lab's clock.
+
+`sleep 2s`, `sleep 100ms`; a number alone is seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from commands.command import Usage
+from netsh import units
+from netsh.builtins import builtin, no_rows
+from netsh.shell import ShellContext
+from stack.kern.proc import pause
+
+SYNOPSIS = "sleep time"
+
+
+def parse(argv: list[str]) -> float:
+    """Seconds; a number alone is some, as in sleep(1)."""
+    if len(argv) != 1:
+        raise Usage("one time is wanted")
+    try:
+        return units.parse(units.DURATION, argv[0] + "s" if argv[0][-1:].isdigit() else argv[0])
+    except ValueError as error:
+        raise Usage(str(error)) from None
+
+
+async def run(ctx: ShellContext, seconds: float) -> AsyncIterator[Any]:
+    """Sleep."""
+    await pause(seconds)
+    return
+    yield
+
+
+COMMAND = builtin("sleep", SYNOPSIS, parse, run, no_rows)

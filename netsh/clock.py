@@ -1,0 +1,261 @@
+"""The drive: how the lab's virtual time moves along, in real time or as fast as it goes.
+
+    real    a second is a second: timers follow the wall clock
+    x0.1    the same, slower or quicker by that factor
+    fast    time jumps from event to event, and stands still when nobody waits for anything
+
+This is the one loop that waits for the real machine: descriptors of devices, standard input, programs
+behind a `|`, and signals.  A lab with a device in it runs in real time, whatever is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+from stack.kern.pipe import Pipe
+from stack.kern.proc import Proc
+from stack.lab import Lab
+
+BUDGET = 5000  # pieces of work between two looks at the real machine
+_CHUNK = 65536
+_SLOWEST, _QUICKEST = 1e-6, 1e6
+_LONGEST_WAIT = 3600.0  # poll(2) takes no more than 24 days
+
+
+def parse_mode(text: str) -> float | None:
+    """The virtual seconds a real one has in a mode (None is fast); ValueError for what is no mode."""
+    if text in ("fast", "real"):
+        return 1.0 if text == "real" else None
+    try:
+        rate = float(text[1:]) if text[:1] == "x" else 0.0
+    except ValueError:
+        rate = 0.0
+    if not _SLOWEST <= rate <= _QUICKEST:
+        raise ValueError(f"{text}: a clock is real, fast, or a rate such as x0.1 or x10")
+    return rate
+
+
+class Signals:
+    """Signals of the real machine, kept until somebody looks; a pipe wakes who waits in poll(2)."""
+
+    def __init__(self) -> None:
+        self.pending: int | None = None
+        self.running = False  # a command is, and gets the signal; else the program does
+        self.awake: tuple[int, int] | None = None
+
+    def catch(self) -> None:
+        """Take SIGINT, SIGTERM and SIGHUP from now on."""
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        self.awake = reader, writer
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._caught)
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        if not self.running and number != signal.SIGINT:
+            raise SystemExit(128 + number)
+        self.pending = number
+        if self.awake is not None:
+            with suppress(BlockingIOError):
+                os.write(self.awake[1], b"\0")
+
+    def take(self) -> int | None:
+        """The one that came, once."""
+        number, self.pending = self.pending, None
+        return number
+
+
+class Clock:
+    """Moves a lab's time."""
+
+    def __init__(self, lab: Lab, mode: str = "fast", signals: Signals | None = None) -> None:
+        self.lab = lab
+        self.signals = signals or Signals()
+        self.asked = parse_mode(mode)
+        self.inputs: dict[int, Pipe] = {}  # descriptors that are read while a process sleeps on their pipe
+        self.readers: dict[int, Callable[[], None]] = {}  # what the shell itself waits for
+        self.writers: dict[int, Callable[[], None]] = {}
+        self.before_waiting: Callable[[], None] = lambda: None  # whatever is buffered should be seen now
+        self._rate = self.asked
+        self._wall = 0.0  # this reading of the wall clock was
+        self._virtual = 0.0  # that time in the lab
+        self._rebase()
+
+    @property
+    def mode(self) -> str:
+        """The mode in force, as it is typed."""
+        rate = self.rate
+        return "fast" if rate is None else "real" if rate == 1.0 else f"x{rate:g}"
+
+    @property
+    def rate(self) -> float | None:
+        """Virtual seconds a real second; None in fast time."""
+        return 1.0 if self.lab.readers else self.asked
+
+    def set_mode(self, text: str) -> None:
+        """Change the mode; ValueError when it cannot be had."""
+        asked = parse_mode(text)
+        if self.lab.readers and asked != 1.0:
+            raise ValueError("a lab with a real device in it runs on the real clock")
+        self.asked = asked
+        self._rebase()
+
+    def use(self, lab: Lab) -> None:
+        """Drive another lab from now on."""
+        self.lab = lab
+        self._rebase()
+
+    def feed(self, pipe: Pipe, descriptor: int) -> None:
+        """Read a descriptor into a pipe whenever a process waits for that."""
+        self.inputs[descriptor] = pipe
+
+    def forget(self, pipe: Pipe) -> None:
+        """Nobody will read the pipe any more: close its descriptor."""
+        for descriptor in [descriptor for descriptor, fed in self.inputs.items() if fed is pipe]:
+            del self.inputs[descriptor]
+            os.close(descriptor)
+
+    def reading(self) -> float:
+        """What time it is in the lab, by the wall clock."""
+        return self._virtual + (time.monotonic() - self._wall) * (self._rate or 0.0)
+
+    def _rebase(self) -> None:
+        """From here on, count from this very moment."""
+        self._rate = self.rate
+        self._wall = time.monotonic()
+        self._virtual = self.lab.callouts.now
+
+    # -- a command in the foreground ------------------------------------------------------------------
+
+    def run(self, proc: Proc, stuck: Callable[[], None]) -> int:
+        """Move time until a process is over, and return its status.
+
+        A signal goes to the process.  `stuck` is called when, in fast time, nothing can ever happen again.
+        """
+        signals = self.signals
+        before, signals.running = signals.running, True
+        if signals.pending == signal.SIGINT and not before:
+            signals.take()  # it was meant for something that is over
+        try:
+            while proc.status is None:
+                self._run_some(proc, stuck)
+            return proc.status
+        finally:
+            signals.running = before
+
+    def _run_some(self, proc: Proc, stuck: Callable[[], None]) -> None:
+        number = self.signals.take()
+        if number is not None:
+            proc.signal(number)
+        descriptors = self.descriptors()
+        if descriptors:
+            self._poll(descriptors, 0.0)
+        wait = self._advance(BUDGET, proc)
+        if proc.status is not None or wait == 0.0 or self.signals.pending is not None:
+            return
+        descriptors = self.descriptors()
+        if wait is None and not descriptors and self.rate is None:
+            stuck()
+        else:
+            self.before_waiting()
+            self._poll(descriptors, wait)
+
+    def _advance(self, budget: int, proc: Proc | None) -> float | None:
+        """Do what is due; returns the real seconds until more is, 0 when more is now, None for never."""
+        if self.rate != self._rate:
+            self._rebase()
+        return self._advance_fast(budget, proc) if self._rate is None else self._advance_real(budget, self._rate)
+
+    def _advance_fast(self, budget: int, proc: Proc | None) -> float | None:
+        callouts = self.lab.callouts
+        limit = callouts.events + budget
+        while callouts.events < limit and (proc is None or proc.status is None):
+            due = callouts.next_due()
+            if due is None:
+                return None
+            callouts.advance(due, limit - callouts.events)
+            if callouts is not self.lab.callouts or self.rate is not None:
+                break
+        return 0.0
+
+    def _advance_real(self, budget: int, rate: float) -> float | None:
+        callouts = self.lab.callouts
+        callouts.clock = self.reading
+        try:
+            if callouts.advance(self.reading(), budget):
+                return 0.0
+        finally:
+            callouts.clock = None
+        if callouts is not self.lab.callouts:
+            return 0.0
+        due = callouts.next_due()
+        return None if due is None else max((due - self.reading()) / rate, 0.0)
+
+    # -- a prompt, whose own loop waits ---------------------------------------------------------------
+
+    def pump(self, budget: int = BUDGET) -> float | None:
+        """Do what is due now and return; the seconds until there is more to do, None when only a descriptor
+        can bring some.  In fast time nothing moves while nobody waits."""
+        descriptors = self.descriptors()
+        if descriptors:
+            self._poll(descriptors, 0.0)
+        if self.rate is None:
+            return None
+        return self._advance(budget, None)
+
+    def descriptors(self) -> dict[int, int]:
+        """What is waited for on the real machine now: descriptors, and poll(2)'s events of each."""
+        wanted: dict[int, int] = {}
+        for readers in (self.lab.readers, self.readers):
+            wanted.update(dict.fromkeys(readers, select.POLLIN))
+        for descriptor, pipe in self.inputs.items():
+            if pipe.readable.sleepers and not pipe.closed:
+                wanted[descriptor] = select.POLLIN
+        for descriptor in self.writers:
+            wanted[descriptor] = wanted.get(descriptor, 0) | select.POLLOUT
+        return wanted
+
+    def _poll(self, descriptors: dict[int, int], wait: float | None) -> None:
+        """Wait for a descriptor or a signal, and do what is to be done for each that is ready."""
+        poller = select.poll()
+        for descriptor, events in descriptors.items():
+            poller.register(descriptor, events)
+        if self.signals.awake is not None:
+            poller.register(self.signals.awake[0], select.POLLIN)
+        ready = poller.poll(None if wait is None else min(wait, _LONGEST_WAIT) * 1000)
+        if ready and self.rate is not None:
+            self.lab.callouts.now = max(self.lab.callouts.now, self.reading())  # a device's frames arrive now
+        for descriptor, events in ready:
+            self._serve(descriptor, events)
+
+    def _serve(self, descriptor: int, events: int) -> None:
+        if self.signals.awake is not None and descriptor == self.signals.awake[0]:
+            with suppress(BlockingIOError):
+                os.read(descriptor, _CHUNK)
+        elif (reader := self.lab.readers.get(descriptor) or self.readers.get(descriptor)) is not None:
+            reader()
+        elif (pipe := self.inputs.get(descriptor)) is not None:
+            _fill(descriptor, pipe)
+        if events & ~select.POLLIN and (writer := self.writers.get(descriptor)) is not None:
+            writer()
+
+
+def _fill(descriptor: int, pipe: Pipe) -> None:
+    """Bytes for a process that reads our standard input, or their end."""
+    try:
+        data = os.read(descriptor, _CHUNK)
+    except BlockingIOError:
+        return
+    except OSError:
+        data = b""
+    if data:
+        pipe.write(data)
+    else:
+        pipe.close()

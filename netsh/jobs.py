@@ -1,0 +1,93 @@
+"""Jobs: what runs in the background, by the numbers that sh gives it (sh(1), "Background Commands")."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stack.kern.proc import SIGNAL_NAMES, Proc
+
+_ENDED = {1: "Hangup", 2: "Interrupt", 9: "Killed", 15: "Terminated"}
+
+
+class Job(NamedTuple):
+    """A process in the background, and what was typed to start it."""
+
+    number: int
+    proc: Proc
+    line: str
+    host: str
+
+    @property
+    def state(self) -> str:
+        """What has become of it, in sh's words."""
+        status = self.proc.status
+        if status is None:
+            return "Running"
+        if status > 128 and status - 128 in SIGNAL_NAMES:
+            return _ENDED[status - 128]
+        return f"Exit {status}" if status else "Done"
+
+
+class JobRow(NamedTuple):
+    """A line of `jobs`, or the news that a job has ended."""
+
+    number: int
+    state: str
+    pid: int
+    host: str
+    line: str
+
+
+class JobStarted(NamedTuple):
+    """The number and the process of a new job."""
+
+    number: int
+    pid: int
+
+
+class Jobs:
+    """The jobs of a session; the numbers of those that are over are given again."""
+
+    def __init__(self) -> None:
+        self.table: dict[int, Job] = {}
+
+    @property
+    def next(self) -> int:
+        """The number that the next job gets."""
+        return max(self.table, default=0) + 1
+
+    def add(self, proc: Proc, line: str) -> Job:
+        """A process goes to the background."""
+        number = self.next
+        job = self.table[number] = Job(number, proc, line, proc.hostname)
+        return job
+
+    def running(self) -> list[Job]:
+        """Those that are not over."""
+        return [job for job in self.table.values() if job.proc.status is None]
+
+    def ended(self) -> list[Job]:
+        """Those that are over; they are forgotten now."""
+        ended = [job for job in self.table.values() if job.proc.status is not None]
+        for job in ended:
+            del self.table[job.number]
+        return ended
+
+    def find(self, text: str) -> Job | None:
+        """The job that `%1` or `1` means; `%` and `%%` are the latest."""
+        digits = text.removeprefix("%")
+        if digits in ("", "%", "+"):
+            return self.table[max(self.table)] if self.table else None
+        return self.table.get(int(digits)) if digits.isascii() and digits.isdigit() else None
+
+
+def row_of(job: Job) -> JobRow:
+    """A job as a row."""
+    return JobRow(job.number, job.state, job.proc.pid, job.host, job.line)
+
+
+def show(row: JobRow | JobStarted) -> str:
+    """As sh prints it."""
+    if isinstance(row, JobStarted):
+        return f"[{row.number}] {row.pid}"
+    return f"[{row.number}]  {row.state:<10}  {row.line}"

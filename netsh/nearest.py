@@ -1,0 +1,28 @@
+"""The known word that is most like an unknown one, for "did you mean"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The closest of the known words; None when none is close."""
+    best, least = None, max(len(word) // 3, 1) + 1
+    for candidate in sorted(set(known)):
+        if abs(len(candidate) - len(word)) < least and (apart := distance(word, candidate)) < least:
+            best, least = candidate, apart
+    return best or next((name for name in sorted(known) if len(word) >= 2 and name.startswith(word)), None)
+
+
+def distance(a: str, b: str) -> int:
+    """How many letters must be added, dropped, changed, or swapped with the next, to make one of the other."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        earlier, before, row = before, row, [i]
+        for j, other in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

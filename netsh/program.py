@@ -1,0 +1,153 @@
+"""`| !program`: a program of the real machine behind a pipe of ours.
+
+What it is fed it reads at its own pace; what it writes goes to the next filter, or straight to our own standard
+output when nothing comes behind it (so that `!less` has the terminal).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+from netsh.clock import Clock
+from netsh.filters import Sink
+from stack.kern.proc import Channel, Interrupt, tsleep
+
+_CHUNK = 65536
+_ENOUGH = 1 << 20  # bytes that may wait for the program before its feeder has to
+
+
+class Program(Sink):
+    """A running program; OSError when it cannot be started."""
+
+    def __init__(self, argv: list[str], target: Sink | None, clock: Clock) -> None:
+        super().__init__()
+        self.target = target
+        self.clock = clock
+        self.changed = Channel("pipewr")  # it took bytes, or ended
+        self.waiting = bytearray()
+        self.ended = False  # no more will be fed
+        self.running = True
+        self.failure: Exception | None = None  # why its output could go nowhere
+        self.pid, self.stdin, self.stdout = _spawn(argv, target is not None)
+        self.exit = _exit_descriptor(self.pid)
+        os.set_blocking(self.stdin, False)
+        if self.stdout is not None:
+            clock.readers[self.stdout] = self._read
+        if self.exit is not None:
+            clock.readers[self.exit] = self._reap
+
+    def feed(self, data: bytes) -> None:
+        """Hand it bytes, as many as it takes now; the rest waits."""
+        if not self.done:
+            self.waiting += data
+            self._write()
+
+    def end(self) -> None:
+        """It sees the end of its input once it has read all."""
+        self.ended = True
+        self._write()
+
+    async def wait(self) -> None:
+        """Sleep until it is over; it has had the terminal's Ctrl-C itself, so that is asked for twice."""
+        patience = 1
+        while self.running or self.stdout is not None:
+            try:
+                await tsleep(self.changed)
+            except Interrupt:
+                patience -= 1
+                if patience < 0 and self.running:
+                    os.kill(self.pid, signal.SIGTERM)
+        if self.failure is not None:
+            raise self.failure
+
+    async def room(self) -> None:
+        """Sleep while so much waits for the program that its feeder should wait, too."""
+        while len(self.waiting) > _ENOUGH and not self.done:
+            await tsleep(self.changed)
+
+    def _write(self) -> None:
+        """Write what waits, and close its input after the last of it."""
+        try:
+            while self.waiting and not self.done:
+                del self.waiting[: os.write(self.stdin, self.waiting[:_CHUNK])]
+        except BlockingIOError:
+            self.clock.writers[self.stdin] = self._write
+            return
+        except OSError:  # it reads no more
+            self.done = True
+        self.clock.writers.pop(self.stdin, None)
+        if (self.ended or self.done) and self.stdin >= 0:
+            os.close(self.stdin)
+            self.stdin = -1
+            self.waiting.clear()
+            self.done = True
+            if self.ended and self.exit is None and self.stdout is None:
+                self._reap()
+        self.changed.wakeup()
+
+    def _read(self) -> None:
+        """It has written something, or closed its output."""
+        assert self.stdout is not None
+        assert self.target is not None
+        data = os.read(self.stdout, _CHUNK)
+        try:
+            if data:
+                self.target.feed(data)
+                if not self.target.done:
+                    return
+            self.target.end()
+        except Exception as failure:  # the clock called us: whoever waits for the program is told
+            self.failure = failure
+        self.clock.readers.pop(self.stdout)
+        os.close(self.stdout)
+        self.stdout = None
+        if self.exit is None:
+            self._reap()
+        self.changed.wakeup()
+
+    def _reap(self) -> None:
+        """It has ended: how?"""
+        _, status = os.waitpid(self.pid, 0)
+        self.running = False
+        code = os.waitstatus_to_exitcode(status)
+        self.status = 128 - code if code < 0 else code
+        if self.exit is not None:
+            self.clock.readers.pop(self.exit)
+            os.close(self.exit)
+            self.exit = None
+        self.done = True
+        self._write()
+
+
+def _spawn(argv: list[str], piped: bool) -> tuple[int, int, int | None]:
+    """Start a program; its pid, the descriptor that feeds it, and the one that it writes to."""
+    stdin, feed = os.pipe()
+    actions: list[tuple[int, int, int]] = [(os.POSIX_SPAWN_DUP2, stdin, 0)]
+    read = written = None
+    if piped:
+        read, written = os.pipe()
+        actions.append((os.POSIX_SPAWN_DUP2, written, 1))
+    ours = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
+    try:
+        pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions, setsigdef=ours)
+    except OSError:
+        os.close(feed)
+        if read is not None:
+            os.close(read)
+        raise
+    finally:
+        os.close(stdin)
+        if written is not None:
+            os.close(written)
+    return pid, feed, read
+
+
+def _exit_descriptor(pid: int) -> int | None:
+    """A descriptor that is readable once the program has ended; only Linux has such."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    with suppress(OSError):
+        return os.pidfd_open(pid)
+    return None

@@ -1,0 +1,190 @@
+"""A lab as a script of commands that rebuilds it: what `save` writes and `load` runs.
+
+The script is made to be read, compared and edited: a host a paragraph, in the order in which they were made.
+Addresses are entered with duplicate address detection off, so that loading takes no time of the lab's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from commands.command import Command, Complaint
+from netsh import personality
+from netsh.clock import Clock
+from netsh.render.printer import Printer
+from netsh.session import Session
+from netsh.state import State, end
+from netsh.words import quote
+from stack.addr import INADDR_LOOPBACK, Ip4
+from stack.host import Host
+from stack.kern.proc import Proc
+from stack.lab import Lab
+from stack.net.ethernet import Ethernet
+from stack.net.ifnet import IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, Ifaddr, Ifnet
+from stack.net.neighbor import LLE_PUB, LLE_STATIC
+from stack.net.route import RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC, Rtentry
+
+_DAD = "net.inet.ip.dad_count"
+_SERVERS = {"httpd"}  # jobs that belong to the lab; a ping in the background is somebody's experiment
+_FLAGS = {IFF_NOARP: "-arp", IFF_DEBUG: "debug", IFF_LINK0: "link0", IFF_LINK1: "link1", IFF_LINK2: "link2"}
+_MTU = {"lo": 33624}  # of interfaces that nobody changed; Ethernets have 1500
+
+
+class NotLoaded(Exception):
+    """The script of a lab failed; what was wrong has been said."""
+
+
+def script_of(session: State) -> str:
+    """The script that rebuilds the session's lab."""
+    lab = session.lab
+    paragraphs = [
+        ["# A lab of netsh: 'load FILE' rebuilds it, 'netsh --lab FILE' starts in it.", f"lab seed {lab.seed}"],
+        [f"bus {bus.label} {personality.unparse(bus.personality) or 'ideal'}" for bus in lab.buses.values()],
+        *(list(lines_of(host)) for host in lab.hosts.values()),
+        [f"{host} {' '.join(map(quote, argv))} &" for host, argv in servers(session)],
+        [f"host {session.host.name}"] if session.host is not None else [],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines) + "\n"
+
+
+def servers(session: State) -> Iterator[tuple[str, list[str]]]:
+    """What serves in the lab: its host, its words."""
+    jobs = {job.proc.pid for job in session.jobs.running()}
+    for proc in session.lab.procs.values():
+        if proc.pid in session.daemons or (proc.pid in jobs and is_server(proc)):
+            yield proc.hostname, proc.argv
+
+
+def is_server(proc: Proc) -> bool:
+    """Whether a job in the background serves, so that the lab would not be the same without it."""
+    return proc.argv[0] in _SERVERS or (proc.argv[0] == "nc" and any(word.startswith("-l") for word in proc.argv[1:]))
+
+
+def lines_of(host: Host) -> Iterator[str]:
+    """The commands that make a host what it is."""
+    yield f"host {host.name}"
+    if host.hostname != host.name:
+        yield f"hostname {quote(host.hostname)}"
+    sysctl = host.sysctl
+    dad = sysctl.get(_DAD)
+    quiet = dad != 0 and any(ifp.addresses for ifp in host.interfaces.values() if not ifp.is_loopback)
+    for name in sysctl.walk():
+        if sysctl.variable(name).writable and sysctl.default(name) not in (None, sysctl.get(name)):
+            if name != _DAD or not quiet:
+                yield f"sysctl -w {quote(f'{name}={sysctl.get(name)}')}"
+    if quiet:
+        yield f"sysctl -w {_DAD}=0"
+    for ifp in host.interfaces.values():
+        yield from interface_lines(ifp)
+    if quiet:
+        yield f"sysctl -w {_DAD}={dad}"
+    yield from route_lines(host)
+    yield from arp_lines(host)
+
+
+def interface_lines(ifp: Ifnet) -> Iterator[str]:
+    """The commands that make an interface what it is."""
+    set_up = f"ifconfig {ifp.name}"
+    if ifp.name != "lo0":
+        yield f"{set_up} create"
+    if ifp.lladdr is not None:
+        yield f"{set_up} link {ifp.lladdr} active"
+    if ifp.linkstr is not None:
+        yield f"{set_up} linkstr {quote(ifp.linkstr)}"
+    if ifp.mtu != _MTU.get(ifp.kind, 1500):
+        yield f"{set_up} mtu {ifp.mtu}"
+    for flag, word in _FLAGS.items():
+        if ifp.flags & flag:
+            yield f"{set_up} {word}"
+    if ifp.name == "lo0" and ifp.find(INADDR_LOOPBACK) is None:
+        yield f"{set_up} inet 127.0.0.1 delete"
+    fresh = [ifa for ifa in ifp.addresses if ifp.name != "lo0" or ifa.address != INADDR_LOOPBACK]
+    for ifa in fresh:
+        alias = " alias" if ifa is not ifp.addresses[0] else ""
+        yield f"{set_up} inet {address_words(ifa)}{alias}"
+    comes_up = bool(ifp.addresses) or ifp.name == "lo0"
+    if bool(ifp.flags & IFF_UP) is not comes_up:
+        yield f"{set_up} {'down' if comes_up else 'up'}"
+
+
+def address_words(ifa: Ifaddr) -> str:
+    """An address with its prefix, and the broadcast address when it is an unusual one."""
+    text = f"{ifa.address}/{ifa.plen}"
+    if ifa.broadcast is not None and ifa.broadcast != ifa.prefix.broadcast:
+        text += f" broadcast {ifa.broadcast}"
+    return text
+
+
+def route_lines(host: Host) -> Iterator[str]:
+    """The static routes: first those whose gateway is on a link of ours, since others may need them."""
+    static = [rt for rt in host.routes if rt.flags & RTF_STATIC]
+    direct = [rt for rt in static if rt.gateway is None or any(ifp.on_link(rt.gateway) for ifp in _links(host))]
+    for rt in [*direct, *(rt for rt in static if rt not in direct)]:
+        yield f"route add {route_words(rt)}"
+
+
+def _links(host: Host) -> list[Ifnet]:
+    return [ifp for ifp in host.interfaces.values() if not ifp.is_loopback]
+
+
+def route_words(rt: Rtentry) -> str:
+    """A route as `route add` takes it."""
+    if rt.dst.plen == 0:
+        text = "default"
+    else:
+        text = f"-host {rt.dst.net}" if rt.flags & RTF_HOST else f"-net {rt.dst}"
+    if rt.flags & RTF_GATEWAY:
+        text += f" {rt.gateway}"
+    elif rt.ifa is not None:
+        text += f" -interface {rt.ifa.address}"
+    text += " -reject" if rt.flags & RTF_REJECT else " -blackhole" if rt.flags & RTF_BLACKHOLE else ""
+    return text + (f" -mtu {rt.mtu}" if rt.mtu else "")
+
+
+def arp_lines(host: Host) -> Iterator[str]:
+    """The neighbours that were entered by hand."""
+    for ifp in _links(host):
+        table = ifp.arptab if isinstance(ifp, Ethernet) else None
+        if table is None:
+            continue
+        for entry in table.entries.values():
+            if entry.flags & LLE_STATIC and entry.lladdr is not None:
+                yield f"arp -s {Ip4(entry.address)} {entry.lladdr}" + (" pub" if entry.flags & LLE_PUB else "")
+        for address, lladdr in (table.proxies or {}).items():
+            yield f"arp -s {Ip4(address)} {lladdr} pub proxy"
+
+
+def load(text: str, source: str, session: State) -> Session:
+    """Run the script of a lab in a new lab of its own; NotLoaded when it fails, and nothing has changed."""
+    lab = Lab()
+    clock = Clock(lab, "fast", session.clock.signals)
+    fresh = Session(lab, Muted(session.printer.out, session.printer.err), clock=clock)
+    if fresh.run(text, source):
+        end(lab)
+        raise NotLoaded
+    for job in fresh.jobs.running():
+        fresh.daemons[job.proc.pid] = job.proc.argv
+    return fresh
+
+
+def adopt(session: State, fresh: Session) -> None:
+    """Let a session go on in the lab that `load` made."""
+    session.use(fresh.lab)
+    session.host = fresh.host
+    session.daemons = fresh.daemons
+
+
+class Muted(Printer):
+    """A printer that only complains."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        super().__init__("text", out, err)
+
+    def row(self, command: Command, row: object, *, host: str, job: int | None = None) -> None:
+        """Drop it, unless it is a complaint."""
+        if isinstance(row, Complaint):
+            self.complaint(command.name, row.text)
+
+    def write(self, data: str | bytes) -> None:
+        """Drop it."""

@@ -1,0 +1,116 @@
+"""The session: give it lines, and it starts the processes that run them.
+
+Lines run when somebody moves time:
+
+    session = Session(lab, printer)
+    status = session.run("ping -c 3 www; netstat -s")    # moves the lab's time until it is done
+    proc = session.start("ping www &")                   # whoever moves time runs it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+
+from netsh.grammar import Chain, GrammarError, Pipeline, Script, Statement, parse
+from netsh.output import Output
+from netsh.shell import Shell
+from netsh.state import State
+from netsh.words import Part, Scope, Word
+from stack.host import Host
+from stack.kern.pipe import Pipe
+from stack.kern.proc import SIGKILL, SIGTERM, Interrupt, Nap, Proc, tsleep
+
+_PATIENCE = 1.0  # seconds that a job has to end after SIGTERM
+
+
+class Session(State):
+    """A session whole."""
+
+    def start(self, text: str, source: str = "-", scope: Scope | None = None) -> Proc:
+        """Start a shell that runs a text; a `source` is a script's name, and makes the first failing line stop it."""
+        try:
+            script = parse(text)
+        except GrammarError as error:
+            self.complain(*describe(error, text, source))
+            return self.spawn(None, ["sh"], _refuse)
+        return self._start(script, source, scope)
+
+    def start_words(self, words: list[str]) -> Proc:
+        """Start a shell that runs one command, its words as they are."""
+        typed = tuple(Word((Part("text", word, True),), word, 0) for word in words)
+        pipeline = Pipeline(typed, (), (), 1, " ".join(words))
+        return self._start((Statement(Chain((("", pipeline),)), False, False, 1, pipeline.source),), "-", None)
+
+    def run(self, text: str, source: str = "-", scope: Scope | None = None) -> int:
+        """Run a text to its end, time moving along; its status."""
+        return self.finish(self.start(text, source, scope))
+
+    def finish(self, proc: Proc) -> int:
+        """Move time until a process is over; its status."""
+        status = self.clock.run(proc, self.stuck)
+        self.scope.status = status
+        self.report()
+        return status
+
+    def _start(self, script: Script, source: str, scope: Scope | None) -> Proc:
+        argv = ["sh"] if source == "-" else ["sh", source]
+        return self.spawn(None, argv, lambda proc: Shell(self, scope or self.scope, proc, source=source).run(script))
+
+    def serve(self, host: Host, argv: list[str]) -> Proc | None:
+        """Start a command that serves in the lab and is nobody's job; None when there is no such command."""
+        command = self.find(argv[0])
+        if command is None:
+            return None
+        output = Silent(self.printer, command, host.name, None)
+        stdin = Pipe(closed=True)
+
+        def make(proc: Proc) -> Coroutine[Nap, bool | None, int]:
+            shell = Shell(self, Scope(), proc, job=0)
+            return shell.execute(proc, host, command, argv, stdin, output, "")
+
+        proc = self.spawn(host, argv, make)
+        self.daemons[proc.pid] = argv
+        return proc
+
+    def end_jobs(self) -> None:
+        """End what runs in the background, politely first."""
+        running = self.jobs.running()
+        if running:
+            for job in running:
+                job.proc.signal(SIGTERM)
+            self.clock.run(self.spawn(None, ["sh"], lambda _: self._await_jobs()), lambda: None)
+
+    async def _await_jobs(self) -> int:
+        deadline = self.lab.callouts.now + _PATIENCE
+        for job in self.jobs.running():
+            while job.proc.status is None and self.lab.callouts.now < deadline:
+                try:
+                    await tsleep(job.proc.exited, timeout=deadline - self.lab.callouts.now)
+                except Interrupt:
+                    deadline = self.lab.callouts.now
+            job.proc.signal(SIGKILL)
+            while job.proc.status is None:
+                await tsleep(job.proc.exited)
+        return 0
+
+
+class Silent(Output):
+    """Rows that nobody wants to see."""
+
+    def row(self, row: object) -> None:
+        """Drop it."""
+
+    def end(self, *, well: bool) -> None:
+        """Nothing was said."""
+
+
+async def _refuse(_proc: Proc) -> int:
+    return 2
+
+
+def describe(error: GrammarError, text: str, source: str) -> tuple[str, str]:
+    """Who complains of a text that makes no sense, and in which words."""
+    if source != "-":
+        return f"{source}:{error.line}", f"column {error.column}: {error}"
+    where = f"line {error.line}, column {error.column}" if "\n" in text.rstrip("\n") else f"column {error.column}"
+    return "netsh", f"{where}: {error}"

@@ -1,0 +1,136 @@
+"""What a session is made of, before anything runs in it: the lab, who prints, where the prompt is, the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import netsh.builtins
+from commands import command
+from commands.command import Command
+from netsh.clock import Clock
+from netsh.jobs import Job, Jobs, row_of
+from netsh.render.printer import Printer
+from netsh.words import Scope
+from stack.host import Host
+from stack.kern.pipe import Pipe
+from stack.kern.proc import Nap, Proc
+from stack.lab import Lab
+
+Make = Callable[[Proc], Coroutine[Nap, bool | None, int]]
+
+
+class Foreground(Protocol):
+    """A shell that somebody waits for."""
+
+    proc: Proc
+
+    def stuck(self) -> None:
+        """Nothing can ever happen again: what it waits for ends now."""
+
+
+class State:
+    """The session's things; netsh.shell runs lines in it, netsh.session is its whole."""
+
+    def __init__(
+        self, lab: Lab, printer: Printer, *, clock: Clock | None = None, host: Host | None = None,
+        interactive: bool = False, terminal: bool = False,
+    ) -> None:  # fmt: skip
+        self.lab = lab
+        self.printer = printer
+        self.clock = clock or Clock(lab)
+        self.host = host or next(iter(lab.hosts.values()), None)  # where the prompt is
+        self.scope = Scope()
+        self.jobs = Jobs()
+        self.daemons: dict[int, list[str]] = {}  # what serves in the lab and is nobody's job: words by process
+        self.foreground: list[Foreground] = []  # the shells that are waited for, the innermost last
+        self.interactive = interactive  # somebody sits at a prompt
+        self.terminal = terminal  # output goes to a terminal
+        self.stdin = Pipe(closed=True)  # what a command in the foreground reads
+        self.exiting: int | None = None  # the status to exit with
+        self.closed = False  # nobody reads our output any more
+
+    # -- commands -------------------------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """All commands, those of the shell among them."""
+        return sorted({*netsh.builtins.names(), *command.names()})
+
+    def find(self, name: str) -> Command | None:
+        """A command by its name; the shell's own come first."""
+        return netsh.builtins.find(name) or command.find(name)
+
+    def is_builtin(self, name: str) -> bool:
+        """Whether a command is one of the shell's own."""
+        return netsh.builtins.module_of(name) is not None
+
+    # -- processes ------------------------------------------------------------------------------------
+
+    def spawn(self, host: Host | None, argv: list[str], make: Make) -> Proc:
+        """Start a process: of a host, or of none, which outlives them all."""
+        if host is not None:
+            return self.lab.spawn(host, argv, make)
+        proc = Proc(self.lab.callouts, 0, "", argv)
+        self._enter(proc)
+        proc.closers.append(lambda: self._leave(proc))
+        proc.start(make(proc))
+        return proc
+
+    def _leave(self, proc: Proc) -> None:
+        self.lab.procs.pop(proc.pid, None)
+
+    def _enter(self, proc: Proc) -> None:
+        """Give a process that is on no host a number in this lab."""
+        proc.callouts = self.lab.callouts
+        proc.pid = self.lab.next_pid
+        self.lab.next_pid += 1
+        self.lab.procs[proc.pid] = proc
+
+    def use(self, lab: Lab) -> None:
+        """Go on in another lab; this one ends, with all that runs in it but the shells that are waited for."""
+        old, self.lab = self.lab, lab
+        for shell in self.foreground:
+            old.procs.pop(shell.proc.pid, None)
+            self._enter(shell.proc)
+        self.jobs = Jobs()
+        self.daemons = {}
+        self.host = next(iter(lab.hosts.values()), None)
+        self.clock.use(lab)
+        end(old)
+
+    def stuck(self) -> None:
+        """In fast time nothing is pending anywhere, and yet somebody waits: that ends."""
+        self.foreground[-1].stuck()
+
+    def background(self, proc: Proc, line: str) -> Job:
+        """Make a process a job; at a prompt its end is news."""
+        job = self.jobs.add(proc, line)
+        if self.interactive:
+            proc.exited.upcall = lambda: self.lab.callouts.soon(self.report)
+        return job
+
+    def report(self) -> None:
+        """Say which jobs have ended, unless a command speaks right now."""
+        if not self.foreground:
+            for job in self.jobs.ended():
+                self.say("jobs", row_of(job), job=job.number)
+
+    # -- speaking -------------------------------------------------------------------------------------
+
+    def say(self, name: str, row: Any, job: int | None = None) -> None:
+        """Print a row of one of the shell's own commands."""
+        found = self.find(name)
+        assert found is not None
+        self.printer.row(found, row, host=self.host.name if self.host is not None else "", job=job)
+        self.printer.end(found, job=job)
+
+    def complain(self, name: str, text: str) -> None:
+        """One line on stderr."""
+        self.printer.complaint(name, " ".join(text.split("\n")))
+
+
+def end(lab: Lab) -> None:
+    """End a lab: its processes close what they hold, its devices let the real machine go."""
+    for name in list(lab.hosts):
+        lab.remove_host(name)
+    lab.callouts.advance(lab.callouts.now)
