@@ -104,7 +104,8 @@ class Lab:
         return name
 
     def _free_prefix(self) -> Prefix:
-        used = {ifa.prefix.net for host in self.hosts.values() for ifp in host.interfaces.values() for ifa in ifp.addresses}
+        hosts = self.hosts.values()
+        used = {ifa.prefix.net for host in hosts for ifp in host.interfaces.values() for ifa in ifp.addresses}
         for net in range(_LINKS.net, _LINKS.broadcast, 4):
             if Ip4(net) not in used:
                 return Prefix(Ip4(net), 30)

@@ -63,8 +63,9 @@ class Rtentry:
     __slots__ = ("dst", "expires", "flags", "ifa", "ifp", "mtu", "nexthop", "refs", "use")
 
     def __init__(
-        self, dst: Prefix, ifp: Ifnet, flags: int, *, gateway: Ip4 | None = None, ifa: Ifaddr | None = None, mtu: int = 0
-    ) -> None:
+        self, dst: Prefix, ifp: Ifnet, flags: int, *, gateway: Ip4 | None = None, ifa: Ifaddr | None = None,
+        mtu: int = 0,
+    ) -> None:  # fmt: skip
         self.dst = dst
         self.ifp = ifp
         self.flags = flags
@@ -186,12 +187,9 @@ class RouteTable:
     def notify_route(self, kind: str, rt: Rtentry, pid: int = 0) -> None:
         """Tell the routing sockets of a route (rt_newmsg)."""
         if self.listeners:
-            self.notify(
-                RtMessage(
-                    kind, rt.dst, rt.gateway, rt.ifp.name, rt.ifp.index, rt.flags | RTF_DONE,
-                    rt.ifa.address if rt.ifa else None, pid=pid,
-                )  # fmt: skip
-            )
+            address, flags = rt.ifa.address if rt.ifa else None, rt.flags | RTF_DONE
+            message = RtMessage(kind, rt.dst, rt.gateway, rt.ifp.name, rt.ifp.index, flags, address, pid=pid)
+            self.notify(message)
 
     def notify(self, message: RtMessage) -> None:
         """Tell the routing sockets something (route_enqueue)."""

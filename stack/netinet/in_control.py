@@ -99,13 +99,13 @@ class InControl(Protocol):
         self._add_routes(ifa)
         if ifp.groups is None:
             self.igmp.join(ifp, Ip4(0xE0000001))  # RFC 1112 7.2: all hosts are in the all-hosts group
-        self.routes.notify(RtMessage("RTM_NEWADDR", ifname=ifp.name, ifindex=ifp.index, address=address, dst=ifa.prefix))
+        self._notify("RTM_NEWADDR", ifa)
         ifp.up()
         self._begin(ifa, dad)
         return ifa
 
     def remove(self, ifp: Ifnet, address: Ip4) -> None:
-        """Take an address away with its routes; OSError EADDRNOTAVAIL when the interface lacks it (in_purgeaddr)."""
+        """Take an address away with its routes; EADDRNOTAVAIL when the interface lacks it (in_purgeaddr)."""
         ifa = ifp.find(address)
         if ifa is None:
             raise oserror(errno.EADDRNOTAVAIL)
@@ -113,7 +113,11 @@ class InControl(Protocol):
         self._stop(ifa)
         self._ready(ifa)
         self._remove_routes(ifa)
-        self.routes.notify(RtMessage("RTM_DELADDR", ifname=ifp.name, ifindex=ifp.index, address=address, dst=ifa.prefix))
+        self._notify("RTM_DELADDR", ifa)
+
+    def _notify(self, kind: str, ifa: Ifaddr) -> None:
+        ifp, address = ifa.ifp, ifa.address
+        self.routes.notify(RtMessage(kind, ifa.prefix, None, ifp.name, ifp.index, 0, address, ifa.broadcast))
 
     def purge(self, ifp: Ifnet) -> None:
         """The interface goes away: so do its addresses and all routes through it (if_detach)."""
@@ -154,7 +158,7 @@ class InControl(Protocol):
         self.routes.changed()
 
     def _remove_routes(self, ifa: Ifaddr) -> None:
-        """Remove what the address brought; another address on the same net takes the net's route over (in_scrubprefix)."""
+        """Remove what the address brought; another one on the net takes its route over (in_scrubprefix)."""
         others = [other for ifp in self.interfaces.values() for other in ifp.addresses]
         local = self.routes.exact(Prefix(ifa.address, 32))
         if local is not None and local.ifa is ifa:

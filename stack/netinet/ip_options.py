@@ -1,4 +1,6 @@
-"""IP options on the way in: record route, timestamp, source routes (BSD ip_dooptions; RFC 791 3.1, 1122 3.2.1.8, 1812 5.2.4).
+"""IP options on the way in: record route, timestamp, source routes (BSD netinet/ip_input.c, ip_dooptions).
+
+Read first: RFC 791 3.1, RFC 1122 3.2.1.8, RFC 1812 5.2.4.
 
 An option that is done with is left as it came; one that wants our address or our time gets it.  The
 header's checksum is mended at once, so that what follows sees a good packet.
@@ -221,7 +223,7 @@ _ACTIONS: dict[int, Callable[[_Header, int, bytes], None]] = {
 
 
 def reflected(net: bytes) -> bytes:
-    """The options of an answer: route and time recorded go on, a source route is taken back (icmp_reflect; RFC 1122 3.2.2.6)."""
+    """The options of an answer (icmp_reflect; RFC 1122 3.2.2.6): records go on, a source route is taken back."""
     answer = bytearray()
     for kind, option in options(net[20:]):
         if kind in (IPOPT_LSRR, IPOPT_SSRR):

@@ -1,0 +1,448 @@
+"""A segment for a connection, step by step (BSD netinet/tcp_input.c; FreeBSD calls this part tcp_do_segment).
+
+Each step of RFC 9293 3.10.7.3 and 3.10.7.4 is a function that says whether to go on with the next.
+Read also RFC 5681 (what acks mean) and RFC 5961 (what a segment must prove).
+"""
+
+from __future__ import annotations
+
+import errno
+
+from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
+from stack.kern.sockbuf import Piece
+from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
+from stack.mbuf import M_BCAST, M_MCAST, Mbuf
+from stack.netinet.ip_output import M32
+from stack.netinet.tcp_fsm import (
+    TCPS_CLOSE_WAIT,
+    TCPS_CLOSED,
+    TCPS_CLOSING,
+    TCPS_ESTABLISHED,
+    TCPS_FIN_WAIT_1,
+    TCPS_FIN_WAIT_2,
+    TCPS_LAST_ACK,
+    TCPS_SYN_RECEIVED,
+    TCPS_SYN_SENT,
+    TCPS_TIME_WAIT,
+)
+from stack.netinet.tcp_output import tcp_output
+from stack.netinet.tcp_reass import tcp_reass
+from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
+from stack.netinet.tcp_subr import (
+    tcp_cancel_timers,
+    tcp_close,
+    tcp_drop,
+    tcp_mss_from_peer,
+    tcp_reset_peer,
+    tcp_respond,
+)
+from stack.netinet.tcp_var import (
+    PR_SLOWHZ,
+    TCPTV_MIN,
+    TCPTV_REXMTMAX,
+    TF_ACKNOW,
+    TF_DELACK,
+    TF_SENTFIN,
+    TcpBase,
+    Tcpcb,
+)
+
+_DUPTHRESH = 3  # RFC 5681 3.2
+
+
+class Segment:
+    """A segment on its way through the steps; trimming changes `seq`, `data` and `flags`."""
+
+    __slots__ = ("ack", "data", "flags", "m", "options", "seq", "window", "x")
+
+    def __init__(self, m: Mbuf, x: int, seq: int, ack: int, flags: int, window: int) -> None:
+        self.m = m
+        self.x = x
+        self.seq = seq
+        self.ack = ack
+        self.flags = flags
+        self.window = window
+        self.data: Piece = m.data
+        self.options = m.transport[20:]
+
+    @property
+    def length(self) -> int:
+        """What it takes of the sequence space (SEG.LEN)."""
+        return len(self.data) + bool(self.flags & TH_SYN) + bool(self.flags & TH_FIN)
+
+
+class TcpSegments(TcpBase):
+    """What arrives for connections that exist."""
+
+    def segment_arrives(self, tp: Tcpcb, seg: Segment) -> None:
+        """A segment for a connection, step by step."""
+        if tp.state == TCPS_SYN_SENT:
+            if not self._syn_sent(tp, seg):
+                return
+        elif not (self._acceptable(tp, seg) and self._check_rst(tp, seg) and self._check_syn(tp, seg)):
+            return
+        if not seg.flags & TH_ACK:
+            return self.drop("rcvnoack", seg.m)
+        if not self._check_ack(tp, seg):
+            return
+        self._process_text(tp, seg)
+        if tp.state != TCPS_CLOSED and (tp.flags & TF_ACKNOW or tp.snd.cc or tp.flags & TF_SENTFIN):
+            tcp_output(tp)
+
+    def _syn_sent(self, tp: Tcpcb, seg: Segment) -> bool:
+        """3.10.7.3: the answer to our SYN, or the peer's own (simultaneous open)."""
+        if seg.flags & TH_ACK and (SEQ_LEQ(seg.ack, tp.iss) or SEQ_GT(seg.ack, tp.snd_max)):
+            self.drop("rcvbadack", seg.m)
+            self.reset(seg, tp.lport, tp.fport)
+            return False
+        if seg.flags & TH_RST:
+            if seg.flags & TH_ACK:
+                tcp_drop(tp, errno.ECONNREFUSED)
+            else:
+                self.drop("rcvbadrst", seg.m)
+            return False
+        if not seg.flags & TH_SYN:
+            self.drop("rcvnosyn", seg.m)
+            return False
+        self.syn_came(tp, seg)
+        tp.flags |= TF_ACKNOW
+        if seg.flags & TH_ACK:
+            if tp.rtttime is not None:
+                tcp_xmit_timer(tp, self.callouts.now - tp.rtttime)
+            tp.snd_una = seg.ack
+            tp.snd_nxt = tp.snd_max
+            tp.rexmt.stop()
+            self._established(tp)
+            return True
+        tp.rexmt.stop()
+        tp.snd_nxt = tp.snd_una  # our SYN again, now with an ack
+        self.set_state(tp, TCPS_SYN_RECEIVED)
+        tcp_output(tp)
+        return False
+
+    def syn_came(self, tp: Tcpcb, seg: Segment) -> None:
+        """Take over what a SYN says: where the peer begins, and its options."""
+        tp.irs = seg.seq
+        tp.rcv_nxt = tp.rcv_adv = seg.seq + 1 & M32
+        tp.snd_wnd = tp.max_sndwnd = seg.window
+        tp.snd_wl1, tp.snd_wl2 = seg.seq, tp.snd_una
+        tcp_mss_from_peer(tp, TcpOptions.parse(seg.options).mss if seg.options else None)
+        seg.seq = seg.seq + 1 & M32
+        seg.flags &= ~TH_SYN
+
+    def reset(self, seg: Segment, lport: int, fport: int) -> None:
+        """RFC 9293 3.5.2 group 1: say that there is no such connection, but not too often."""
+        if seg.flags & TH_RST or seg.m.flags & (M_BCAST | M_MCAST):
+            return
+        if not self.in_rate("rst", self.rstppslimit):
+            return self.drop("rstlimit", seg.m)
+        if seg.flags & TH_ACK:
+            tcp_respond(self, seg.x, lport, fport, seg.ack, 0, TH_RST)
+        else:
+            tcp_respond(self, seg.x, lport, fport, 0, seg.seq + seg.length, TH_RST | TH_ACK)
+        return None
+
+    def _established(self, tp: Tcpcb) -> None:
+        """The handshake is done."""
+        self.stat["connects"] += 1
+        self.set_state(tp, TCPS_ESTABLISHED)
+        tp.rxtshift = 0
+        tp.keep.set(self.keepidle / PR_SLOWHZ)
+        tp.so.isconnected()
+
+    def _acceptable(self, tp: Tcpcb, seg: Segment) -> bool:
+        """First, check the sequence number: trim the segment to the window; an ack for one outside of it."""
+        window = min(tp.rcv.space, TCP_MAXWIN)
+        window = max(window, SEQ_SUB(tp.rcv_adv, tp.rcv_nxt))
+        before = SEQ_SUB(tp.rcv_nxt, seg.seq)
+        if before > 0 and not self._trim_front(tp, seg, before):
+            return False
+        beyond = SEQ_SUB(seg.seq + seg.length & M32, tp.rcv_nxt + window & M32)
+        if beyond > 0:
+            return self._trim_back(tp, seg, beyond, window)
+        return True
+
+    def _trim_front(self, tp: Tcpcb, seg: Segment, before: int) -> bool:
+        """Cut off what we have had already; False when that is all."""
+        if seg.flags & TH_SYN:
+            seg.flags &= ~TH_SYN
+            seg.seq = seg.seq + 1 & M32
+            before -= 1
+            if seg.seq - 1 & M32 != tp.irs:  # RFC 5961 4.2
+                return self._challenge(tp, seg, "rcvsyn")
+        if not before:
+            return True
+        size = len(seg.data)
+        if before > size or (before == size and not seg.flags & TH_FIN):
+            seg.flags &= ~TH_FIN
+            self.stat["rcvduppack"] += 1
+            self.stat["rcvdupbyte"] += size
+            if seg.flags & TH_RST:
+                self.drop("rcvbadrst", seg.m)
+                return False
+            if size or before > size:
+                tp.flags |= TF_ACKNOW  # its ack may have been lost; or it is a keepalive probe
+            seg.data = b""
+            seg.seq = tp.rcv_nxt
+            return True  # the ack in it may still be news
+        self.stat["rcvpartduppack"] += 1
+        self.stat["rcvpartdupbyte"] += before
+        seg.data = seg.data[before:]
+        seg.seq = seg.seq + before & M32
+        return True
+
+    def _trim_back(self, tp: Tcpcb, seg: Segment, beyond: int, window: int) -> bool:
+        """Cut off what we have no room for; False when nothing is left, except a probe of a closed window."""
+        self.stat["rcvpackafterwin"] += 1
+        length = seg.length
+        self.stat["rcvbyteafterwin"] += min(beyond, length)
+        if beyond >= length:
+            if not (window == 0 and seg.seq == tp.rcv_nxt):
+                return self._out_of_window(tp, seg)
+            self.stat["rcvwinprobe"] += 1
+            tp.flags |= TF_ACKNOW
+        keep = len(seg.data) - (beyond - bool(seg.flags & TH_FIN))
+        seg.data = seg.data[: max(keep, 0)]
+        seg.flags &= ~(TH_PUSH | TH_FIN)
+        return True
+
+    def _out_of_window(self, tp: Tcpcb, seg: Segment) -> bool:
+        """3.10.7.4 first: not acceptable, so an ack, unless it is a reset."""
+        self.drop("rcvafterwin", seg.m)
+        if not seg.flags & TH_RST:
+            tp.flags |= TF_ACKNOW
+            tcp_output(tp)
+        return False
+
+    def _check_rst(self, tp: Tcpcb, seg: Segment) -> bool:
+        """Second, the RST bit: RFC 5961 3.2, only the very next sequence number is believed."""
+        if not seg.flags & TH_RST:
+            return True
+        if seg.seq != tp.rcv_nxt:
+            return self._challenge(tp, seg, "rcvbadrst")
+        if tp.state in (TCPS_CLOSING, TCPS_LAST_ACK, TCPS_TIME_WAIT):
+            tcp_close(tp)
+            return False
+        error = errno.ECONNREFUSED if tp.state == TCPS_SYN_RECEIVED else errno.ECONNRESET
+        self.stat["drops"] += 1
+        tp.so.error = error
+        tcp_close(tp)
+        return False
+
+    def _check_syn(self, tp: Tcpcb, seg: Segment) -> bool:
+        """Fourth, the SYN bit: RFC 5961 4.2, in a synchronized state it proves nothing."""
+        if not seg.flags & TH_SYN:
+            return True
+        return self._challenge(tp, seg, "rcvsyn")
+
+    def _challenge(self, tp: Tcpcb, seg: Segment, reason: str) -> bool:
+        """Drop a segment and ask the true peer where we are: a challenge ack (RFC 5961 7: not too often)."""
+        self.drop(reason, seg.m)
+        if self.in_rate("challenge", self.ackdropppslimit):
+            self.stat["challengeack"] += 1
+            tp.flags |= TF_ACKNOW
+            tcp_output(tp)
+        return False
+
+    # --- fifth, the ACK field -----------------------------------------------------------------
+
+    def _check_ack(self, tp: Tcpcb, seg: Segment) -> bool:
+        """What the peer has got; False when the segment (or the connection) ends here."""
+        ack = seg.ack
+        if tp.state == TCPS_SYN_RECEIVED:
+            if not (SEQ_LT(tp.snd_una, ack) and SEQ_LEQ(ack, tp.snd_max)):
+                self.drop("rcvbadack", seg.m)
+                self.reset(seg, tp.lport, tp.fport)
+                return False
+            self._established_passively(tp, seg)
+        if SEQ_GT(ack, tp.snd_max):
+            self.stat["rcvacktoomuch"] += 1
+            return self._challenge(tp, seg, "rcvbadack")
+        if SEQ_LT(ack, tp.snd_una - tp.max_sndwnd & M32):
+            return self._challenge(tp, seg, "rcvoldack")  # RFC 5961 5.2: a blind guess
+        if SEQ_LEQ(ack, tp.snd_una):
+            self._duplicate_ack(tp, seg)
+        elif not self._new_ack(tp, seg):
+            return False
+        self._update_window(tp, seg)
+        return True
+
+    def _established_passively(self, tp: Tcpcb, seg: Segment) -> None:
+        """SYN_RECEIVED and our SYN is acknowledged."""
+        if tp.so.head is not None:
+            self.stat["accepts"] += 1
+        tp.snd_wl1 = seg.seq - 1 & M32
+        if tp.flags & TF_SENTFIN or tp.so.state & SS_NOFDREF:
+            self.set_state(tp, TCPS_FIN_WAIT_1)
+            self.stat["connects"] += 1
+        else:
+            self._established(tp)
+
+    def _duplicate_ack(self, tp: Tcpcb, seg: Segment) -> None:
+        """RFC 5681 2: no data, no window news, something out: each says that a segment has left the network."""
+        outstanding = tp.snd_max != tp.snd_una
+        if seg.data or seg.flags & TH_FIN or seg.window != tp.snd_wnd or seg.ack != tp.snd_una or not outstanding:
+            tp.dupacks = 0
+            return
+        self.stat["rcvdupack"] += 1
+        tp.dupacks += 1
+        if tp.in_recovery:
+            tp.cc.duplicate_ack(tp)
+            tcp_output(tp)
+        elif tp.dupacks == _DUPTHRESH:
+            self._fast_retransmit(tp)
+
+    def _fast_retransmit(self, tp: Tcpcb) -> None:
+        """RFC 5681 3.2, RFC 6582 3.2 step 2: but not for what a time-out has sent again."""
+        if SEQ_LEQ(tp.snd_una, tp.snd_recover) and tp.snd_recover != tp.iss and tp.snd_una != tp.snd_recover:
+            return
+        self.stat["fastrexmt"] += 1
+        flight = min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd)
+        tp.in_recovery = True
+        tp.snd_recover = tp.snd_max
+        tp.rexmt.stop()
+        tp.rtttime = None
+        onxt = tp.snd_nxt
+        tp.snd_nxt = tp.snd_una
+        tp.snd_cwnd = tp.maxseg
+        tcp_output(tp)
+        tp.cc.fast_retransmit(tp, flight)
+        if SEQ_GT(onxt, tp.snd_nxt):
+            tp.snd_nxt = onxt
+        if tp.rexmt.due is None:
+            tp.rexmt.set(tp.rxtcur)
+
+    def _new_ack(self, tp: Tcpcb, seg: Segment) -> bool:
+        """Something new is acknowledged; False when that was the connection's end."""
+        ack = seg.ack
+        acked = ack - tp.snd_una & M32
+        self.stat["rcvackpack"] += 1
+        self.stat["rcvackbyte"] += acked
+        if tp.rtttime is not None and SEQ_GT(ack, tp.rtseq):
+            tcp_xmit_timer(tp, self.callouts.now - tp.rtttime)
+        tp.rxtshift = 0
+        if ack == tp.snd_max:
+            tp.rexmt.stop()
+        elif tp.persist.due is None:
+            tp.rexmt.set(tp.rxtcur)
+        if tp.in_recovery:
+            tp.in_recovery = False
+            tp.cc.recovered(tp, tp.snd_max - ack & M32)
+        else:
+            tp.cc.newack(tp, acked)
+        tp.dupacks = 0
+        if tp.snd_una == tp.iss:
+            acked -= 1  # our SYN
+        fin_acked = acked > tp.snd.cc
+        tp.snd_wnd = max(tp.snd_wnd - acked, 0)
+        tp.snd.drop(min(acked, tp.snd.cc))
+        tp.snd_una = ack
+        if SEQ_LT(tp.snd_nxt, ack):
+            tp.snd_nxt = ack
+        if tp.so.writable:
+            tp.snd.channel.wakeup()
+        return not fin_acked or self._fin_acked(tp, seg)
+
+    def _fin_acked(self, tp: Tcpcb, seg: Segment) -> bool:
+        """Our FIN is acknowledged: the arrows `rcv ACK of FIN` of figure 5."""
+        if tp.state == TCPS_FIN_WAIT_1:
+            self.set_state(tp, TCPS_FIN_WAIT_2)
+            if tp.so.state & SS_CANTRCVMORE:
+                tp.so.isdisconnected()
+                tp.twomsl.set(self.keepcnt * self.keepintvl / PR_SLOWHZ)
+        elif tp.state == TCPS_CLOSING:
+            self._time_wait(tp)
+        elif tp.state == TCPS_LAST_ACK:
+            tcp_close(tp)
+            return False
+        return True
+
+    def _update_window(self, tp: Tcpcb, seg: Segment) -> None:
+        """3.10.7.4: SND.WND, from the newest segment only."""
+        newer = SEQ_LT(tp.snd_wl2, seg.ack) or (tp.snd_wl2 == seg.ack and seg.window > tp.snd_wnd)
+        if SEQ_LT(tp.snd_wl1, seg.seq) or (tp.snd_wl1 == seg.seq and newer):
+            if not seg.data and tp.snd_wl2 == seg.ack and seg.window > tp.snd_wnd:
+                self.stat["rcvwinupd"] += 1
+            tp.snd_wnd, tp.snd_wl1, tp.snd_wl2 = seg.window, seg.seq, seg.ack
+            tp.max_sndwnd = max(tp.max_sndwnd, seg.window)
+            if tp.snd_wnd and tp.persist.due is not None:
+                tp.persist.stop()
+                tp.rxtshift = 0
+                tp.snd_nxt = tp.snd_max if SEQ_GT(tp.snd_max, tp.snd_una) and tp.rexmt.due else tp.snd_una
+            if tp.snd.cc:
+                tcp_output(tp)
+
+    # --- seventh and eighth, the text and the FIN ---------------------------------------------
+
+    def _process_text(self, tp: Tcpcb, seg: Segment) -> None:
+        """Take in data and FIN, in order or not."""
+        if not seg.data and not seg.flags & TH_FIN:
+            return
+        if tp.state in (TCPS_CLOSE_WAIT, TCPS_CLOSING, TCPS_LAST_ACK, TCPS_TIME_WAIT):
+            # the peer has said already that nothing more comes
+            tp.flags |= TF_ACKNOW
+            if tp.state == TCPS_TIME_WAIT:
+                tp.twomsl.set(2.0 * self.msl)
+            return
+        if seg.data and tp.so.state & SS_NOFDREF and tp.state != TCPS_SYN_RECEIVED:
+            self.stat["rcvafterclose"] += 1  # RFC 9293 3.6.1: nobody will ever read it
+            tcp_reset_peer(tp)
+            tcp_close(tp)
+            return
+        flags = seg.flags
+        if seg.seq == tp.rcv_nxt and tp.reass is None:
+            self._append(tp, seg.data)
+            fin = flags & TH_FIN
+        else:
+            fin = tcp_reass(tp, seg.seq, seg.data, flags)
+            tp.rcv.channel.wakeup()
+        if fin:
+            self._fin_came(tp)
+
+    def _append(self, tp: Tcpcb, data: Piece) -> None:
+        """Data in order, for the program."""
+        if not data:
+            return
+        self.stat["rcvpack"] += 1
+        self.stat["rcvbyte"] += len(data)
+        tp.rcv_nxt = tp.rcv_nxt + len(data) & M32
+        if not tp.so.state & SS_CANTRCVMORE:
+            tp.rcv.append(data)
+        tp.rcv.channel.wakeup()
+        if tp.flags & TF_DELACK:
+            tp.flags |= TF_ACKNOW  # RFC 1122 4.2.3.2: at least every second segment
+        else:
+            tp.flags |= TF_DELACK
+            tp.delack.set(self.delack_ticks / 100)
+
+    def _fin_came(self, tp: Tcpcb) -> None:
+        """The peer will send no more: the arrows `rcv FIN` of figure 5."""
+        tp.rcv_nxt = tp.rcv_nxt + 1 & M32
+        tp.flags |= TF_ACKNOW
+        tp.so.cantrcvmore()
+        if tp.state in (TCPS_SYN_RECEIVED, TCPS_ESTABLISHED):
+            self.set_state(tp, TCPS_CLOSE_WAIT)
+        elif tp.state == TCPS_FIN_WAIT_1:
+            self.set_state(tp, TCPS_CLOSING)
+        elif tp.state == TCPS_FIN_WAIT_2:
+            self._time_wait(tp)
+
+    def _time_wait(self, tp: Tcpcb) -> None:
+        """Both sides are done: stay for 2MSL, so that old segments die."""
+        self.set_state(tp, TCPS_TIME_WAIT)
+        tcp_cancel_timers(tp)
+        tp.delack.stop()
+        tp.twomsl.set(2.0 * self.msl)
+        tp.so.isdisconnected()
+
+
+def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:
+    """A round trip was measured (RFC 6298 2; seconds)."""
+    tp.tcp.stat["rttupdated"] += 1
+    tp.rtttime = None
+    if tp.srtt is None:
+        tp.srtt, tp.rttvar = rtt, rtt / 2
+    else:
+        tp.rttvar += (abs(tp.srtt - rtt) - tp.rttvar) / 4
+        tp.srtt += (rtt - tp.srtt) / 8
+    tp.rxtcur = min(max(tp.srtt + 4 * tp.rttvar, TCPTV_MIN), TCPTV_REXMTMAX)
