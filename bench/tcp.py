@@ -21,7 +21,7 @@ def gigabits_per_second(mtu: int, megabytes: int) -> float:
         ifp.set_mtu(mtu)
     total = megabytes * 1_000_000
     received = 0
-    piece = bytes(65536)
+    piece = bytes(131072)  # what iperf3 writes at once
 
     async def sink(proc: Proc) -> int:
         nonlocal received
@@ -42,8 +42,8 @@ def gigabits_per_second(mtu: int, megabytes: int) -> float:
         await connect(so, (b.interfaces["shmif0"].addresses[0].address, PORT))
         left = total
         while left > 0:
-            await sendall(so, piece if left >= 65536 else piece[:left])
-            left -= 65536
+            await sendall(so, piece if left >= len(piece) else piece[:left])
+            left -= len(piece)
         so.close()
         return 0
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from stack.kern.errors import oserror
-from stack.kern.sockbuf import Record, RecordBuf, StreamBuf
+from stack.kern.sockbuf import Piece, Record, RecordBuf, StreamBuf
 
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
@@ -59,7 +59,7 @@ class Usrreqs(Protocol):
     def shutdown(self, so: Socket) -> None: ...
     def abort(self, so: Socket) -> None: ...
     def rcvd(self, so: Socket) -> None: ...
-    def send(self, so: Socket, data: bytes, address: Address | None) -> None: ...
+    def send(self, so: Socket, data: Piece, address: Address | None) -> None: ...
     def sockaddr(self, so: Socket) -> Address: ...
     def peeraddr(self, so: Socket) -> Address: ...
     def setopt(self, so: Socket, level: int, option: int, value: object) -> None: ...
@@ -173,7 +173,7 @@ class Socket:
             raise oserror(errno.EAGAIN)
         if len(data) > room:
             data = memoryview(data)[:room]
-        self.usrreqs.send(self, data if isinstance(data, bytes) else bytes(data), None)
+        self.usrreqs.send(self, _unchanging(data), None)
         return len(data)
 
     def recv(self, size: int, *, peek: bool = False) -> bytes:
@@ -404,6 +404,13 @@ class Socket:
         self.error = error
         self.rcv.channel.wakeup()
         self.snd.channel.wakeup()
+
+
+def _unchanging(data: bytes | bytearray | memoryview) -> Piece:
+    """The same bytes, which nobody will change while they wait to be sent; a copy only where it must be."""
+    if isinstance(data, bytes) or (isinstance(data, memoryview) and isinstance(data.obj, bytes)):
+        return data
+    return bytes(data)
 
 
 def _set_sndbuf(so: Socket, value: int) -> None:

@@ -42,11 +42,13 @@ async def connect(so: Socket, address: Address, timeout: float | None = None) ->
 
 async def send(so: Socket, data: bytes | memoryview) -> int:
     """Send some of the bytes, at least one; returns how many."""
+    while not so.writable and so.state & SS_ISCONNECTED:
+        await tsleep(so.snd.channel)
     while True:
         try:
             return so.send(data)
         except BlockingIOError:
-            await _wait(so.snd.channel, None)
+            await tsleep(so.snd.channel)
 
 
 async def sendall(so: Socket, data: bytes) -> None:
@@ -65,6 +67,8 @@ async def sendto(so: Socket, data: bytes, address: Address) -> int:
 
 async def recv(so: Socket, size: int, timeout: float | None = None) -> bytes:
     """Wait for bytes; b"" at the end."""
+    if not so.readable and so.state & SS_ISCONNECTED:  # an exception costs more than to look
+        await _wait(so.rcv.channel, timeout)
     while True:
         try:
             return so.recv(size)
