@@ -18,18 +18,12 @@ from heapq import heapify, heappop, heappush
 class Callout:
     """One function that waits for its time; `stop` forgets it."""
 
-    __slots__ = ("due", "function", "owner", "serial")
+    __slots__ = ("due", "function", "owner")
 
-    def __init__(self, due: float, serial: int, function: Callable[[], None], owner: Callouts) -> None:
+    def __init__(self, due: float, function: Callable[[], None], owner: Callouts) -> None:
         self.due = due
-        self.serial = serial
         self.function: Callable[[], None] | None = function
         self.owner = owner
-
-    def __lt__(self, other: Callout) -> bool:
-        if self.due != other.due:
-            return self.due < other.due
-        return self.serial < other.serial
 
     @property
     def pending(self) -> bool:
@@ -52,7 +46,7 @@ class Callouts:
         self.now = now
         self.clock: Callable[[], float] | None = None
         self.ready: deque[Callable[[], None]] = deque()
-        self.heap: list[Callout] = []
+        self.heap: list[tuple[float, int, Callout]] = []  # due, serial: tuples compare without a call
         self.serial = 0
         self.stopped = 0  # stopped callouts that still lie in the heap
         self.events = 0  # work done so far, for a display of events a second
@@ -68,8 +62,8 @@ class Callouts:
     def schedule_at(self, due: float, function: Callable[[], None]) -> Callout:
         """Run a function at an absolute time; one that has passed means as soon as may be."""
         self.serial += 1
-        callout = Callout(due, self.serial, function, self)
-        heappush(self.heap, callout)
+        callout = Callout(due, function, self)
+        heappush(self.heap, (due, self.serial, callout))
         if self.stopped > 64 and self.stopped * 2 > len(self.heap):
             self._prune()
         return callout
@@ -79,10 +73,10 @@ class Callouts:
         if self.ready:
             return self.now
         heap = self.heap
-        while heap and heap[0].function is None:
+        while heap and heap[0][2].function is None:
             heappop(heap)
             self.stopped -= 1
-        return heap[0].due if heap else None
+        return heap[0][0] if heap else None
 
     def advance(self, until: float | None = None, budget: int = 1 << 62) -> bool:
         """Do the work due up to `until` (None: all there is), `budget` pieces at most.
@@ -107,7 +101,7 @@ class Callouts:
                 return False
             if budget <= 0:
                 return True
-            callout = heappop(self.heap)
+            callout = heappop(self.heap)[2]
             if due > self.now:
                 self.now = due
             function = callout.function
@@ -117,6 +111,6 @@ class Callouts:
 
     def _prune(self) -> None:
         """Throw the stopped callouts out, when they are more than half of the heap."""
-        self.heap = [callout for callout in self.heap if callout.function is not None]
+        self.heap = [entry for entry in self.heap if entry[2].function is not None]
         heapify(self.heap)
         self.stopped = 0

@@ -51,6 +51,7 @@ from stack.netinet.ip_reass import Reassembly
 _HOP = (1 << 88) - (1 << 72)  # TTL - 1 and checksum + 0x100, as one number to subtract
 _CARRY = _HOP + (0xFFFF << 64)  # the same when the checksum carries around
 _HIGH = 0xFF00 << 64  # a checksum that will carry
+_UNUSUAL = (IP_OFFMASK | IP_MF) << 96  # a fragment
 
 # RFC 1812 5.3.7, RFC 1122 3.2.1.3: first octets no source address on a link may have
 _MARTIAN = frozenset([127, *range(224, 256)])
@@ -113,8 +114,13 @@ class Ip(IpOutput):
         if rt is None:
             return self._unreachable(m, "noroute", ICMP_UNREACH_NET)
         if rt.flags & RTF_SPECIAL:
+            if rt.flags & RTF_LOCAL and not (m.flags or x & _UNUSUAL or self.unready or self.checkinterface):
+                protocol = self.protosw.get(x >> 80 & 0xFF)
+                if protocol is not None and dst >> 24 != 127:
+                    self.delivered += 1
+                    return protocol(m, x)
             return self._special(m, x, rt)
-        self.forward(m, x, rt)
+        return self.forward(m, x, rt)
 
     def _check(self, m: Mbuf) -> int:
         """The full check of a header that is not a plain good one; its number, or 0 when it was dropped."""

@@ -9,7 +9,7 @@ from stack.addr import Ip4
 from stack.header.ip import IPPROTO_RAW
 from stack.header.ip import Ip as IpHeader
 from stack.kern.errors import oserror
-from stack.kern.sockbuf import RecordBuf
+from stack.kern.sockbuf import Piece, RecordBuf
 from stack.kern.socket import SS_ISCONNECTED, Address, Socket
 from stack.mbuf import Mbuf
 from stack.netinet.datagram import Datagrams
@@ -98,7 +98,7 @@ class RawIp(Datagrams):
                 self.deliver(inp, m, x, whole, 0)
         return taken
 
-    def send(self, so: Socket, data: bytes, address: Address | None) -> None:
+    def send(self, so: Socket, data: Piece, address: Address | None) -> None:
         """Send a packet: payload alone, or with the header the program made (rip_output)."""
         inp = self.inpcb(so)
         faddr = Ip4(address[0]) if address is not None else inp.faddr

@@ -20,7 +20,7 @@ from stack.netinet.tcp_fsm import (
     TCPS_SYN_RECEIVED,
     TCPS_TIME_WAIT,
 )
-from stack.netinet.tcp_output import tcp_output
+from stack.netinet.tcp_output import tcp_ack, tcp_output
 from stack.netinet.tcp_seq import SEQ_GT
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
@@ -106,8 +106,7 @@ class TcpInput(TcpSegments):
         if rcv.channel.sleepers or rcv.channel.upcall:
             rcv.channel.wakeup()
         if tp.flags & TF_DELACK or (self.ack_on_push and words & TH_PUSH):
-            tp.flags |= TF_ACKNOW
-            tcp_output(tp)
+            tcp_ack(tp)
         else:
             tp.flags |= TF_DELACK
             tp.delack.set(self.delack_ticks / 100)

@@ -7,7 +7,7 @@ import errno
 from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
 from stack.kern.sockbuf import Piece
 from stack.mbuf import CSUM_TCP, Mbuf
-from stack.netinet.ip_output import M32, PLAIN
+from stack.netinet.ip_output import M32
 from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT
 from stack.netinet.tcp_subr import TCP_HEADER, tcp_mss, tcp_template
@@ -42,6 +42,11 @@ def tcp_output(tp: Tcpcb) -> int:
             offset = tp.snd_nxt - tp.snd_una & M32
         more = length > tp.maxseg
         if more:
+            if tp.snd_nxt == tp.snd_max and tp.state == TCPS_ESTABLISHED and tp.template and not tp.flags & TF_FORCE:
+                sent = _send_run(tp, offset, length // tp.maxseg)
+                if not sent or not tp.flags & TF_NODELAY:
+                    return 0  # what is left is less than a segment: it waits for an ack (Nagle)
+                continue
             length = tp.maxseg
         if flags & TH_FIN and (offset + length < buffered):
             flags &= ~TH_FIN  # data first
@@ -86,10 +91,10 @@ def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: in
         return True
     if flags & TH_FIN and (not tp.flags & TF_SENTFIN or tp.snd_nxt == tp.snd_una):
         return True
-    return tp.state >= TCPS_SYN_RECEIVED and _window_opened(tp)
+    return tp.state >= TCPS_SYN_RECEIVED and tcp_window_opened(tp)
 
 
-def _window_opened(tp: Tcpcb) -> bool:
+def tcp_window_opened(tp: Tcpcb) -> bool:
     """RFC 9293 3.8.6.2.2: the peer is told of room when it is worth two segments, or half of the buffer."""
     room = min(tp.rcv.space, TCP_MAXWIN) - (tp.rcv_adv - tp.rcv_nxt & M32)
     return room >= 2 * tp.maxseg or 2 * room >= tp.rcv.hiwat
@@ -136,7 +141,7 @@ def _send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int
     m.csum = CSUM_TCP
     _account(tp, flags, length)
     stat["sndtotal"] += 1
-    error = tcp.ip.output(m, tp.template or tcp_template(tp), tp.more if tp.more is not PLAIN else PLAIN)
+    error = tcp.ip.output(m, tp.template or tcp_template(tp), tp.more)
     if error:
         return _not_sent(tp, error)
     if window and SEQ_GT(tp.rcv_nxt + window & M32, tp.rcv_adv):
@@ -145,6 +150,54 @@ def _send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int
     tp.flags &= ~(TF_ACKNOW | TF_DELACK)
     tp.delack.due = None
     return 0
+
+
+def _send_run(tp: Tcpcb, offset: int, count: int) -> bool:
+    """A run of full segments of new data, which is all a bulk transfer sends; False when IP would not have one."""
+    tcp, size, seq, copy = tp.tcp, tp.maxseg, tp.snd_nxt, tp.snd.copy
+    window = _window(tp)
+    last = tp.snd.cc - size
+    tp.rcv_adv = tp.rcv_nxt + window & M32
+    tp.last_ack_sent = tp.rcv_nxt
+    tp.flags &= ~(TF_ACKNOW | TF_DELACK)
+    tp.delack.due = None
+    for _ in range(count):
+        words = 5 << 12 | TH_ACK if offset < last else 5 << 12 | TH_ACK | TH_PUSH
+        m = Mbuf(copy(offset, size), TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt, words, window, 0, 0))
+        m.csum = CSUM_TCP
+        _account(tp, 0, size)
+        error = tcp.ip.output(m, tp.template, tp.more)
+        if error:
+            _not_sent(tp, error)
+            return False
+        seq = tp.snd_nxt
+        offset += size
+    stat = tcp.stat
+    stat["sndtotal"] += count
+    stat["sndpack"] += count
+    stat["sndbyte"] += count * size
+    return True
+
+
+def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:
+    """Acknowledge at once; by itself, unless there is data that may carry it."""
+    if tp.snd.cc or not tp.template or tp.flags & TF_SENTFIN:
+        tp.flags |= TF_ACKNOW
+        tcp_output(tp)
+        return
+    window = _window(tp)
+    words = 5 << 12 | TH_ACK
+    header = TCP_HEADER.pack(tp.lport, tp.fport, tp.snd_max, tp.rcv_nxt, words, window, 0, 0)
+    m = Mbuf(b"", header)
+    m.csum = CSUM_TCP
+    stat = tp.tcp.stat
+    stat["sndtotal"] += 1
+    stat[counter] += 1
+    tp.rcv_adv = tp.rcv_nxt + window & M32
+    tp.last_ack_sent = tp.rcv_nxt
+    tp.flags &= ~(TF_ACKNOW | TF_DELACK)
+    tp.delack.due = None
+    tp.tcp.ip.output(m, tp.template, tp.more)
 
 
 def _count_data(tp: Tcpcb, length: int, again: bool) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 from stack.addr import Ip4
 from stack.header.ip import IPPROTO_TCP, Ip
 from stack.kern.errors import oserror
+from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, Address, Socket
 from stack.net.route import RTF_BROADCAST
 from stack.netinet.in_ import (
@@ -16,6 +17,7 @@ from stack.netinet.in_ import (
     TCP_MAXSEG,
     TCP_NODELAY,
 )
+from stack.netinet.ip_output import M32
 from stack.netinet.pcb import Inpcb
 from stack.netinet.tcp_fsm import (
     TCPS_CLOSE_WAIT,
@@ -30,7 +32,7 @@ from stack.netinet.tcp_fsm import (
     TCPS_TIME_WAIT,
 )
 from stack.netinet.tcp_input import TcpInput
-from stack.netinet.tcp_output import tcp_output
+from stack.netinet.tcp_output import tcp_ack, tcp_output, tcp_window_opened
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_LT
 from stack.netinet.tcp_subr import tcp_close, tcp_drop
 from stack.netinet.tcp_timer import TIMERS
@@ -147,13 +149,17 @@ class Tcp(TcpInput):
     def rcvd(self, so: Socket) -> None:
         """The program has read: perhaps the peer wants to know of the room."""
         tp = cast(Tcpcb | None, so.pcb)
-        if tp is not None and tp.state >= TCPS_ESTABLISHED and not so.state & SS_CANTRCVMORE:
-            tcp_output(tp)
+        if tp is not None and tp.state >= TCPS_ESTABLISHED and not so.state & SS_CANTRCVMORE and tcp_window_opened(tp):
+            tcp_ack(tp, "sndwinup")
 
-    def send(self, so: Socket, data: bytes, address: Address | None) -> None:
+    def send(self, so: Socket, data: Piece, address: Address | None) -> None:
         """Send bytes, when the windows let them."""
         tp = self.tcpcb(so)
         tp.snd.append(data)
+        out = tp.snd_max - tp.snd_una & M32
+        if out and min(tp.snd_wnd, tp.snd_cwnd) - out < tp.maxseg and tp.state == TCPS_ESTABLISHED:
+            if not tp.flags & TF_NODELAY and tp.rexmt.due is not None:
+                return  # Nagle: an ack will send it
         error = tcp_output(tp)
         if error:
             raise oserror(error)

@@ -11,6 +11,7 @@ from stack.header.checksum import partial
 from stack.header.icmp import ICMP_UNREACH, ICMP_UNREACH_PORT
 from stack.header.ip import IPPROTO_UDP, Ip
 from stack.kern.errors import oserror
+from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_ISCONNECTED, Address, Socket
 from stack.kern.sysctl import Variable
 from stack.mbuf import CSUM_UDP, M_BCAST, M_MCAST, Mbuf
@@ -83,7 +84,7 @@ class Udp(Datagrams):
 
     # --- output -------------------------------------------------------------------------------
 
-    def send(self, so: Socket, data: bytes, address: Address | None) -> None:
+    def send(self, so: Socket, data: Piece, address: Address | None) -> None:
         """Send a datagram (udp_send, udp_output)."""
         inp = self.inpcb(so)
         if address is not None:
