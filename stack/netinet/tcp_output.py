@@ -95,9 +95,9 @@ def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: in
 
 
 def tcp_window_opened(tp: Tcpcb) -> bool:
-    """RFC 9293 3.8.6.2.2: the peer is told of room when it is worth two segments, or half of the buffer."""
+    """RFC 9293 3.8.6.2.2: the peer is told of room when it is worth two segments, or half of what there can be."""
     room = min(tp.rcv.space, TCP_MAXWIN) - (tp.rcv_adv - tp.rcv_nxt & M32)
-    return room >= 2 * tp.maxseg or 2 * room >= tp.rcv.hiwat
+    return room >= 2 * tp.maxseg or 2 * room >= min(tp.rcv.hiwat, TCP_MAXWIN)
 
 
 def _window(tp: Tcpcb) -> int:
