@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The closest of the known words; None when none is close."""
-    best, least = None, max(len(word) // 3, 1) + 1
+    best, least = None, (len(word) + 2) // 3 + 1
     for candidate in sorted(set(known)):
         if abs(len(candidate) - len(word)) < least and (apart := distance(word, candidate)) < least:
             best, least = candidate, apart

@@ -52,6 +52,9 @@ class Output:
         except BrokenPipeError:
             raise Closed from None
 
+    def abandon(self) -> None:
+        """The command was killed, and nothing can be said any more."""
+
     async def drain(self) -> None:
         """Wait until more can be taken."""
 
@@ -99,6 +102,16 @@ class Piped(Output):
             raise
         if not self.programs:
             self._close(well)
+
+    def abandon(self) -> None:
+        """What was captured is kept all the same."""
+        if self.file is not None:
+            with suppress(OSError):
+                if not self.file.empty:
+                    self.file.commit()
+            self.file.discard()
+        for program in self.programs:
+            program.end()
 
     def discard(self) -> None:
         """The file stays as it was."""

@@ -83,7 +83,7 @@ class Program(Sink):
             self.stdin = -1
             self.waiting.clear()
             self.done = True
-            if self.ended and self.exit is None and self.stdout is None:
+            if self.ended and self.exit is None and self.stdout is None and self.running:
                 self._reap()
         self.changed.wakeup()
 
@@ -103,7 +103,7 @@ class Program(Sink):
         self.clock.readers.pop(self.stdout)
         os.close(self.stdout)
         self.stdout = None
-        if self.exit is None:
+        if self.exit is None and self.running:
             self._reap()
         self.changed.wakeup()
 

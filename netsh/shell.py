@@ -242,6 +242,9 @@ class Shell:
                 status = await self._rows(context, command, argv, output, where)
             except Interrupt as interrupt:
                 status = 128 + interrupt.signal
+            except GeneratorExit:  # killed
+                output.abandon()
+                raise
             except BaseException:
                 output.end(well=False)
                 raise
@@ -261,19 +264,8 @@ class Shell:
         try:
             run: Callable[..., AsyncIterator[Any]] = command.run
             rows = run(context, command.parse(argv[1:]))
-            try:
-                async for row in rows:
-                    if isinstance(row, Complaint):
-                        self.complain(command.name, row.text, where)
-                        continue
-                    output.row(row)
-                    if output.done:
-                        return 0
-                    await output.drain()
-            finally:
-                if isinstance(rows, AsyncGenerator):
-                    await rows.aclose()
-            return context.status
+            await self._hand_on(rows, command, output, where)
+            return 0 if output.done else context.status
         except Usage as usage:
             return self._usage(command.name, str(usage), command.synopsis, where)
         except Failure as failure:
@@ -288,6 +280,25 @@ class Shell:
             self.complain(command.name, f"internal error: {type(defect).__name__}: {defect}", where)
             self._trace(defect)
         return 1
+
+    async def _hand_on(self, rows: AsyncIterator[Any], command: Command, output: Output, where: str) -> None:
+        """Give rows to the output until there are no more, or it wants no more."""
+        killed = False
+        try:
+            async for row in rows:
+                if isinstance(row, Complaint):
+                    self.complain(command.name, row.text, where)
+                    continue
+                output.row(row)
+                if output.done:
+                    break
+                await output.drain()
+        except GeneratorExit:
+            killed = True  # the generator goes when we do; it cannot be waited for
+            raise
+        finally:
+            if isinstance(rows, AsyncGenerator) and not killed:
+                await rows.aclose()
 
     def _trace(self, defect: Exception) -> None:
         if os.environ.get("NETSH_DEBUG"):

@@ -110,8 +110,8 @@ class State:
         return job
 
     def report(self) -> None:
-        """Say which jobs have ended, unless a command speaks right now."""
-        if not self.foreground:
+        """At a prompt, say which jobs have ended, unless a command speaks right now."""
+        if self.interactive and not self.foreground:
             for job in self.jobs.ended():
                 self.say("jobs", row_of(job), job=job.number)
 

@@ -20,7 +20,7 @@ DURATION = Quantity({"s": 0, "ms": -3, "us": -6, "ns": -9}, "10ms")  # kept in s
 RATE = Quantity({"Gbit/s": 9, "Mbit/s": 6, "kbit/s": 3, "bit/s": 0}, "10Mbit/s")  # kept in bits a second
 SHARE = Quantity({"%": -2}, "1%")  # kept as 0 to 1
 
-_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:e-?[0-9]{1,2})?|\.[0-9]+)(.*)", re.ASCII)
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:e-?[0-9]{1,2}(?![0-9]))?|\.[0-9]+)(.*)", re.ASCII)
 
 
 def parse(quantity: Quantity, text: str) -> float:
