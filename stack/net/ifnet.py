@@ -103,8 +103,8 @@ class Ifnet:
 
     __slots__ = (
         "addresses", "collisions", "flags", "groups", "ibytes", "ierrors", "imcasts", "index", "ipackets",
-        "iqdrops", "linkstr", "lladdr", "mtu", "name", "obytes", "odrops", "oerrors", "omcasts", "opackets", "taps",
-        "watchers",
+        "iqdrops", "linkstr", "lladdr", "metric", "mtu", "name", "obytes", "odrops", "oerrors", "omcasts", "opackets",
+        "taps", "watchers",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, flags: int, mtu: int, lladdr: Mac | None) -> None:
@@ -112,6 +112,7 @@ class Ifnet:
         self.index = index
         self.flags = flags
         self.mtu = mtu
+        self.metric = 0  # what a routing daemon adds to a path through it; the stack does not look at it
         self.lladdr = lladdr
         self.linkstr: str | None = None
         self.addresses: list[Ifaddr] = []

@@ -1,0 +1,88 @@
+"""What command lines have in common: options as getopt(3) reads them, numbers, addresses, one-line complaints."""
+
+from __future__ import annotations
+
+from commands.command import Failure
+from stack.addr import Ip4
+from stack.lab import is_name
+
+USAGE = 2  # the status of a command that was called wrongly
+
+
+def wrong(text: str) -> Failure:
+    """A word of the command line makes no sense: one line says which and what would, and the status is 2."""
+    return Failure(text, USAGE)
+
+
+def getopt(name: str, argv: list[str], letters: str) -> tuple[dict[str, str], list[str]]:
+    """The options before the first operand, by letter, and the operands (getopt(3)).
+
+    `letters` is BSD's: `nc:` has a flag -n and an option -c with a value; of one given twice the last counts.
+    """
+    options: dict[str, str] = {}
+    words = list(argv)
+    while words and len(words[0]) > 1 and words[0].startswith("-"):
+        word = words.pop(0)
+        if word == "--":
+            break
+        _option(name, word[1:], words, letters, options)
+    return options, words
+
+
+def _option(name: str, cluster: str, words: list[str], letters: str, options: dict[str, str]) -> None:
+    """One word of options, such as the `rn` of -rn or the `c3` of -c3."""
+    for at, letter in enumerate(cluster, 1):
+        if letter not in letters or letter == ":":
+            raise wrong(f"unknown option -- {letter} ('help {name}' lists them)")
+        if letters[letters.index(letter) + 1 :][:1] != ":":
+            options[letter] = ""
+            continue
+        if cluster[at:]:
+            options[letter] = cluster[at:]
+        elif words:
+            options[letter] = words.pop(0)
+        else:
+            raise wrong(f"option requires an argument -- {letter} ('help {name}' says which)")
+        return
+
+
+def number(word: str, what: str, low: int = 0, high: int = 0x7FFFFFFF) -> int:
+    """A whole number in its range; `what` is what it counts."""
+    try:
+        value = int(word, 0)
+    except ValueError:
+        raise wrong(f"{word}: not a number; {what} is wanted") from None
+    if not low <= value <= high:
+        raise wrong(f"{word}: {what} is between {low} and {high}")
+    return value
+
+
+def seconds(word: str, *, least: float = 0.0) -> float:
+    """A time in seconds, fractions allowed."""
+    try:
+        value = float(word)
+    except ValueError:
+        raise wrong(f"{word}: not a number of seconds") from None
+    if not least <= value <= 1e9:
+        raise wrong(f"{word}: seconds are at least {least:g}")
+    return value
+
+
+def host(word: str) -> str:
+    """A word that may be an address or the name of a host; it is looked up when the command runs."""
+    if is_name(word):
+        return word
+    try:
+        Ip4.parse(word)
+    except ValueError:
+        raise wrong(f"{word}: not an address; one is four numbers from 0 to 255, or the name of a host") from None
+    return word
+
+
+def one_of(words: list[str], what: str) -> str:
+    """The only operand there may be."""
+    if not words:
+        raise wrong(f"{what} is missing")
+    if len(words) > 1:
+        raise wrong(f"{words[1]}: one word too many")
+    return words[0]
