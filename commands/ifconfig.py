@@ -182,7 +182,7 @@ def _configure(ctx: Context, args: Args) -> None:
     if args.steps[0].word == "create":
         kind = name.rstrip("0123456789")
         if kind not in ctx.host.cloners():
-            raise Failure(f"clone_command: Invalid argument ({kind}: there are {' '.join(ctx.host.cloners())})")
+            raise Failure(f"clone_command: Invalid argument ({name}: the kinds are {' '.join(ctx.host.cloners())})")
         with ioctl("clone_command"):
             ctx.host.ifcreate(name)
     elif args.steps[0].word == "destroy":

@@ -188,6 +188,7 @@ class Host:
         if old is not None:
             self.control.remove(ifp, address)
         elif not alias and ifp.addresses:
+            self.control.check(ifp, address, plen)  # before the old one is gone
             self.control.remove(ifp, ifp.addresses[0].address)
         ifa = self.control.add(ifp, address, plen, broadcast=broadcast, destination=dst, dad=dad)
         if not alias and ifp.addresses[0] is not ifa:  # the primary address stands first

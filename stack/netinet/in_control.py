@@ -24,7 +24,6 @@ from stack.net.ifnet import (
     Ifnet,
 )
 from stack.net.route import (
-    RTF_BROADCAST,
     RTF_CONNECTED,
     RTF_GATEWAY,
     RTF_HOST,
@@ -85,10 +84,7 @@ class InControl(Protocol):
 
         OSError EEXIST when another interface has it, EADDRNOTAVAIL for what no host can be called.
         """
-        if address.is_multicast or address == 0xFFFFFFFF or not 0 <= plen <= 32:
-            raise oserror(errno.EADDRNOTAVAIL)
-        if ifp.find(address) is not None or self.local(address) is not None:
-            raise oserror(errno.EEXIST)
+        self.check(ifp, address, plen)
         if destination is not None and not ifp.flags & IFF_POINTOPOINT:
             destination = None
         ifa = Ifaddr(ifp, address, plen)
@@ -97,12 +93,17 @@ class InControl(Protocol):
             ifa.broadcast = broadcast if broadcast is not None else ifa.prefix.broadcast
         ifp.addresses.append(ifa)
         self._add_routes(ifa)
-        if ifp.groups is None:
-            self.igmp.join(ifp, Ip4(0xE0000001))  # RFC 1112 7.2: all hosts are in the all-hosts group
         self._notify("RTM_NEWADDR", ifa)
         ifp.up()
         self._begin(ifa, dad)
         return ifa
+
+    def check(self, ifp: Ifnet, address: Ip4, plen: int) -> None:
+        """Whether an interface may have an address; raises what `add` would."""
+        if address.is_multicast or address == 0xFFFFFFFF or not 0 <= plen <= 32:
+            raise oserror(errno.EADDRNOTAVAIL)
+        if ifp.find(address) is not None or self.local(address) is not None:
+            raise oserror(errno.EEXIST)
 
     def remove(self, ifp: Ifnet, address: Ip4) -> None:
         """Take an address away with its routes; EADDRNOTAVAIL when the interface lacks it (in_purgeaddr)."""
@@ -138,7 +139,7 @@ class InControl(Protocol):
         mtu = ifp.mtu if ifp.is_loopback else 0
         self.routes.add(Rtentry(host, self.loopback, RTF_UP | RTF_HOST | RTF_LOCAL, ifa=ifa, mtu=mtu))
         if ifa.broadcast is not None:
-            self._special(ifa.broadcast, ifa)
+            self.routes.set_broadcast(ifa.broadcast, ifa)
         if not ifp.is_loopback:
             self._add_prefix(ifa)
 
@@ -151,12 +152,6 @@ class InControl(Protocol):
         if self.routes.exact(prefix) is None:
             self.routes.add(Rtentry(prefix, ifa.ifp, flags, ifa=ifa))
 
-    def _special(self, address: int, ifa: Ifaddr) -> None:
-        self.routes.special[address] = Rtentry(
-            Prefix(Ip4(address), 32), ifa.ifp, RTF_UP | RTF_HOST | RTF_BROADCAST, ifa=ifa
-        )
-        self.routes.changed()
-
     def _remove_routes(self, ifa: Ifaddr) -> None:
         """Remove what the address brought; another one on the net takes its route over (in_scrubprefix)."""
         others = [other for ifp in self.interfaces.values() for other in ifp.addresses]
@@ -165,11 +160,7 @@ class InControl(Protocol):
             self.routes.delete(local.dst)
         if ifa.broadcast is not None:
             heir = next((other for other in others if other.broadcast == ifa.broadcast), None)
-            if heir is not None:
-                self._special(ifa.broadcast, heir)
-            else:
-                self.routes.special.pop(ifa.broadcast, None)
-                self.routes.changed()
+            self.routes.set_broadcast(ifa.broadcast, heir)
         for rt in [rt for rt in self.routes if rt.ifa is ifa]:
             if rt.flags & RTF_STATIC:  # what a user said stays, from another address if there is one
                 self._inherit(rt)
