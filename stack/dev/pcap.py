@@ -1,7 +1,7 @@
 """Files of captured frames that tcpdump and Wireshark read (libpcap sf-pcap.c, pcap-savefile(5)).
 
-          24 bytes: magic 0xa1b23c4d (nanoseconds), version 2.4, time zone and accuracy 0, snapshot length, link type
-    a frame 16 bytes: seconds, nanoseconds, length kept, length on the wire; then the bytes kept
+file     24 bytes: magic 0xa1b23c4d (nanoseconds), version 2.4, time zone and accuracy 0, snapshot length, link type
+a frame  16 bytes: seconds, nanoseconds, length kept, length on the wire; then the bytes kept
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def header() -> bytes:
 
 def record(captured: Captured, epoch: float = 0.0) -> bytes:
     """One frame; `epoch` is when the lab's clock stood at 0, in seconds since 1970."""
-    seconds, rest = divmod(round((captured.time + epoch) * 1e9), 1_000_000_000)
+    seconds, rest = divmod(round(captured.time * 1e9) + round(epoch * 1e9), 1_000_000_000)
     size = len(captured.frame)
     return _RECORD.pack(seconds, rest, size, size) + captured.frame
 
@@ -48,7 +48,9 @@ def write(path: str, frames: Iterable[Captured], epoch: float = 0.0) -> None:
         return
     growing = os.path.join(os.path.dirname(whole), f".{os.path.basename(whole)}.{os.getpid()}~")
     try:
-        with open(growing, "xb") as file:
+        with open(growing, "wb") as file:
+            if os.path.exists(whole):
+                os.fchmod(file.fileno(), os.stat(whole).st_mode & 0o7777)
             file.writelines(pack(frames, epoch))
         os.replace(growing, whole)
     except BaseException:

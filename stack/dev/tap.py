@@ -53,16 +53,13 @@ class _Refusal(NamedTuple):
 
 
 _FULL = _Refusal("tapfull", errno.ENOBUFS)
-_GONE = _Refusal("nodevice", errno.ENETDOWN)
 _REFUSALS = {
     errno.EAGAIN: _FULL,
     errno.ENOBUFS: _FULL,
     errno.ENOMEM: _FULL,
     errno.EIO: _Refusal("tapdown", errno.ENETDOWN),  # the kernel's side is down
-    errno.EBADF: _GONE,
-    errno.EBADFD: _GONE,
 }
-_REFUSED = _Refusal("taperror", errno.EIO)
+_GONE = _Refusal("taperror", errno.ENETDOWN)
 
 
 def register(lab: Lab) -> None:
@@ -144,7 +141,7 @@ class Virt(Ethernet):
         try:
             os.write(self.fd, m.frame())
         except OSError as error:
-            refusal = _REFUSALS.get(error.errno or 0, _REFUSED)
+            refusal = _REFUSALS.get(error.errno or 0, _GONE)
             if refusal is _FULL:
                 self.odrops += 1
             else:
@@ -156,7 +153,7 @@ class Virt(Ethernet):
 
 def open_tap(name: str) -> Device:
     """Attach to the TAP of that name, or make it; OSError in words that say what is wrong, and the cure."""
-    if not 0 < len(name) <= _NAME_MAX or not name.isascii() or "/" in name or "%" in name or not name.isprintable():
+    if not (0 < len(name) <= _NAME_MAX and name.isascii() and all(char.isalnum() or char in "-_." for char in name)):
         raise OSError(f"{name}: a TAP's name has 1 to {_NAME_MAX} letters and digits")
     try:
         from pytun import IFF_NO_PI, IFF_TAP, TunTapDevice
@@ -187,7 +184,7 @@ def _cure(name: str, error: OSError, existed: bool) -> str:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
             return "this machine has no /dev/net/tun: modprobe tun"
         case errno.EPERM | errno.EACCES:
-            return f"not permitted: be root, or have root make it: ip tuntap add {name} mode tap user $USER"
+            return f"not permitted: be root, or let root make it: ip tuntap add {name} mode tap user $USER"
         case errno.EBUSY:
             return "somebody else is attached to it already"
         case errno.EINVAL if existed:
