@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from zlib import crc32
 
-from stack.addr import INADDR_LOOPBACK, Ip4, Mac, Prefix
+from stack.addr import INADDR_LOOPBACK, Ip4, Mac
 from stack.callout import Callouts
 from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP
 from stack.header.ip import IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP
@@ -21,14 +21,14 @@ from stack.kern.sysctl import Sysctl, Variable
 from stack.net.ethernet import Ether, Ethernet
 from stack.net.ifnet import Ifaddr, Ifnet, unit_of
 from stack.net.loopback import Loopback
-from stack.net.route import RTF_HOST, RTF_MULTICAST, RTF_UP, RouteTable, Rtentry
+from stack.net.route import RouteTable
 from stack.net.wire import Bus, Shmif
 from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_var, udp
 from stack.netinet.arp import Arp
-from stack.netinet.icmp import Icmp
+from stack.netinet.icmp import CtlInput, Icmp
 from stack.netinet.igmp import Igmp
 from stack.netinet.in_control import InControl
-from stack.netinet.ip_input import Ip, special_routes
+from stack.netinet.ip_input import Ip
 from stack.netinet.pcb import PcbDefaults, Services
 from stack.netinet.raw_ip import RawIp
 from stack.netinet.tcp_usrreq import Tcp
@@ -38,6 +38,9 @@ from stack.probe import Probes
 Cloner = Callable[["Host", str, int], Ifnet]  # makes an interface: host, name, index
 
 _OUI = b"\xb2\xa0"  # the first octets of NetBSD's shmif addresses
+
+_IP = ETHERTYPE_IP.to_bytes(2)
+_ARP = ETHERTYPE_ARP.to_bytes(2)
 
 SYSCTLS: dict[str, Variable] = {
     "kern.ostype": Variable("", "ostype", "the name of this system", writable=False),
@@ -71,13 +74,13 @@ class Host:
         self.clone = cloners
         self.interfaces: dict[str, Ifnet] = {}
         self.next_index = 1
-        self.routes = RouteTable()
+        loopback = Loopback("lo0", self._index(), callouts)
+        self.routes = RouteTable(loopback)
         self.ether = Ether(name, probes, callouts)
         self.ip = Ip(name, probes, callouts, rng, self.routes, self.interfaces)
         self.icmp = Icmp(name, probes, callouts, self.ip)
         self.arp = Arp(name, probes, callouts, self.interfaces)
         self.igmp = Igmp(name, probes, callouts, rng, self.ip)
-        loopback = Loopback("lo0", self._index(), callouts, self.ip.input)
         self.control = InControl(
             name, probes, callouts, rng, self.interfaces, self.routes, self.ip, self.arp, self.igmp, loopback
         )
@@ -95,8 +98,9 @@ class Host:
     def _tie(self, loopback: Loopback) -> None:
         """The upward ways."""
         ip, raw = self.ip, self.rawip
-        self.ether.demux[ETHERTYPE_IP.to_bytes(2)] = ip.input
-        self.ether.demux[ETHERTYPE_ARP.to_bytes(2)] = self.arp.input
+        self.watchers = (self.control.link_changed,)
+        self.ether.demux[_IP] = loopback.inet_input = ip.input
+        self.ether.demux[_ARP] = self.arp.input
         raw.setup()
         ip.setup(
             {
@@ -109,10 +113,14 @@ class Host:
         ip.error = self.arp.error = self.udp.error = self.icmp.error
         ip.raw_input = self.icmp.raw_input = self.igmp.raw_input = self.udp.raw_input = raw.input
         ip.loopback = loopback.transmit
-        self.icmp.ctlinput = {IPPROTO_UDP: self.udp.ctlinput, IPPROTO_TCP: self.tcp.ctlinput}
+        self.icmp.ctlinput = self._ctlinput
         self.arp.conflict = self.control.conflict
-        self.routes.special = special_routes(loopback)
-        self.routes.multicast = Rtentry(Prefix(Ip4(0xE0000000), 4), loopback, RTF_UP | RTF_HOST | RTF_MULTICAST)
+
+    def _ctlinput(self, protocol: int) -> CtlInput | None:
+        """Who is told of an ICMP error about a packet of that protocol (pr_ctlinput)."""
+        if protocol == IPPROTO_TCP:
+            return self.tcp.ctlinput
+        return self.udp.ctlinput if protocol == IPPROTO_UDP else None
 
     # --- interfaces ---------------------------------------------------------------------------
 
@@ -134,13 +142,18 @@ class Host:
             raise oserror(errno.EEXIST)
         kind, index = parts[0], self._index()
         if kind == "lo":
-            ifp: Ifnet = Loopback(name, index, self.callouts, self.ip.input)
+            ifp: Ifnet = self._loopback(name, index)
         elif kind == "shmif":
             ifp = Shmif(name, index, self.new_lladdr(name), self.ether, self.find_bus)
         else:
             ifp = self.clone[kind](self, name, index)
         self._attach(ifp)
         return ifp
+
+    def _loopback(self, name: str, index: int) -> Loopback:
+        loopback = Loopback(name, index, self.callouts)
+        loopback.inet_input = self.ip.input
+        return loopback
 
     def _index(self) -> int:
         index = self.next_index
@@ -150,7 +163,7 @@ class Host:
     def _attach(self, ifp: Ifnet) -> None:
         """Make an interface known (if_attach)."""
         self.interfaces[ifp.name] = ifp
-        ifp.watchers = (self.control.link_changed,)
+        ifp.watchers = self.watchers
         if isinstance(ifp, Ethernet):
             self.arp.attach(ifp)
 

@@ -72,7 +72,7 @@ class Lab:
         """The bus of that name, made when it is new."""
         bus = self.buses.get(name)
         if bus is None:
-            bus = self.buses[name] = Bus(name, self.callouts, self.probes, f"{self.seed}/{name}")
+            bus = self.buses[name] = Bus(name, self.callouts, self.probes, self.seed)
         return bus
 
     def remove_bus(self, name: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from stack.addr import ETHER_BROADCAST, Mac
+from stack.addr import ETHER_BROADCAST, INADDR_ALLHOSTS_GROUP, Mac
 from stack.callout import Callouts
 from stack.header.ether import ETHERTYPE_IP, multicast_mac
 from stack.mbuf import ETHER_HDR_LEN, M_BCAST, M_MCAST, Mbuf
@@ -117,7 +117,7 @@ class Ethernet(Ifnet):
         m.flags = M_MCAST
         if self.flags & (IFF_ALLMULTI | IFF_PROMISC) or link[12:] != _IP:
             return True
-        return any(multicast_mac(group) == link[:6] for group in self.groups or ())
+        return any(multicast_mac(group) == link[:6] for group in (INADDR_ALLHOSTS_GROUP, *(self.groups or ())))
 
     # --- output -------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 
-from stack.addr import Ip4, Mac, Prefix
+from stack.addr import INADDR_ALLHOSTS_GROUP, Ip4, Mac, Prefix
 from stack.kern.errors import oserror
 from stack.mbuf import Mbuf
 
@@ -218,6 +218,12 @@ class Ifnet:
             if ifa.prefix.has(address) and (best is None or ifa.plen > best.plen):
                 best = ifa
         return best
+
+    def in_group(self, group: int) -> bool:
+        """Whether we take packets for a group here; RFC 1112 7.2: all hosts are in 224.0.0.1."""
+        if self.groups is not None and group in self.groups:
+            return True
+        return group == INADDR_ALLHOSTS_GROUP and bool(self.addresses)
 
     def is_broadcast(self, address: int) -> bool:
         """Whether an address means everybody on this link (in_broadcast)."""

@@ -18,10 +18,10 @@ class Loopback(Ifnet):
     kind = "lo"
     __slots__ = ("callouts", "inet_input", "inq")
 
-    def __init__(self, name: str, index: int, callouts: Callouts, inet_input: Callable[[Mbuf], None]) -> None:
+    def __init__(self, name: str, index: int, callouts: Callouts) -> None:
         super().__init__(name, index, IFF_LOOPBACK | IFF_MULTICAST, LOMTU, None)
         self.callouts = callouts
-        self.inet_input = inet_input
+        self.inet_input: Callable[[Mbuf], None]  # ip_input, set by Host
         self.inq: list[Mbuf] = []
 
     def init(self) -> None:

@@ -3,7 +3,7 @@
 One dictionary for each prefix length that is in use, tried from the longest on; before them a cache of
 destinations, emptied whenever a route changes.  Own addresses are host routes with RTF_LOCAL, so one
 look-up says whether a packet is ours.  Broadcast and multicast destinations, which BSD recognizes
-elsewhere, are `special` entries the cache holds too, and no listing shows.
+elsewhere, get entries in the cache alone, which no listing shows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from stack.addr import Ip4, Prefix, mask_of
+from stack.addr import INADDR_ANY, INADDR_BROADCAST, Ip4, Prefix, mask_of
 from stack.kern.errors import oserror
 from stack.net.ifnet import Ifaddr, Ifnet
 
@@ -69,7 +69,7 @@ class Rtentry:
         self.dst = dst
         self.ifp = ifp
         self.flags = flags
-        self.nexthop: Ip4 = gateway if gateway is not None else Ip4(0)
+        self.nexthop = gateway if gateway is not None else INADDR_ANY
         self.ifa = ifa
         self.mtu = mtu  # bytes; 0 means the interface's
         self.use = 0
@@ -100,11 +100,11 @@ class RtMessage(NamedTuple):
 class RouteTable:
     """The IPv4 routes of one host."""
 
-    def __init__(self) -> None:
+    def __init__(self, loopback: Ifnet) -> None:
         self.tables: dict[int, dict[int, Rtentry]] = {}  # prefix length -> network -> route
         self.lengths: list[tuple[int, dict[int, Rtentry]]] = []  # (mask, its table), longest first
-        self.special: dict[int, Rtentry] = {}  # broadcast addresses
-        self.multicast: Rtentry | None = None
+        self.broadcasts: dict[int, Ifaddr] = {}  # directed broadcasts, and whose they are
+        self.loopback = loopback
         self.cache: dict[int, Rtentry] = {}
         self.generation = 0  # of the table, for caches elsewhere
         self.listeners: tuple[Callable[[RtMessage], None], ...] = ()
@@ -123,11 +123,25 @@ class RouteTable:
         return rt
 
     def _match(self, dst: int) -> Rtentry | None:
-        if dst in self.special:
-            return self.special[dst]
-        if dst >> 28 == 14 and self.multicast is not None:
-            return self.multicast
+        if self.is_broadcast(dst):
+            ifa = self.broadcasts.get(dst)
+            flags = RTF_UP | RTF_HOST | RTF_BROADCAST
+            return Rtentry(Prefix(Ip4(dst), 32), ifa.ifp if ifa else self.loopback, flags, ifa=ifa)
+        if dst >> 28 == 14:
+            return Rtentry(Prefix(Ip4(dst), 32), self.loopback, RTF_UP | RTF_HOST | RTF_MULTICAST)
         return self.unicast(dst)
+
+    def is_broadcast(self, dst: int) -> bool:
+        """Whether an address means everybody: on a net of ours, on any (RFC 919), or BSD's old 0.0.0.0."""
+        return dst in self.broadcasts or dst in (INADDR_BROADCAST, INADDR_ANY)
+
+    def set_broadcast(self, address: Ip4, ifa: Ifaddr | None) -> None:
+        """A net's broadcast address is there now, or (None) no longer."""
+        if ifa is not None:
+            self.broadcasts[address] = ifa
+        else:
+            self.broadcasts.pop(address, None)
+        self.changed()
 
     def unicast(self, dst: int) -> Rtentry | None:
         """The longest match among the routes of the table alone."""

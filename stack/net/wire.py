@@ -57,6 +57,9 @@ class Personality(NamedTuple):
             raise ValueError("the MTU is between 68 and 65535")
 
 
+IDEAL = Personality()
+
+
 class Shmif(Ethernet):
     """shmifN: an interface on a bus (BSD rump/net/lib/libshmif/if_shmem.c)."""
 
@@ -113,17 +116,17 @@ class Bus(Protocol):
 
     name = "bus"
 
-    def __init__(self, name: str, callouts: Callouts, probes: Probes, seed: str) -> None:
+    def __init__(self, name: str, callouts: Callouts, probes: Probes, seed: int) -> None:
         super().__init__(name, probes)
         self.callouts = callouts
         self.seed = seed
         self.rng: random.Random | None = None  # made when chance is first asked
-        self.personality = Personality()
+        self.personality = IDEAL
         self.ideal = True
         self.ports: list[Shmif] = []
         self.owners: dict[bytes, Shmif] = {}  # who takes frames for a unicast address
         self.listeners: list[Shmif] = []  # who takes all frames
-        self.flying: deque[tuple[float, Shmif, Mbuf]] = deque()
+        self.flying: deque[tuple[float, Shmif, Mbuf]] | None = None  # made when the first frame needs time
         self.arrival: Callout | None = None
 
     @property
@@ -135,7 +138,7 @@ class Bus(Protocol):
         """Change what the bus does to frames sent from now on; ValueError when it makes no sense."""
         personality.check()
         self.personality = personality
-        self.ideal = personality == Personality()
+        self.ideal = personality == IDEAL
 
     def attach(self, port: Shmif) -> None:
         """An interface joins."""
@@ -227,11 +230,13 @@ class Bus(Protocol):
     def chance(self, probability: float) -> bool:
         """Throw the dice."""
         if self.rng is None:
-            self.rng = random.Random(self.seed)
+            self.rng = random.Random(f"{self.seed}/{self.label}")
         return self.rng.random() < probability
 
     def _fly(self, arrives: float, sender: Shmif, m: Mbuf) -> None:
         """Queue a frame for its arrival; one that would overtake the queue's end goes by itself."""
+        if self.flying is None:
+            self.flying = deque()
         if self.flying and arrives < self.flying[-1][0]:
             self.callouts.schedule_at(arrives, lambda: self.deliver(sender, m))
             return
@@ -242,7 +247,7 @@ class Bus(Protocol):
     def _arrive(self) -> None:
         """The head of the queue is here, and all that arrive with it."""
         self.arrival = None
-        flying, now = self.flying, self.callouts.now
+        flying, now = self.flying or deque(), self.callouts.now
         while flying and flying[0][0] <= now:
             _, sender, m = flying.popleft()
             self.deliver(sender, m)

@@ -173,8 +173,8 @@ class Arp(Protocol):
             self.stat["rcvover"] += 1
             if self.log_movements:
                 self.log(f"arp info overwritten for {header.spa} by {header.sha}")
-        waiting = len(known.hold) if known is not None and known.hold else 0
-        self.stat["dfrsent"] += waiting
+        if known is not None and known.hold:
+            self.stat["dfrsent"] += len(known.hold)
         if known is None or not known.flags & LLE_STATIC:
             answered = header.op == ARPOP_REPLY and not m.flags & (M_BCAST | M_MCAST)
             table.learn(header.spa, header.sha, create=for_us, confirmed=answered and for_us)

@@ -69,12 +69,12 @@ class Icmp(Protocol):
     bmcastecho = 0
 
     raw_input: Callable[[Mbuf, int], bool]  # set by Host: copies for raw sockets
+    ctlinput: Callable[[int], CtlInput | None]  # set by Host: who is told of errors about a protocol's packets
 
     def __init__(self, hostname: str, probes: Probes, callouts: Callouts, ip: IpOutput) -> None:
         super().__init__(hostname, probes)
         self.callouts = callouts
         self.ip = ip
-        self.ctlinput: dict[int, CtlInput] = {}  # by the protocol of the packet an error is about
         self.second = -1  # the rate limit's window, and the errors sent in it
         self.sent = 0
 
@@ -152,7 +152,7 @@ class Icmp(Protocol):
             about = Ip.parse(m.data)
         except ValueError:
             return self.drop("badlen", m)
-        handler = self.ctlinput.get(about.p)
+        handler = self.ctlinput(about.p)
         if handler is None:
             return
         mtu = 0

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from stack.addr import INADDR_ANY, INADDR_BROADCAST, Ip4, Prefix
+from stack.addr import Ip4
 from stack.header.checksum import partial
 from stack.header.icmp import (
     ICMP_REDIRECT,
@@ -37,7 +37,6 @@ from stack.net.route import (
     RTF_BLACKHOLE,
     RTF_BROADCAST,
     RTF_DYNAMIC,
-    RTF_HOST,
     RTF_LOCAL,
     RTF_MODIFIED,
     RTF_MULTICAST,
@@ -174,7 +173,7 @@ class Ip(IpOutput):
         elif flags & RTF_BROADCAST:
             self._broadcast(m, x, rt, rcvif)
         elif flags & RTF_MULTICAST:
-            if m.flags & M_LOOP or (rcvif.groups is not None and x & M32 in rcvif.groups):
+            if m.flags & M_LOOP or rcvif.in_group(x & M32):
                 self.deliver(m, x)
             else:
                 self.drop("notmember", m)
@@ -295,11 +294,3 @@ class Ip(IpOutput):
             return
         self.stat["redirectsent"] += 1
         self.error(m, ICMP_REDIRECT, ICMP_REDIRECT_HOST, better)  # RFC 1812 5.2.7.2: host redirects only
-
-
-def special_routes(loopback: Ifnet) -> dict[int, Rtentry]:
-    """The destinations that mean everybody, on whatever link: 255.255.255.255 and BSD's old 0.0.0.0."""
-    return {
-        int(address): Rtentry(Prefix(address, 32), loopback, RTF_BROADCAST | RTF_HOST)
-        for address in (INADDR_BROADCAST, INADDR_ANY)
-    }

@@ -217,7 +217,7 @@ class IpOutput(Protocol):
         if ifp is None or not ifp.flags & IFF_MULTICAST:
             self.drop("noroute", m)
             return errno.EHOSTUNREACH
-        if more.loop and ifp.groups is not None and dst in ifp.groups:
+        if more.loop and ifp.in_group(dst):
             self._loop_copy(m, template, ifp, more)
         if not template >> 88 & 0xFF:  # RFC 1112 6.1: TTL 0 does not leave the host
             return 0

@@ -17,7 +17,7 @@ from stack.kern.errors import oserror
 from stack.kern.socket import SO_BROADCAST, SO_DONTROUTE, SO_REUSEADDR, SO_REUSEPORT, Address, Socket
 from stack.kern.sysctl import Variable
 from stack.net.ifnet import Ifaddr, Ifnet
-from stack.net.route import RTF_BLACKHOLE, RTF_LOCAL, RTF_REJECT, RouteTable, Rtentry
+from stack.net.route import RTF_BLACKHOLE, RTF_BROADCAST, RTF_LOCAL, RTF_MULTICAST, RTF_REJECT, RouteTable, Rtentry
 from stack.netinet.in_ import (
     IP_ADD_MEMBERSHIP,
     IP_DONTFRAG,
@@ -54,7 +54,7 @@ class Services(NamedTuple):
 class Inpcb:
     """A control block.  Addresses and ports are 0 while they are not set."""
 
-    __slots__ = ("df", "faddr", "fport", "groups", "laddr", "lport", "more", "mttl", "so", "tos", "ttl")
+    __slots__ = ("df", "faddr", "fport", "groups", "hdrincl", "laddr", "lport", "more", "mttl", "so", "tos", "ttl")
 
     def __init__(self, so: Socket, ttl: int) -> None:
         self.so = so
@@ -63,6 +63,7 @@ class Inpcb:
         self.ttl = ttl
         self.tos = 0
         self.df = 0  # IP_DF, or 0
+        self.hdrincl = False  # a raw socket's program writes the IP header itself
         self.mttl = 1  # for groups (RFC 1112 6.1)
         self.more = PLAIN
         self.groups: list[tuple[Ifnet, Ip4]] | None = None
@@ -108,7 +109,7 @@ class PcbTable:
         laddr, lport = Ip4(address[0]), address[1]
         if inp.lport or not 0 <= lport <= 65535:
             raise oserror(errno.EINVAL)
-        if laddr and not laddr.is_multicast and laddr not in self.services.routes.special:
+        if laddr and not laddr.is_multicast and not self.services.routes.is_broadcast(laddr):
             if self.services.local(laddr) is None:
                 raise oserror(errno.EADDRNOTAVAIL)
         if lport:
@@ -227,9 +228,9 @@ class PcbTable:
     def route(self, faddr: int) -> Rtentry:
         """The route to a destination; EHOSTUNREACH when there is none."""
         routes = self.services.routes
-        rt = routes.special.get(faddr) or routes.unicast(faddr)
-        if rt is not None and rt.ifp.is_loopback and rt.ifa is None:  # the limited broadcast
-            rt = routes.unicast(0) or self._first_route()
+        rt = routes.lookup(faddr)
+        if rt is not None and rt.ifa is None and rt.flags & (RTF_BROADCAST | RTF_MULTICAST):
+            rt = routes.unicast(faddr) or self._first_route()
         if rt is None or rt.flags & (RTF_REJECT | RTF_BLACKHOLE):
             raise oserror(errno.EHOSTUNREACH)
         return rt

@@ -29,7 +29,6 @@ class RawIp(Datagrams):
     def setup(self) -> None:
         """Start with no sockets."""
         self.sockets: list[Inpcb] = []
-        self.hdrincl: set[Inpcb] = set()
 
     def attach(self, so: Socket) -> None:
         """A new socket."""
@@ -39,13 +38,12 @@ class RawIp(Datagrams):
         inp.ttl = 255
         self.sockets.append(inp)
         if so.protocol == IPPROTO_RAW:
-            self.hdrincl.add(inp)
+            inp.hdrincl = True
 
     def detach(self, so: Socket) -> None:
         """The socket goes away."""
         inp = self.inpcb(so)
         self.sockets.remove(inp)
-        self.hdrincl.discard(inp)
         self.table.detach(inp)
         so.pcb = None
 
@@ -71,11 +69,7 @@ class RawIp(Datagrams):
     def setopt(self, so: Socket, level: int, option: int, value: object) -> None:
         """Set an option: IP_HDRINCL is ours."""
         if level == IPPROTO_IP and option == IP_HDRINCL:
-            inp = self.inpcb(so)
-            if value:
-                self.hdrincl.add(inp)
-            else:
-                self.hdrincl.discard(inp)
+            self.inpcb(so).hdrincl = bool(value)
         else:
             super().setopt(so, level, option, value)
 
@@ -103,7 +97,7 @@ class RawIp(Datagrams):
         inp = self.inpcb(so)
         faddr = Ip4(address[0]) if address is not None else inp.faddr
         more = self.table.output_options(inp)
-        if inp in self.hdrincl:
+        if inp.hdrincl:
             try:
                 header = IpHeader.parse(data)
             except ValueError:

@@ -10,7 +10,6 @@ from stack.header.ip import IPPROTO_TCP, Ip
 from stack.kern.errors import oserror
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, Address, Socket
-from stack.net.route import RTF_BROADCAST
 from stack.netinet.in_ import (
     IPPROTO_IP,
     TCP_CONGCTL,
@@ -96,8 +95,8 @@ class Tcp(TcpInput):
     def connect(self, so: Socket, address: Address) -> None:
         """Begin the handshake (tcp_connect)."""
         tp = self.tcpcb(so)
-        special = self.ip.routes.special.get(address[0])
-        if Ip4(address[0]).is_multicast or (address[0] and special is not None and special.flags & RTF_BROADCAST):
+        faddr = Ip4(address[0])
+        if faddr.is_multicast or (faddr and self.ip.routes.is_broadcast(faddr)):
             raise oserror(errno.EAFNOSUPPORT)
         self.table.connect(tp, address)
         so.isconnecting()

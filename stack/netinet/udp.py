@@ -15,7 +15,6 @@ from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_ISCONNECTED, Address, Socket
 from stack.kern.sysctl import Variable
 from stack.mbuf import CSUM_UDP, M_BCAST, M_MCAST, Mbuf
-from stack.net.route import RTF_BROADCAST
 from stack.netinet.datagram import Datagrams
 from stack.netinet.ip_output import M32, ip_template
 from stack.netinet.pcb import Inpcb
@@ -98,7 +97,7 @@ class Udp(Datagrams):
         if len(data) > 65535 - 28:
             raise oserror(errno.EMSGSIZE)
         laddr = inp.laddr
-        if not laddr or laddr.is_multicast or self._is_broadcast(laddr):
+        if not laddr or laddr.is_multicast or self.ip.routes.is_broadcast(laddr):
             laddr = self.table.source(inp, faddr)
         if not inp.lport:
             self.table.bind(inp, (inp.laddr, 0))
@@ -112,10 +111,6 @@ class Udp(Datagrams):
         )
         if error:
             raise oserror(error)
-
-    def _is_broadcast(self, address: int) -> bool:
-        rt = self.ip.routes.special.get(address)
-        return rt is not None and bool(rt.flags & RTF_BROADCAST)
 
     def ctlinput(self, error: int, about: Ip, quoted: bytes, mtu: int) -> None:
         """An ICMP error came back: whoever sent it is told (udp_ctlinput)."""
