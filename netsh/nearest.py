@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The closest of the known words; None when none is close."""
-    best, least = None, (len(word) + 2) // 3 + 1
-    for candidate in sorted(set(known)):
+    known = sorted(set(known))
+    best, least = None, max((len(word) + 1) // 3, 1) + 1
+    for candidate in known:
         if abs(len(candidate) - len(word)) < least and (apart := distance(word, candidate)) < least:
             best, least = candidate, apart
-    return best or next((name for name in sorted(known) if len(word) >= 2 and name.startswith(word)), None)
+    head = word[: max(2, len(word) * 2 // 3)]
+    return best or next((name for name in known if len(word) > 1 and name.startswith(head)), None)
 
 
 def distance(a: str, b: str) -> int:

@@ -12,6 +12,7 @@ from netsh.clock import Clock
 from netsh.jobs import Job, Jobs, row_of
 from netsh.render.printer import Printer
 from netsh.words import Scope
+from stack.dev import tap
 from stack.host import Host
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Nap, Proc
@@ -37,6 +38,7 @@ class State:
         interactive: bool = False, terminal: bool = False,
     ) -> None:  # fmt: skip
         self.lab = lab
+        tap.register(lab)
         self.printer = printer
         self.clock = clock or Clock(lab)
         self.host = host or next(iter(lab.hosts.values()), None)  # where the prompt is
@@ -72,12 +74,16 @@ class State:
             return self.lab.spawn(host, argv, make)
         proc = Proc(self.lab.callouts, 0, "", argv)
         self._enter(proc)
-        proc.closers.append(lambda: self._leave(proc))
+        began = self.lab
+        proc.closers.append(lambda: self._leave(proc, began))
         proc.start(make(proc))
         return proc
 
-    def _leave(self, proc: Proc) -> None:
-        self.lab.procs.pop(proc.pid, None)
+    def _leave(self, proc: Proc, began: Lab) -> None:
+        """It is over, in the lab in which it began or in one that was loaded since."""
+        for lab in (began, self.lab):
+            if lab.procs.get(proc.pid) is proc:
+                del lab.procs[proc.pid]
 
     def _enter(self, proc: Proc) -> None:
         """Give a process that is on no host a number in this lab."""
