@@ -1,0 +1,68 @@
+"""How long the user waits: exec to prompt, and one command (python -m bench.start)."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+from bench.measure import Figure, arguments, calibrate, figure, report
+
+PROMPT = b"me# "
+_PATIENCE = 20.0  # seconds
+
+
+def one_command(*argv: str) -> float:
+    """Milliseconds for a process that runs to its end, its output thrown away."""
+    begin = time.perf_counter()
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    return (time.perf_counter() - begin) * 1e3
+
+
+def exec_to_prompt() -> float:
+    """Milliseconds from exec to the prompt on a terminal."""
+    begin = time.perf_counter()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm"
+        os.execv(sys.executable, [sys.executable, "-m", "netsh"])
+    seen = b""
+    while PROMPT not in seen and time.perf_counter() - begin < _PATIENCE:
+        if select.select([terminal], [], [], 1.0)[0]:
+            piece = os.read(terminal, 65536)
+            if b"\x1b[6n" in piece:  # a real terminal answers where its cursor is
+                os.write(terminal, b"\x1b[1;1R")
+            seen += piece
+    elapsed = (time.perf_counter() - begin) * 1e3
+    assert PROMPT in seen, seen
+    os.write(terminal, b"\x04")
+    while True:
+        try:
+            if not os.read(terminal, 65536):
+                break
+        except OSError:
+            break
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return elapsed
+
+
+def main() -> None:
+    """Measure a bare interpreter, a command, and the prompt."""
+    args = arguments(__doc__ or "", repeat=11)
+    before = calibrate()
+    python = sys.executable
+    figures: list[Figure] = [
+        figure("python -c pass", lambda: one_command(python, "-c", "pass"), args.repeat, "ms"),
+        figure("netsh -c 'ifconfig -a'", lambda: one_command(python, "-m", "netsh", "-c", "ifconfig -a"), args.repeat,
+               "ms", "90"),
+        figure("exec to prompt", exec_to_prompt, args.repeat, "ms", "200"),
+    ]  # fmt: skip
+    report("start", figures, min(before, calibrate()))
+
+
+if __name__ == "__main__":
+    main()
