@@ -117,7 +117,7 @@ class IpOutput(Protocol):
         """The source is settled, the way is known: header, fragments, out."""
         src = template >> 32 & M32
         if not src:
-            ifa = rt.ifa if rt is not None and rt.ifa is not None else source_on(ifp, nexthop)
+            ifa = rt.ifa if rt is not None and rt.ifa is not None and rt.ifa.ready else source_on(ifp, nexthop)
             if ifa is None:
                 if template >> 80 & 0xFF != IPPROTO_IGMP:  # RFC 2236: a report may come before the address
                     self.drop("noaddr", m)

@@ -34,7 +34,7 @@ def tcp_mss(tp: Tcpcb) -> int:
     """The segment size we offer: what the way's MTU leaves (RFC 9293 3.7.1)."""
     rt = tp.tcp.ip.routes.lookup(tp.faddr)
     mtu = (rt.mtu or rt.ifp.mtu) if rt is not None else 576
-    offer = max(mtu - 40, tp.tcp.minmss)
+    offer = max(mtu - 40 - len(tp.more.options), tp.tcp.minmss)  # RFC 6691
     return min(offer, tp.maxopd) if tp.maxopd else offer
 
 
