@@ -14,14 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit.application import Application
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, get_common_complete_suffix
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
-from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
 from prompt_toolkit.styles import Style
@@ -59,10 +59,11 @@ class Editor:
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
+        self.completer = _Completer(state)
         self.prompt: PromptSession[str] = PromptSession(
             self._message,
             lexer=DynamicLexer(self._lexer),
-            completer=_Completer(state),
+            completer=self.completer,
             complete_while_typing=True,
             complete_style=CompleteStyle.COLUMN,
             history=_History(_history_file()),
@@ -71,6 +72,7 @@ class Editor:
             bottom_toolbar=self._toolbar,
             style=_STYLE,
             reserve_space_for_menu=6,
+            key_bindings=self._keys(),
         )
 
     @property
@@ -94,7 +96,7 @@ class Editor:
         """
         self.screen.to_margin()
         self.screen.editor = self._above
-        reading = self.loop.create_task(self.prompt.prompt_async(handle_sigint=False))
+        reading = self.loop.create_task(self.prompt.prompt_async(pre_run=self._begin, handle_sigint=False))
         self.loop.call_soon(self._pump)
         try:
             return self.loop.run_until_complete(reading)
@@ -102,6 +104,16 @@ class Editor:
             self._rest(reading)
             self.screen.editor = None
             self.screen.at_margin = True
+
+    def _begin(self) -> None:
+        """Hand on keys that were typed ahead only when the history is there, for one may ask for it."""
+        keys = get_typeahead(self.app.input)
+        self.prompt.default_buffer.load_history_if_not_yet_loaded()
+        self.loop.call_soon(self._press, keys)
+
+    def _press(self, keys: list[KeyPress]) -> None:
+        self.app.key_processor.feed_multiple(keys)
+        self.app.key_processor.process_keys()
 
     def close(self) -> None:
         """No more lines will be read."""
@@ -192,6 +204,28 @@ class Editor:
         except grammar.GrammarError as error:
             return error.incomplete
         return False
+
+    def _keys(self) -> KeyBindings:
+        bindings = KeyBindings()
+        bindings.add("tab")(self._tab)
+        return bindings
+
+    def _tab(self, event: KeyPressEvent) -> None:
+        """Complete at once what there is one way to complete, as sh does; else show the ways, then go through them.
+
+        prompt_toolkit's own Tab does nothing while the menu for the key before it is still being made.
+        """
+        buffer = event.current_buffer
+        if buffer.complete_state is not None and len(buffer.complete_state.completions) > 1:
+            return buffer.complete_next()
+        found = list(self.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+            buffer.insert_text("" if found[0].text.endswith("/") else " ")
+        elif common := get_common_complete_suffix(buffer.document, found):
+            buffer.insert_text(common)
+        else:
+            buffer.start_completion()
 
     def _lexer(self) -> Lexer | None:
         """The lexer, made when there is something to colour, since pygments takes its time."""

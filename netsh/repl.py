@@ -13,14 +13,14 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Self
+from typing import Any, Self
 
 from netsh.render.palette import NAME, paint
 from netsh.render.screen import Screen
 from netsh.session import Session
 from stack.kern.pipe import Pipe
 
-_LFLAG = 3  # where termios keeps ECHO
+Mode = list[Any]  # as termios.tcgetattr returns it
 
 
 def main(session: Session) -> int:
@@ -72,22 +72,29 @@ def hint(session: Session) -> str:
 
 
 class Keyboard:
-    """The keys while a line runs: shown and handed to a command that reads them, else kept for the prompt."""
+    """The terminal's keys: the editor's at the prompt, a line's while it runs.
+
+    A line that reads them finds an ordinary terminal, which shows what is typed and has it mended; while
+    nobody reads, keys are neither shown nor lost, be they Ctrl-D or arrows.
+    """
 
     def __init__(self, session: Session, screen: Screen) -> None:
         self.session = session
         self.screen = screen
         self.descriptor = sys.stdin.fileno()
-        self.attributes = termios.tcgetattr(self.descriptor)
         self.pipe = Pipe(closed=True)
-        self.shown = True
+        self.ordinary: Mode = termios.tcgetattr(self.descriptor)
+        self.kept = _changed(self.ordinary, termios.ICANON | termios.ECHO)
+        self.editing = _changed(self.ordinary, termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
+        self.mode = self.ordinary
 
     def __enter__(self) -> Self:
-        self._show(False)
+        self.session.clock.inputs.pop(self.descriptor, None)
+        self._set(self.editing)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._show(True)
+        self._set(self.ordinary)
 
     @contextmanager
     def lent(self, typed: bytes) -> Iterator[None]:
@@ -96,13 +103,14 @@ class Keyboard:
         before = clock.before_waiting
         self.pipe = self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting
+        self._set(self.kept)
         try:
             yield
         finally:
             clock.before_waiting = before
             clock.inputs.pop(self.descriptor, None)
             self.session.stdin = Pipe(closed=True)
-            self._show(False)
+            self._set(self.editing)
 
     def left(self) -> bytes:
         """What the line did not read."""
@@ -111,14 +119,18 @@ class Keyboard:
     def _before_waiting(self) -> None:
         self.screen.flush()
         clock = self.session.clock
-        self._show(bool(self.pipe.readable.sleepers or clock.readers or clock.writers))
+        self._set(self.ordinary if self.pipe.readable.sleepers or clock.readers or clock.writers else self.kept)
 
-    def _show(self, shown: bool) -> None:
-        """Whether the terminal shows what is typed: for a command that reads it, or a program behind a `|`."""
-        if shown != self.shown:
-            attributes = list(self.attributes)
-            if not shown:
-                attributes[_LFLAG] &= ~termios.ECHO
+    def _set(self, mode: Mode) -> None:
+        if mode is not self.mode:
             with suppress(termios.error):
-                termios.tcsetattr(self.descriptor, termios.TCSANOW, attributes)
-            self.shown = shown
+                termios.tcsetattr(self.descriptor, termios.TCSANOW, mode)
+            self.mode = mode
+
+
+def _changed(ordinary: Mode, off: int) -> Mode:
+    """A mode of the terminal with some of its local flags off."""
+    iflag, oflag, cflag, lflag, ispeed, ospeed, characters = ordinary
+    characters = [*characters]
+    characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+    return [iflag, oflag, cflag, lflag & ~off, ispeed, ospeed, characters]

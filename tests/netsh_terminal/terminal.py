@@ -13,7 +13,7 @@ import pexpect
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0  # seconds; reached only when something is broken
+PATIENCE = 6.0  # seconds; reached only when something is broken
 
 
 class Terminal:
@@ -27,7 +27,7 @@ class Terminal:
             sys.executable,
             ["-m", "netsh", *words],
             cwd=str(ROOT),
-            env={**kept, "HOME": str(home), "TERM": "xterm-256color", **environ},  # type: ignore[arg-type]
+            env={**kept, "HOME": str(home), "TERM": "xterm-256color", **environ},
             dimensions=(lines, columns),
             timeout=PATIENCE,
         )
@@ -47,7 +47,7 @@ class Terminal:
     @property
     def line(self) -> str:
         """The line the cursor is in."""
-        return self.lines[self.screen.cursor.y]
+        return self.lines[int(self.screen.cursor.y)]
 
     def type(self, text: str) -> None:
         """Press keys."""

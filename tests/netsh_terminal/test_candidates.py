@@ -1,0 +1,108 @@
+"""The words that completion offers, from a live session on the lab `home`."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from netsh import home
+from netsh.candidates import candidates
+from netsh.render.printer import Printer
+from netsh.session import Session
+from stack.lab import Lab
+
+
+@pytest.fixture
+def session() -> Session:
+    lab = Lab()
+    session = Session(lab, Printer("text", io.StringIO(), io.StringIO()))
+    home.build(session)
+    return session
+
+
+def texts(line: str, session: Session) -> list[str]:
+    return [candidate.text for candidate in candidates(line, session)]
+
+
+def helps(line: str, session: Session) -> dict[str, str]:
+    return {candidate.text: candidate.help for candidate in candidates(line, session)}
+
+
+def test_commands_and_hosts_begin_a_line(session: Session) -> None:
+    assert "ping" in texts("p", session)
+    assert texts("gw", session) == []  # it is there already
+    assert "gw" in texts("g", session)
+    assert {"help", "lab", "for", "me", "www", "ifconfig"} <= set(texts("", session))
+
+
+def test_commands_follow_a_host(session: Session) -> None:
+    assert "ping" in texts("gw p", session)
+    assert "www" not in texts("gw w", session)
+
+
+def test_hosts_say_their_addresses(session: Session) -> None:
+    assert helps("ping ", session) == {"me": "10.0.0.2", "gw": "10.0.0.1, 203.0.113.1", "www": "203.0.113.80"}
+
+
+def test_interfaces_are_those_of_the_host_the_line_is_for(session: Session) -> None:
+    assert texts("ifconfig s", session) == ["shmif0"]
+    assert texts("gw ifconfig s", session) == ["shmif0", "shmif1"]
+    assert helps("gw ifconfig s", session)["shmif1"] == "203.0.113.1/24"
+
+
+def test_commands_say_what_they_are_for(session: Session) -> None:
+    assert all(help and len(help) < 80 and not help.startswith('"') for help in helps("", session).values())
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("ifconfig shmif0 ali", "alias"),
+        ("route a", "add"),
+        ("ping -", "-c"),
+        ("ps | gr", "grep"),
+        ("fetch ht", "http://www/"),
+        ("sysctl net.inet.ip.for", "net.inet.ip.forwarding"),
+        ("bus l", "lan"),
+        ("host w", "www"),
+        ("help pi", "ping"),
+        ("ping ${na", "${name}"),
+        ("for h in m", "me"),
+        ("for h i", "in"),
+        ('ping "ww', '"www'),
+        ("link me g", "gw"),
+    ],
+)
+def test_a_word_that_fits(line: str, text: str, session: Session) -> None:
+    session.scope.variables["name"] = "www"
+    assert text in texts(line, session)
+
+
+def test_jobs_and_processes(session: Session) -> None:
+    session.run("sleep 100 &")
+    job = session.jobs.running()[0]
+    assert helps("kill %", session) == {f"%{job.number}": "sleep 100"}
+    assert str(job.proc.pid) in texts("kill ", session)
+
+
+def test_files(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "one lab.netsh").touch()
+    (tmp_path / "two").mkdir()
+    (tmp_path / ".hidden").touch()
+    assert texts(f"source {tmp_path}/", session) == [f"'{tmp_path}/one lab.netsh'", f"{tmp_path}/two/"]
+    assert texts(f"source {tmp_path}/.h", session) == [f"{tmp_path}/.hidden"]
+    assert texts("source /no/such/", session) == []
+
+
+def test_a_thousand_are_enough(session: Session) -> None:
+    for number in range(1200):
+        session.lab.add_host(f"h{number}")
+    assert len(texts("ping h", session)) == 1000
+
+
+def test_whatever_is_typed_nothing_breaks(session: Session) -> None:
+    line = "gw ping -c 3 \"w' $x | grep > f; for h in a { ifconfig shmif0 -} && $((1 <<'\\"
+    for end in range(len(line) + 1):
+        texts(line[:end], session)

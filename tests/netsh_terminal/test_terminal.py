@@ -1,0 +1,187 @@
+"""The shell in a real terminal: prompt, completion, history, Ctrl-C, Ctrl-D, jobs that speak while a line is typed."""
+
+from __future__ import annotations
+
+import signal
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.netsh_terminal.terminal import Terminal
+
+UP, CTRL_C, CTRL_D, TAB = "\x1b[A", "\x03", "\x04", "\t"
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with Terminal(tmp_path) as terminal:
+        terminal.until_prompt()
+        yield terminal
+
+
+def run(terminal: Terminal, line: str) -> None:
+    """Type a line and wait for the next prompt."""
+    if line:
+        terminal.type(line)
+        terminal.until(lambda terminal: terminal.line.endswith(line))
+    row = terminal.screen.cursor.y
+    terminal.type("\r")
+    terminal.until(lambda terminal: terminal.screen.cursor.y != row)
+    terminal.until_prompt()
+
+
+def test_the_prompt_stands_below_a_hint_of_three_lines(terminal: Terminal) -> None:
+    assert terminal.lines[3] == "me#"
+    assert all(terminal.lines[:3])
+
+
+def test_keys_typed_while_the_shell_starts_are_not_lost(tmp_path: Path) -> None:
+    with Terminal(tmp_path) as terminal:
+        terminal.until_prompt()  # drawn before the editor is there
+        terminal.type("echo ear")
+        terminal.type("ly\r")
+        terminal.until(lambda terminal: "early" in terminal.lines)
+        terminal.until_prompt()
+
+
+def test_ctrl_d_leaves(terminal: Terminal) -> None:
+    terminal.type(CTRL_D)
+    assert terminal.until_exit() == 0
+
+
+def test_exit_leaves_with_its_status(terminal: Terminal) -> None:
+    terminal.type("exit 3\r")
+    assert terminal.until_exit() == 3
+
+
+def test_ctrl_d_on_a_line_does_not_leave(terminal: Terminal) -> None:
+    terminal.type("echo x" + CTRL_D)
+    terminal.until(lambda terminal: terminal.line == "me# echo x")
+    run(terminal, "")
+    assert "x" in terminal.lines
+
+
+def test_ctrl_c_at_the_prompt_gives_a_new_line(terminal: Terminal) -> None:
+    terminal.type("echo never")
+    terminal.until(lambda terminal: terminal.line == "me# echo never")
+    terminal.type(CTRL_C)
+    terminal.until_prompt()
+    run(terminal, "echo again")
+    assert "again" in terminal.lines
+    assert "never" not in terminal.lines
+
+
+def test_completion_shows_commands_and_hosts(terminal: Terminal) -> None:
+    terminal.type("p")
+    terminal.until_text(" ping ")
+    terminal.type("ing ")
+    terminal.until_text("203.0.113.80")  # beside www, in the menu
+    terminal.type("w" + TAB + "-c")
+    terminal.until(lambda terminal: terminal.line == "me# ping www -c")
+
+
+def test_tab_goes_through_what_fits(terminal: Terminal) -> None:
+    terminal.type("gw ifc" + TAB + "s" + TAB)
+    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif")
+    terminal.until_text("203.0.113.1/24")  # the menu
+    terminal.type(TAB)
+    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif0")
+    terminal.type(TAB)
+    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif1")
+
+
+def test_history_comes_back_with_up_and_in_the_next_session(terminal: Terminal, tmp_path: Path) -> None:
+    run(terminal, "echo one")
+    run(terminal, "echo two")
+    terminal.type(UP + UP)
+    terminal.until(lambda terminal: terminal.line == "me# echo one")
+    terminal.type(CTRL_C)
+    terminal.until_prompt()
+    terminal.type(CTRL_D)
+    assert terminal.until_exit() == 0
+    with Terminal(tmp_path) as second:
+        second.until_prompt()
+        second.type(UP)
+        second.until(lambda terminal: terminal.line == "me# echo two")
+
+
+def test_a_history_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:
+    with Terminal(tmp_path, XDG_STATE_HOME="/proc/nowhere") as terminal:
+        terminal.until_prompt()
+        terminal.type("echo one\r" + UP)
+        terminal.until(lambda terminal: terminal.line == "me# echo one")
+
+
+def test_a_brace_is_typed_over_several_lines(terminal: Terminal) -> None:
+    terminal.type("for i in 1..3 {\r")
+    terminal.until(lambda terminal: terminal.line.strip() == ">")
+    terminal.type("echo number $i\r")
+    terminal.until(lambda terminal: terminal.line.strip() == ">")
+    run(terminal, "}")
+    assert [line for line in terminal.lines if line.startswith("number")] == ["number 1", "number 2", "number 3"]
+
+
+def test_ctrl_c_ends_a_ping_which_prints_its_statistics(terminal: Terminal) -> None:
+    terminal.type("ping www\r")
+    terminal.until_text("icmp_seq=0")
+    terminal.type(CTRL_C)
+    terminal.until_text("packets transmitted")
+    terminal.until_prompt()
+    run(terminal, "echo status $?")
+    assert "status 0" in terminal.lines
+
+
+def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
+    run(terminal, "ping -c 3 -i 0.2 www &")
+    terminal.type("echo half a line")
+    terminal.until_text("packets transmitted")
+    terminal.until_text("Done")
+    terminal.until(lambda terminal: terminal.line == "me# echo half a line")
+    assert sum(line.startswith("64 bytes from") for line in terminal.lines) == 3
+    assert sum("half a line" in line for line in terminal.lines) == 1
+    run(terminal, "")
+    assert "half a line" in terminal.lines
+
+
+def test_keys_typed_while_a_command_runs_are_the_next_line(terminal: Terminal) -> None:
+    terminal.type("sleep 0.5; echo done\r")
+    terminal.type("echo ahead")
+    terminal.until(lambda terminal: terminal.line == "me# echo ahead")
+    assert terminal.lines[terminal.screen.cursor.y - 1] == "done"
+
+
+def test_a_command_that_reads_gets_what_is_typed(terminal: Terminal) -> None:
+    terminal.type("www nc -l 7 &\r")
+    terminal.until_prompt()
+    terminal.type("nc www 7\r")
+    terminal.type("hello\r")
+    terminal.until(lambda terminal: terminal.lines.count("hello") == 2)  # as it is typed, and as www prints it
+    terminal.type(CTRL_D)
+    terminal.until_prompt()
+
+
+def test_in_fast_time_a_ping_of_an_hour_takes_a_moment(tmp_path: Path) -> None:
+    with Terminal(tmp_path, "--clock", "fast") as terminal:
+        terminal.until_prompt()
+        terminal.type("ping -c 3600 www\r")
+        terminal.until_text("3600 packets transmitted")
+        terminal.until_prompt()
+
+
+def test_the_last_line_of_data_keeps_the_prompt_whole(terminal: Terminal) -> None:
+    run(terminal, "echo -n no end")
+    assert terminal.lines[terminal.screen.cursor.y - 1] == "no end"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_at_the_prompt_ends_the_shell_and_leaves_the_terminal_as_it_was(
+    number: signal.Signals, terminal: Terminal
+) -> None:
+    run(terminal, "echo here")
+    terminal.child.kill(number)
+    assert terminal.until_exit() == 128 + number
+    modes = termios.tcgetattr(terminal.child.child_fd)[3]
+    assert modes & termios.ICANON
+    assert modes & termios.ECHO
