@@ -5,17 +5,8 @@ from __future__ import annotations
 from stack.addr import Ip4, Prefix
 from stack.host import Host
 from stack.lab import Lab
-from stack.net.route import RTF_GATEWAY, RTF_STATIC, RTF_UP, Rtentry
 
 _FIRST = 0x0A000000  # 10.0.0.0/30, 10.0.0.4/30, ...
-
-
-def add_route(host: Host, prefix: Prefix, gateway: Ip4) -> None:
-    """A static route through a neighbour."""
-    rt = host.routes.unicast(gateway)
-    assert rt is not None
-    flags = RTF_UP | RTF_GATEWAY | RTF_STATIC
-    host.routes.add(Rtentry(prefix, rt.ifp, flags, gateway=gateway, ifa=rt.ifa))
 
 
 def chain(lab: Lab, count: int) -> list[Host]:
@@ -27,9 +18,9 @@ def chain(lab: Lab, count: int) -> list[Host]:
     ends = Prefix(Ip4(_FIRST), 30), Prefix(Ip4(_FIRST + 4 * (count - 2)), 30)
     for number, host in enumerate(hosts):
         if number < count - 2:
-            add_route(host, ends[1], Ip4(_FIRST + 4 * number + 2))
+            host.add_route(ends[1], Ip4(_FIRST + 4 * number + 2))
         if number > 1:
-            add_route(host, ends[0], Ip4(_FIRST + 4 * (number - 1) + 1))
+            host.add_route(ends[0], Ip4(_FIRST + 4 * (number - 1) + 1))
     return hosts
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from netsh.session import Session
 from stack.addr import Ip4, Prefix
 from stack.host import Host
-from stack.net.route import RTF_GATEWAY, RTF_STATIC, RTF_UP, Rtentry
 from stack.net.wire import Personality
 
 LAN = Personality(delay=0.0001)
 WAN = Personality(delay=0.005)
+
+_DEFAULT = Prefix.parse("default")
 
 
 def build(session: Session) -> None:
@@ -28,8 +29,8 @@ def build(session: Session) -> None:
     _attach(gw, "shmif1", "wan", "203.0.113.1")
     _attach(www, "shmif0", "wan", "203.0.113.80")
     gw.sysctl.set("net.inet.ip.forwarding", "1")
-    _default(me, "10.0.0.1")
-    _default(www, "203.0.113.1")
+    me.add_route(_DEFAULT, Ip4.parse("10.0.0.1"))
+    www.add_route(_DEFAULT, Ip4.parse("203.0.113.1"))
     session.host = me
     session.serve(www, ["httpd"])
 
@@ -38,10 +39,3 @@ def _attach(host: Host, name: str, bus: str, address: str) -> None:
     ifp = host.ifcreate(name)
     ifp.set_linkstr(bus)
     host.set_address(ifp, Ip4.parse(address), 24, dad=False)
-
-
-def _default(host: Host, gateway: str) -> None:
-    ifp = host.interfaces["shmif0"]
-    flags = RTF_UP | RTF_GATEWAY | RTF_STATIC
-    route = Rtentry(Prefix(Ip4(0), 0), ifp, flags, gateway=Ip4.parse(gateway), ifa=ifp.addresses[0])
-    host.routes.add(route)

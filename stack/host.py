@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from zlib import crc32
 
-from stack.addr import INADDR_LOOPBACK, Ip4, Mac
+from stack.addr import INADDR_LOOPBACK, Ip4, Mac, Prefix
 from stack.callout import Callouts
 from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP
 from stack.header.ip import IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP
@@ -21,7 +21,7 @@ from stack.kern.sysctl import Sysctl, Variable
 from stack.net.ethernet import Ether, Ethernet
 from stack.net.ifnet import Ifaddr, Ifnet, unit_of
 from stack.net.loopback import Loopback
-from stack.net.route import RouteTable
+from stack.net.route import RTF_GATEWAY, RTF_HOST, RTF_LOCAL, RTF_STATIC, RTF_UP, RouteTable, Rtentry
 from stack.net.wire import Bus, Shmif
 from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_var, udp
 from stack.netinet.arp import Arp
@@ -212,6 +212,16 @@ class Host:
     def delete_address(self, ifp: Ifnet, address: Ip4) -> None:
         """Take an address away; OSError EADDRNOTAVAIL when the interface does not have it (SIOCDIFADDR)."""
         self.control.remove(ifp, address)
+
+    def add_route(self, dst: Prefix, gateway: Ip4, flags: int = RTF_STATIC) -> Rtentry:
+        """A route through a neighbour; ENETUNREACH when the gateway is none, EEXIST when there is a route."""
+        way = self.routes.unicast(gateway)
+        if way is None or way.nexthop or way.flags & RTF_LOCAL:
+            raise oserror(errno.ENETUNREACH)
+        flags |= RTF_UP | RTF_GATEWAY | (RTF_HOST if dst.plen == 32 else 0)
+        rt = Rtentry(dst, way.ifp, flags, gateway=gateway, ifa=way.ifa)
+        self.routes.add(rt)
+        return rt
 
     # --- sockets ------------------------------------------------------------------------------
 
