@@ -7,16 +7,17 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from importlib.util import find_spec
 from typing import NamedTuple
 
+import commands
+import netsh.builtins
+from netsh.builtins.help import summary
 from netsh.complete import Next, Vocabulary, options_of, what_comes_next
 from netsh.filters import FILTERS
 from netsh.state import State
 from stack.host import Host
 
 _ENOUGH = 1000  # a menu of more is no help
-_SENTENCE = re.compile(r'^r?"""| \([^)]*\)\.?(?:""")?$|(?:[.:;]|, or).*$')
 
 
 class Candidate(NamedTuple):
@@ -84,12 +85,10 @@ def _commands(state: State, following: Next, _prefix: str) -> Iterable[tuple[str
 
 @cache
 def help_of(name: str) -> str:
-    """What a command is for: the first line of its module, which is read and not run."""
-    for package in ("netsh.builtins", "commands"):
-        spec = find_spec(f"{package}.{name}")
-        if spec is not None and spec.origin is not None:
-            with open(spec.origin, encoding="utf-8") as source:
-                return _SENTENCE.sub("", source.readline().strip()).removeprefix(f"{name}: ")
+    """What a command is for, in a line; its module is read, not run."""
+    for folder in (netsh.builtins.__path__[0], commands.__path__[0]):
+        if text := summary(os.path.join(folder, f"{name}.py")):
+            return re.sub(r" \([A-Z][^()]*\)$", "", text.removeprefix(f"{name}: "))
     return ""
 
 
@@ -109,11 +108,15 @@ def _keywords(state: State, following: Next, _prefix: str) -> Iterable[tuple[str
     return words_of(following.command, state).items()
 
 
-def _options(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
+def _options(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
     command = state.find(following.command)
+    if command is None:
+        return
     known = words_of(following.command, state)
-    for option, value in options_of(command.synopsis).items() if command is not None else ():
-        yield option, known.get(option, value)
+    page = command.run.__globals__.get("__doc__") or ""
+    for option, value in options_of(command.synopsis).items():
+        told = re.search(rf"^ +{option}(?: \S+)?  +(.+)$", page, re.MULTILINE)
+        yield option, f"{value}  {told[1] if told else known.get(option, '')}".strip()
     for word, help in known.items():
         if word.startswith("-") and len(word) > 2:
             yield word, help

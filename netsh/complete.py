@@ -57,6 +57,13 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "save": (("file",), ()),
 }
 
+# What follows a keyword, whatever command it belongs to.
+VALUES: dict[str, tuple[str, ...]] = {
+    "linkstr": ("bus",), "broadcast": ("host",),
+    **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
+    **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "queue", "seed"), ()),
+}  # fmt: skip
+
 _TOKEN = re.compile(
     r"""[ \t\r]*(?:
     (?P<comment>\#[^\n]*)
@@ -151,6 +158,8 @@ def _argument(command: str, before: list[str], word: str, synopsis: str, known: 
             operands.append(text)
     if value:
         return Next(PLACEHOLDERS.get(value.lower(), ()), word, command)
+    if before and before[-1] in VALUES and before[-1] in known:
+        return Next(VALUES[before[-1]], word, command)
     if command in OPERANDS:
         slots = OPERANDS[command]
         return Next(slots[min(len(operands), len(slots) - 1)], word, command)

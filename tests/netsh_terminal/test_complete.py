@@ -18,7 +18,7 @@ SYNOPSES = {
     "lab": "lab",
 }
 WORDS = {
-    "ifconfig": {"up": "", "alias": ""},
+    "ifconfig": {"up": "", "alias": "", "mtu": "", "linkstr": ""},
     "route": {"add": "", "delete": "", "change": "", "get": "", "show": "", "-net": "", "-host": ""},
 }
 VOCABULARY = Vocabulary({"me", "gw", "www", "lab"}, SYNOPSES.get, lambda command: WORDS.get(command, {}))
@@ -57,6 +57,9 @@ def after(line: str) -> Next:
         ("ifconfig sh", ("interface",), "sh"),
         ("ifconfig shmif0 ", ("keyword", "host"), ""),
         ("ifconfig shmif0 inet 10.0.0.1/24 a", ("keyword", "host"), "a"),
+        ("ifconfig shmif0 linkstr ", ("bus",), ""),
+        ("ifconfig shmif0 mtu ", (), ""),
+        ("ifconfig shmif0 mtu 1400 ", ("keyword", "host"), ""),
         ("route add default ", ("host",), ""),
         ("route -n add -net 10/8 ", ("host",), ""),
         ("route get ", ("host",), ""),
