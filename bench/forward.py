@@ -6,8 +6,8 @@ import time
 
 from bench.chains import chain, far_end
 from bench.measure import Figure, arguments, calibrate, figure, report
-from stack.kern.socket import SOCK_DGRAM
 from stack.kern.sockbuf import RecordBuf
+from stack.kern.socket import SOCK_DGRAM
 from stack.lab import Lab
 
 BURST = 32
@@ -39,19 +39,17 @@ def hops_per_second(routers: int, size: int, bursts: int) -> float:
     return bursts * BURST * (routers + 1) / elapsed
 
 
+def measure(routers: int, size: int, bursts: int, times: int) -> Figure:
+    """The figure for one size of frames."""
+    name = f"{routers} routers, {size}-byte frames"
+    return figure(name, lambda: hops_per_second(routers, size, bursts), times, "hops/s", "450,000")
+
+
 def main() -> None:
     """Measure frames of 64 and of 1514 bytes."""
     args = arguments(__doc__ or "", repeat=7, routers=100, bursts=40)
     before = calibrate()
-    figures: list[Figure] = []
-    for size in (64, 1514):
-        figures.append(
-            figure(
-                f"{args.routers} routers, {size}-byte frames",
-                lambda size=size: hops_per_second(args.routers, size, args.bursts),  # type: ignore[misc]
-                args.repeat, "hops/s", "450,000",
-            )
-        )  # fmt: skip
+    figures = [measure(args.routers, size, args.bursts, args.repeat) for size in (64, 1514)]
     report("forward", figures, min(before, calibrate()))
 
 

@@ -75,4 +75,4 @@ def arguments(description: str, **defaults: int) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object a figure")
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    return parser.parse_args()
+    return parser.parse_known_args()[0]  # `python -m bench` gives all of them the same

@@ -11,6 +11,7 @@ from stack.kern.syscalls import accept, connect, recv, sendall
 from stack.lab import Lab
 
 PORT = 5001
+TARGETS = {1500: "1", 65535: "15"}
 
 
 def gigabits_per_second(mtu: int, megabytes: int) -> float:
@@ -57,19 +58,17 @@ def gigabits_per_second(mtu: int, megabytes: int) -> float:
     return total * 8 / elapsed / 1e9
 
 
+def measure(mtu: int, megabytes: int, times: int) -> Figure:
+    """The figure for one MTU."""
+    name = f"{megabytes} MB, MTU {mtu}"
+    return figure(name, lambda: gigabits_per_second(mtu, megabytes), times, "Gbit/s", TARGETS.get(mtu, ""))
+
+
 def main() -> None:
     """Measure at three MTUs."""
     args = arguments(__doc__ or "", repeat=5, megabytes=300)
     before = calibrate()
-    figures: list[Figure] = []
-    for mtu, target in ((1500, "1"), (9000, ""), (65535, "15")):
-        figures.append(
-            figure(
-                f"{args.megabytes} MB, MTU {mtu}",
-                lambda mtu=mtu: gigabits_per_second(mtu, args.megabytes),  # type: ignore[misc]
-                args.repeat, "Gbit/s", target,
-            )
-        )  # fmt: skip
+    figures = [measure(mtu, args.megabytes, args.repeat) for mtu in (1500, 9000, 65535)]
     report("tcp", figures, min(before, calibrate()))
 
 

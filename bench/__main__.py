@@ -1,0 +1,15 @@
+"""All benchmarks, one after the other (python -m bench); options go to each of them."""
+
+from __future__ import annotations
+
+from bench import boot, chain, forward, start, tcp
+
+
+def main() -> None:
+    """Run them in the order of the README's table."""
+    for bench in (boot, chain, forward, tcp, start):
+        bench.main()
+
+
+if __name__ == "__main__":
+    main()
