@@ -17,7 +17,7 @@ from stack.header.ip import IP_MAXPACKET, IP_MF, IP_OFFMASK
 from stack.mbuf import Mbuf
 
 IPFRAGTTL = 30.0  # seconds
-_MAX_PIECES = 64 * 1024 // 8 // 64  # of one packet: it may have a thousand small ones, but not ten thousand
+_MAX_PIECES = 1024  # of one packet: 64 bytes each would do for the longest
 
 Key = int  # source, destination, protocol and identification, as they stand in the header
 
@@ -90,7 +90,7 @@ class Reassembly:
             self.ip.drop("fragoverlap", m)
             self._discard(key, "fragoverlap")
             return None
-        if len(packet.pieces) >= _MAX_PIECES * 8:
+        if len(packet.pieces) >= _MAX_PIECES:
             self.ip.drop("rcvmemdrop", m)
             self._discard(key, "rcvmemdrop")
             return None
