@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TextIO
 
 from commands.command import Command, Complaint, Data, Note
@@ -27,9 +28,22 @@ def text_of(command: Command, row: Any) -> str | bytes:
     return (row.text if isinstance(row, Note) else command.show(row)) + "\n"
 
 
+# Rows that make a table although their command does not say so; "" is for views that need no title.
+_TITLES = {
+    "commands._routes.Route": "Routes",
+    "commands._neighbors.Entry": "ARP table",
+    "commands.ifconfig.Interface": "",
+}
+
+
+@cache
 def tables_of(command: Command) -> dict[type, str]:
     """The row types that a command wants in a table, with the table's title."""
-    tables: dict[type, str] = getattr(sys.modules[command.run.__module__], "TABLES", {})
+    module = vars(sys.modules[command.run.__module__])
+    types = (thing for thing in module.values() if isinstance(thing, type))
+    named = {each: _TITLES.get(f"{each.__module__}.{each.__name__}") for each in types}
+    tables: dict[type, str] = {each: title for each, title in named.items() if title is not None}
+    tables.update(module.get("TABLES", {}))
     return tables
 
 
@@ -121,9 +135,11 @@ class Printer:
 
     def _draw_gathered(self, command: Command, gathered: Gathered) -> None:
         if gathered.rows:
-            from netsh.render import rich_views  # rich takes 50 ms to import, so only when there is a table
+            from netsh.render import own_views, rich_views  # rich takes 50 ms to import: only when there is a table
 
-            rich_views.draw(command, tables_of(command)[type(gathered.rows[0])], gathered.rows, self.out, self.width)
+            kind = type(gathered.rows[0])
+            view = own_views.view_of(kind)
+            rich_views.draw(tables_of(command)[kind], view, gathered.rows, self.out, self.width)
             gathered.rows.clear()
             gathered.drawn = True
 

@@ -1,7 +1,7 @@
 """Rows as rich tables: one column a field, coloured by what a value is, never wider than the window.
 
-Imported only when a table is to be drawn.  A row type may have a view of its own in VIEWS, by the name of
-its command and class; all others share `view_of_fields`.
+Imported only when a table is to be drawn.  A row type may have a view of its own in netsh.render.own_views;
+all others share `view_of_fields`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from commands.command import Command
 from netsh.render.palette import ADDRESS, BAD, FAINT, GOOD, MAC, NAME, visible
 from stack.addr import Ip4, Mac, Prefix
 
@@ -25,11 +24,11 @@ _NAME_FIELDS = {"name", "host", "hostname", "interface", "ifname", "bus", "comma
 _WORDS = {"up": GOOD, "ok": GOOD, "established": GOOD, "listen": GOOD, "down": BAD, "incomplete": BAD, "reject": BAD}
 
 
-def draw(command: Command, title: str, rows: Sequence[Any], out: TextIO, width: int | None) -> None:
+def draw(title: str, view: View, rows: Sequence[Any], out: TextIO, width: int | None) -> None:
     """Draw rows of one type on a file; the width is the window's when it is None."""
-    view = VIEWS.get((command.name, type(rows[0]).__name__), view_of_fields)
     console = console_on(out, width)
-    console.print(Text(title, style=NAME))
+    if title:
+        console.print(Text(title, style=NAME))
     console.print(view(rows, console.width))
 
 
@@ -46,14 +45,19 @@ def view_of_fields(rows: Sequence[Any], width: int) -> RenderableType:
     columns: list[Column] = []
     for name in type(rows[0])._fields:
         values = [getattr(row, name) for row in rows]
-        if any(value not in (None, "", (), []) for value in values):
-            number = all(value is None or _is_number(value) for value in values)
-            columns.append((heading(name), [cell(name, value) for value in values], number))
+        number = all(value is None or _is_number(value) for value in values)
+        columns.append((heading(name), [cell(name, value) for value in values], number))
     return fitting(columns, width)
+
+
+def column(title: str, cells: Sequence[Text | str], number: bool = False) -> Column:
+    """A column made by hand."""
+    return title, [cell if isinstance(cell, Text) else Text(cell) for cell in cells], number
 
 
 def fitting(columns: Sequence[Column], width: int) -> RenderableType:
     """Columns side by side where they fit, closer together if need be; else a card a row."""
+    columns = [found for found in columns if any(cell.plain for cell in found[1])]
     needed = sum(max([cell_len(title), *(widest(cell) for cell in cells)]) for title, cells, _ in columns)
     for gap in (3, 2, 1):
         if needed + gap * (len(columns) - 1) <= width:
@@ -100,7 +104,7 @@ def cell(name: str, value: Any) -> Text:
         case None:
             return Text("")
         case bool():
-            return Text("yes" if value else "no", style=GOOD if value else FAINT)
+            return Text("yes" if value else "")
         case Ip4() | Prefix():
             return Text(str(value), style=ADDRESS)
         case Mac():
@@ -117,6 +121,3 @@ def cell(name: str, value: Any) -> Text:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool | Ip4)
-
-
-VIEWS: dict[tuple[str, str], View] = {}

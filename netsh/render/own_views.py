@@ -1,0 +1,147 @@
+"""The views that know what their rows are: routes, the ARP table, interfaces, buses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from netsh.render.palette import ADDRESS, BAD, FAINT, GOOD, MAC, NAME
+from netsh.render.rich_views import View, cell, column, fitting, view_of_fields
+
+
+def routes(rows: Sequence[Any], width: int) -> RenderableType:
+    """The routing table, each route with its kind in a word; the default route stands out."""
+    kinds = [kind_of(row) for row in rows]
+    columns = [
+        column("destination", [_destination(row) for row in rows]),
+        column("gateway", [_gateway(row) for row in rows]),
+        column("interface", [Text(row.interface, NAME) for row in rows]),
+        column("kind", [Text(kind, _KINDS[kind]) for kind in kinds]),
+        column("flags", [row.flags for row in rows]),
+        column("mtu", [str(row.mtu or "") for row in rows], number=True),
+        column("use", [str(row.use or "") for row in rows], number=True),
+    ]
+    return fitting(columns, width)
+
+
+_KINDS = {
+    "default": NAME, "gateway": "", "connected": GOOD, "neighbour": FAINT, "local": FAINT, "host": "",
+    "reject": BAD, "blackhole": BAD,
+}  # fmt: skip
+
+
+def kind_of(row: Any) -> str:
+    """What a route is, from its letters."""
+    for letter, kind in (("R", "reject"), ("B", "blackhole"), ("l", "local"), ("L", "neighbour")):
+        if letter in row.flags:
+            return kind
+    if "G" in row.flags:
+        return "gateway" if row.destination.plen else "default"
+    return "host" if "H" in row.flags else "connected"
+
+
+def _destination(row: Any) -> Text:
+    prefix = row.destination
+    text = "default" if not prefix.plen else str(prefix.net if prefix.plen == 32 else prefix)
+    return Text.assemble((text, NAME if not prefix.plen else ADDRESS), f" {row.host}" if row.host else "")
+
+
+def _gateway(row: Any) -> Text:
+    return cell("gateway", row.gateway) + Text(f" {row.router}" if row.router else "")
+
+
+def neighbours(rows: Sequence[Any], width: int) -> RenderableType:
+    """The ARP table."""
+    columns = [
+        column("address", [Text(str(row.address), ADDRESS) for row in rows]),
+        column("host", [Text(row.host or "", NAME) for row in rows]),
+        column("at", [Text(str(row.lladdr), MAC) if row.lladdr else Text("incomplete", BAD) for row in rows]),
+        column("interface", [Text(row.interface, NAME) for row in rows]),
+        column("state", [_state(row) for row in rows]),
+        column("expires", ["" if row.expires is None else f"{row.expires:.0f} s" for row in rows], number=True),
+    ]
+    return fitting(columns, width)
+
+
+def _state(row: Any) -> Text:
+    words = [word for word in ("permanent", "published", "proxy") if getattr(row, word) and word != row.state]
+    return cell("state", row.state) + Text("".join(f" {word}" for word in words))
+
+
+def interfaces(rows: Sequence[Any], width: int) -> RenderableType:
+    """A card an interface, as many side by side as there is room for."""
+    return Columns([_card(row) for row in rows], padding=(0, 1)) if width >= 60 else Group(*map(_card, rows))
+
+
+def _card(row: Any) -> Panel:
+    up = "UP" in row.flags
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style=FAINT, no_wrap=True)
+    grid.add_column(overflow="fold", max_width=26)  # so that two cards stand side by side in 80 columns
+    for name, text in _lines(row):
+        grid.add_row(name, text)
+    title = Text.assemble((row.name, NAME), " ", ("up", GOOD) if up else ("down", BAD))
+    return Panel(grid, title=title, title_align="left", box=box.ROUNDED, expand=False, border_style=GOOD if up else BAD)
+
+
+def _lines(row: Any) -> Iterator[tuple[str, Text]]:
+    for address in row.inet:
+        yield "inet", _address(address)
+    if row.linkstr is not None:
+        yield "bus", Text(row.linkstr, NAME)
+    if row.address is not None:
+        yield "address", Text(str(row.address), MAC)
+    if row.link is not None:
+        yield "link", cell("link", row.link)
+    yield "mtu", Text(str(row.mtu) + (f"  metric {row.metric}" if row.metric else ""))
+    for way, traffic in (("in", row.input), ("out", row.output)):
+        if traffic is not None:
+            yield way, _traffic(traffic)
+    yield "flags", Text(" ".join(word for word in row.flags if word != "UP").lower())
+
+
+def _address(row: Any) -> Text:
+    text = Text(f"{row.address}/{row.prefixlen}", ADDRESS)
+    if row.destination is not None:
+        text += Text(f" -> {row.destination}")
+    for word in row.flags:
+        text += Text(f" {word.lower()}", BAD)
+    return text
+
+
+def _traffic(row: Any) -> Text:
+    text = Text(f"{row.packets} packets, {row.bytes} bytes")
+    for word in ("errors", "drops", "collisions"):
+        if count := getattr(row, word):
+            text += Text(f", {count} {word}", BAD)
+    return text
+
+
+def buses(rows: Sequence[Any], width: int) -> RenderableType:
+    """What a bus does to frames in the words that would make it so, and who is on it."""
+    columns = [
+        column("name", [Text(row.name, NAME) for row in rows]),
+        column("does", [row.personality for row in rows]),
+        column("ports", ["\n".join(row.ports) for row in rows]),
+    ]
+    return fitting(columns, width)
+
+
+VIEWS: dict[str, View] = {
+    "commands._routes.Route": routes,
+    "commands._neighbors.Entry": neighbours,
+    "commands.ifconfig.Interface": interfaces,
+    "netsh.builtins.bus.BusRow": buses,
+}
+
+
+def view_of(row_type: type) -> View:
+    """The view of a row type: its own, or the one for all."""
+    return VIEWS.get(f"{row_type.__module__}.{row_type.__name__}", view_of_fields)

@@ -1,0 +1,70 @@
+"""Golden pictures of the views that know their rows, from live labs."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from netsh import home
+from netsh.render.printer import Printer
+from netsh.session import Session
+from stack.lab import Lab
+
+
+def drawn(line: str, width: int = 80) -> str:
+    """What a line prints in the rich format, in the lab `home`."""
+    out = io.StringIO()
+    session = Session(Lab(), Printer("rich", out, out, width=width))
+    home.build(session)
+    session.run(line)
+    return "\n".join(text.rstrip() for text in out.getvalue().splitlines()) + "\n"
+
+
+INTERFACES = """\
+╭─ lo0 up ──────────────────────────╮ ╭─ shmif0 up ─────────────────────────╮
+│ inet   127.0.0.1/8                │ │ inet     10.0.0.2/24                │
+│ mtu    33624                      │ │ bus      lan                        │
+│ flags  loopback running multicast │ │ address  b2:a0:8f:27:9c:2b          │
+╰───────────────────────────────────╯ │ mtu      1500                       │
+                                      │ flags    broadcast running simplex  │
+                                      │          multicast                  │
+                                      ╰─────────────────────────────────────╯
+"""
+
+ROUTES = """\
+Routes
+destination           gateway       interface   kind        flags     mtu
+─────────────────────────────────────────────────────────────────────────
+default               10.0.0.1 gw   shmif0      default     UG
+10.0.0.0/24           link#2        shmif0      connected   U
+10.0.0.2 me           link#2        lo0         local       UHl
+127.0.0.1 localhost   lo0           lo0         local       UHl     33624
+"""
+
+BUSES = """\
+Buses
+name   does          ports
+───────────────────────────────
+lan    delay 100us   me:shmif0
+                     gw:shmif0
+wan    delay 5ms     gw:shmif1
+                     www:shmif0
+"""
+
+
+@pytest.mark.parametrize(("line", "picture"), [("ifconfig -a", INTERFACES), ("route show", ROUTES), ("bus", BUSES)])
+def test_a_picture(line: str, picture: str) -> None:
+    assert drawn(line) == picture
+
+
+@pytest.mark.parametrize(
+    "line", ["ifconfig -av", "bus", "host", "route show", "arp -a", "netstat -a", "netstat -i", "ps"]
+)
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_nothing_is_wider_than_the_window(line: str, width: int) -> None:
+    assert max(map(len, drawn(line, width).splitlines())) <= width
+
+
+def test_an_interface_that_is_down_says_so() -> None:
+    assert "shmif0 down" in drawn("ifconfig shmif0 down; ifconfig shmif0")
