@@ -18,6 +18,7 @@ from netsh.state import State
 from stack.host import Host
 
 _ENOUGH = 1000  # a menu of more is no help
+_OPTION_HELP = re.compile(r"(?:^| ) +(-\w)(?: \S+)?  +(\S.*?)(?= {2,}-\w|; -\w|$)", re.MULTILINE)  # in a docstring
 
 
 class Candidate(NamedTuple):
@@ -113,10 +114,9 @@ def _options(state: State, following: Next, _prefix: str) -> Iterable[tuple[str,
     if command is None:
         return
     known = words_of(following.command, state)
-    page = command.run.__globals__.get("__doc__") or ""
-    for option, value in options_of(command.synopsis).items():
-        told = re.search(rf"^ +{option}(?: \S+)?  +(.+)$", page, re.MULTILINE)
-        yield option, f"{value}  {told[1] if told else known.get(option, '')}".strip()
+    told = dict(_OPTION_HELP.findall(command.run.__globals__.get("__doc__") or ""))
+    for option, value in options_of(command.synopsis, known).items():
+        yield option, f"{value}  {told.get(option) or known.get(option, '')}".strip()
     for word, help in known.items():
         if word.startswith("-") and len(word) > 2:
             yield word, help

@@ -9,7 +9,7 @@ module lists its keywords, with a word of help each, in WORDS.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from typing import NamedTuple
 
 
@@ -60,6 +60,9 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
 # What follows a keyword, whatever command it belongs to.
 VALUES: dict[str, tuple[str, ...]] = {
     "linkstr": ("bus",), "broadcast": ("host",),
+    **dict.fromkeys(("-iface", "-interface", "-ifp"), ("interface",)),
+    **dict.fromkeys(("-dst", "-gateway", "-ifa"), ("host",)),
+    **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
     **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
     **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "queue", "seed"), ()),
 }  # fmt: skip
@@ -144,7 +147,7 @@ def _command(here: _Line, vocabulary: Vocabulary) -> Next:
 
 def _argument(command: str, before: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:
     """An argument: an option, the value of one, or an operand."""
-    options = options_of(synopsis)
+    options = options_of(synopsis, known)
     if word.startswith("-"):
         return Next(("option",), word, command)
     operands: list[str] = []
@@ -166,10 +169,15 @@ def _argument(command: str, before: list[str], word: str, synopsis: str, known: 
     return _operand(command, operands, word, synopsis, known)
 
 
-def options_of(synopsis: str) -> dict[str, str]:
-    """The one-letter options of a synopsis, each with the placeholder of its value, "" when it has none."""
+def options_of(synopsis: str, known: Container[str] = ()) -> dict[str, str]:
+    """The one-letter options of a synopsis, each with the placeholder of its value, "" when it has none.
+
+    `[-net]` is three of them unless -net is a `known` keyword.
+    """
     options: dict[str, str] = {}
     for letters, value, alone in _OPTION.findall(synopsis):
+        if f"-{letters}" in known:
+            continue
         for letter in alone or letters:
             options.setdefault(f"-{letter}", "")
         if value:
@@ -193,6 +201,8 @@ def _operand(command: str, operands: list[str], word: str, synopsis: str, known:
                 literals[alternative] = None
             else:
                 kinds |= dict.fromkeys(PLACEHOLDERS.get(alternative.lower(), ()))
+            if alternative == "destination" and "default" in known:
+                literals["default"] = None
     return Next(tuple(kinds), word, command, literals=tuple(literals))
 
 
