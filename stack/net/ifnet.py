@@ -66,7 +66,9 @@ def flag_words(flags: int, names: dict[int, str]) -> str:
 class Ifaddr:
     """An address of an interface (struct in_ifaddr)."""
 
-    __slots__ = ("address", "broadcast", "dad_left", "destination", "flags", "hold", "ifp", "plen", "timer")
+    __slots__ = (
+        "address", "broadcast", "dad_left", "defended", "destination", "flags", "hold", "ifp", "plen", "timer",
+    )  # fmt: skip
 
     def __init__(self, ifp: Ifnet, address: Ip4, plen: int) -> None:
         self.ifp = ifp
@@ -77,7 +79,9 @@ class Ifaddr:
         self.flags = 0
         self.dad_left = 0  # probes still to send
         self.timer: object | None = None
-        self.hold: list[Callable[[], None]] | None = None  # what waits until it is no longer tentative
+        self.defended: float | None = None  # when we last told a rival that it is ours
+        # what waits until it is no longer tentative: packets, and how each is sent
+        self.hold: list[tuple[Mbuf, Callable[[], None]]] | None = None
 
     @property
     def prefix(self) -> Prefix:

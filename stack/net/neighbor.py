@@ -46,6 +46,15 @@ class NdDomain(Protocol):
     def nd_output(self, ifp: Ifnet, address: int, unicast_to: Mac | None) -> None:
         """Ask who has an address: everybody, or one neighbour."""
 
+    def nd_moved(self, ifp: Ifnet) -> None:
+        """Our own link-layer address changed: those who know the old one should hear of it."""
+
+    def nd_waits(self, m: Mbuf) -> None:
+        """This packet waits for an answer."""
+
+    def nd_sent(self, m: Mbuf) -> None:
+        """The answer is here, and this packet, which had waited, goes out."""
+
     def nd_missed(self, ifp: Ifnet, address: int, m: Mbuf) -> None:
         """Nobody answered: this packet had waited."""
 
@@ -106,6 +115,7 @@ class Neighbors:
         if entry.hold is None:
             entry.hold = []
         entry.hold.append(m)
+        self.domain.nd_waits(m)
         if len(entry.hold) > self.domain.nd_maxqueuelen:
             self.domain.nd_dropped(entry.hold.pop(0))
 
@@ -158,25 +168,30 @@ class Neighbors:
             if not create:
                 return None
             entry = self.entries[address] = Neighbor(address)
-        known, waited = entry.lladdr, entry.state == ND_INCOMPLETE
+        known = entry.lladdr
         self._set_lladdr(entry, lladdr)
         entry.asked = 0
-        if confirmed or waited:
+        if confirmed:
             self._enter(entry, ND_REACHABLE, self.domain.nd_reachable / 1000)
-        elif known != lladdr or entry.state == ND_WAITDELETE:
+        elif known != lladdr:  # RFC 4861 7.2.3: that it spoke does not say that it hears us
             self._enter(entry, ND_STALE, self.domain.keep)
         self._release(entry)
         return entry
 
     def set_static(self, address: int, lladdr: Mac, flags: int, seconds: float | None = None) -> Neighbor:
         """Enter a neighbour by hand; `seconds` lets it expire (arp -s, temp)."""
+        old = self.entries.get(address)
+        entry = Neighbor(address)
+        if old is not None:
+            entry.hold, old.hold = old.hold, None
         self.forget(address)
-        entry = self.entries[address] = Neighbor(address)
+        self.entries[address] = entry
         self._set_lladdr(entry, lladdr)
         entry.flags = flags
         entry.state = ND_REACHABLE
         if seconds is not None:
             self._enter(entry, ND_STALE, seconds)
+        self._release(entry)
         return entry
 
     def _set_lladdr(self, entry: Neighbor, lladdr: Mac) -> None:
@@ -188,6 +203,7 @@ class Neighbors:
         """Send what has waited."""
         hold, entry.hold = entry.hold, None
         for m in hold or ():
+            self.domain.nd_sent(m)
             m.link = entry.header
             self.ifp.transmit(m)
 
@@ -196,6 +212,7 @@ class Neighbors:
         for entry in self.entries.values():
             if entry.lladdr is not None:
                 self._set_lladdr(entry, entry.lladdr)
+        self.domain.nd_moved(self.ifp)
 
     def forget(self, address: int) -> None:
         """Remove a neighbour, and what waits for it."""

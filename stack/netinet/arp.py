@@ -61,6 +61,13 @@ class Arp(Protocol):
         """An Ethernet gets its table (arp_ifinit)."""
         ifp.arptab = Neighbors(ifp, ETHERTYPE_IP, self, self.callouts)
 
+    def purge(self, ifp: Ifnet) -> None:
+        """An address is gone, and with it the neighbours on its net (lltable_prefix_free)."""
+        if isinstance(ifp, Ethernet) and ifp.arptab is not None:
+            for address, entry in list(ifp.arptab.entries.items()):
+                if not entry.flags & LLE_STATIC and ifp.on_link(address) is None:
+                    ifp.arptab.forget(address)
+
     def tables(self) -> list[Neighbors]:
         """The tables of all interfaces that have one."""
         return [
@@ -74,8 +81,22 @@ class Arp(Protocol):
         ifa = ifp.on_link(address)
         if ifa is None or not ifa.ready:
             ifa = next((other for other in ifp.addresses if other.ready), None)
-        source = ifa.address if ifa is not None else INADDR_ANY
-        self.request(ifp, source, Ip4(address), unicast_to)
+        if ifa is not None:  # to ask from 0.0.0.0 would be a probe, and the neighbour's duplicate (RFC 5227 1.1)
+            self.request(ifp, ifa.address, Ip4(address), unicast_to)
+
+    def nd_moved(self, ifp: Ifnet) -> None:
+        """Our link-layer address is a new one: say so, that nobody sends to the old (RFC 5227 2.3)."""
+        for ifa in ifp.addresses:
+            if ifa.ready:
+                self.announce(ifp, ifa.address)
+
+    def nd_waits(self, m: Mbuf) -> None:
+        """A packet waits for an answer."""
+        self.stat["dfrtotal"] += 1
+
+    def nd_sent(self, m: Mbuf) -> None:
+        """A packet that waited goes out."""
+        self.stat["dfrsent"] += 1
 
     def nd_missed(self, ifp: Ifnet, address: int, m: Mbuf) -> None:
         """RFC 1812 3.3.2: the neighbour is silent, so its packet's sender is told."""
@@ -130,6 +151,8 @@ class Arp(Protocol):
         self.stat["rcvreply" if header.op == ARPOP_REPLY else "rcvrequest"] += 1
         if self._conflicts(header, ifp):
             return self.drop("rcvlocalspa", m)
+        if header.tpa == INADDR_ANY:  # the answer to a probe, which is nobody's business but the prober's
+            return self.drop("rcvzerotpa", m)
         self._update(header, ifp, m)
         if header.op == ARPOP_REQUEST:
             self._answer(header, ifp)
@@ -141,11 +164,11 @@ class Arp(Protocol):
             return "rcvlocalsha"  # our own, come back
         if header.sha.is_multicast:
             return "rcvbcastsha"
-        if header.tpa == INADDR_ANY:
-            return "rcvzerotpa"
         if header.op == ARPOP_REPLY and header.spa == INADDR_ANY:
             return "rcvzerospa"
-        return "rcvbadspa" if header.spa.is_multicast or header.spa == 0xFFFFFFFF else ""
+        # everybody, or a group, has no link-layer address that one could tell
+        bad = header.spa.is_multicast or header.spa and ifp.is_broadcast(header.spa)
+        return "rcvbadspa" if bad else ""
 
     def _conflicts(self, header: ArpHeader, ifp: Ethernet) -> bool:
         """RFC 5227 2.1.1 and 2.4: does somebody else claim, or probe for, an address of ours?"""
@@ -173,8 +196,6 @@ class Arp(Protocol):
             self.stat["rcvover"] += 1
             if self.log_movements:
                 self.log(f"arp info overwritten for {header.spa} by {header.sha}")
-        if known is not None and known.hold:
-            self.stat["dfrsent"] += len(known.hold)
         if known is None or not known.flags & LLE_STATIC:
             answered = header.op == ARPOP_REPLY and not m.flags & (M_BCAST | M_MCAST)
             table.learn(header.spa, header.sha, create=for_us, confirmed=answered and for_us)

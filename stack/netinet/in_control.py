@@ -16,6 +16,7 @@ from stack.kern.errors import oserror
 from stack.kern.sysctl import Variable
 from stack.net.ifnet import (
     IFF_BROADCAST,
+    IFF_NOARP,
     IFF_POINTOPOINT,
     IN_IFF_DETACHED,
     IN_IFF_DUPLICATED,
@@ -69,7 +70,6 @@ class InControl(Protocol):
         self.arp = arp
         self.igmp = igmp
         self.loopback = loopback
-        self.defended = -DEFEND_INTERVAL
 
     def local(self, address: int) -> Ifaddr | None:
         """Our address of that value, on whatever interface (ifa_ifwithaddr)."""
@@ -100,7 +100,7 @@ class InControl(Protocol):
 
     def check(self, ifp: Ifnet, address: Ip4, plen: int) -> None:
         """Whether an interface may have an address; raises what `add` would."""
-        if address.is_multicast or address == 0xFFFFFFFF or not 0 <= plen <= 32:
+        if address.is_multicast or self.routes.is_broadcast(address) or not 0 <= plen <= 32:
             raise oserror(errno.EADDRNOTAVAIL)
         if ifp.find(address) is not None or self.local(address) is not None:
             raise oserror(errno.EEXIST)
@@ -112,8 +112,10 @@ class InControl(Protocol):
             raise oserror(errno.EADDRNOTAVAIL)
         ifp.addresses.remove(ifa)
         self._stop(ifa)
-        self._ready(ifa)
+        self._fail(ifa, "addrgone")
+        self._settled(ifa)
         self._remove_routes(ifa)
+        self.arp.purge(ifp)
         self._notify("RTM_DELADDR", ifa)
 
     def _notify(self, kind: str, ifa: Ifaddr) -> None:
@@ -144,13 +146,17 @@ class InControl(Protocol):
             self._add_prefix(ifa)
 
     def _add_prefix(self, ifa: Ifaddr) -> None:
-        prefix, flags = ifa.prefix, RTF_UP | RTF_CONNECTED
+        prefix, flags = self._reaches(ifa), RTF_UP | RTF_CONNECTED
         if ifa.destination is not None:
-            prefix, flags = Prefix(ifa.destination, 32), RTF_UP | RTF_HOST
-        if prefix.plen == 32 and ifa.destination is None:
+            flags = RTF_UP | RTF_HOST
+        elif prefix.plen == 32:
             return
         if self.routes.exact(prefix) is None:
             self.routes.add(Rtentry(prefix, ifa.ifp, flags, ifa=ifa))
+
+    def _reaches(self, ifa: Ifaddr) -> Prefix:
+        """Who is on the link with an address: its net, or the other end."""
+        return ifa.prefix if ifa.destination is None else Prefix(ifa.destination, 32)
 
     def _remove_routes(self, ifa: Ifaddr) -> None:
         """Remove what the address brought; another one on the net takes its route over (in_scrubprefix)."""
@@ -167,7 +173,7 @@ class InControl(Protocol):
             else:
                 self.routes.delete(rt.dst)
         for other in others:
-            if not other.ifp.is_loopback:
+            if not other.ifp.is_loopback and self._reaches(other) == self._reaches(ifa):
                 self._add_prefix(other)
 
     def _inherit(self, rt: Rtentry) -> None:
@@ -180,6 +186,7 @@ class InControl(Protocol):
         else:
             rt.ifa = heir
             self.routes.changed()
+            self.routes.notify_route("RTM_CHANGE", rt)
 
     # --- duplicate address detection ----------------------------------------------------------
 
@@ -189,10 +196,10 @@ class InControl(Protocol):
         if ifp.lladdr is None:
             return
         if not ifp.runs:
-            ifa.flags |= IN_IFF_DETACHED  # it all begins when the link is there
+            self._detach(ifa)  # it all begins when the link is there
             return
         ifa.flags &= ~IN_IFF_DETACHED
-        if not dad or not self.dad_count:
+        if not dad or not self.dad_count or ifp.flags & IFF_NOARP:
             self._ready(ifa)
             self.arp.announce(ifp, ifa.address)
             return
@@ -200,9 +207,7 @@ class InControl(Protocol):
         ifa.flags |= IN_IFF_TENTATIVE
         ifa.dad_left = self.dad_count
         ifa.hold = []
-        if self.ip.unready is None:
-            self.ip.unready = {}
-        self.ip.unready[ifa.address] = ifa
+        self._unsettled(ifa)
         ifa.timer = self.callouts.schedule(self.rng.uniform(0, PROBE_WAIT), lambda: self._probe(ifa))
 
     def _probe(self, ifa: Ifaddr) -> None:
@@ -220,13 +225,36 @@ class InControl(Protocol):
         """The address is ours: what waited for it goes out."""
         ifa.flags &= ~(IN_IFF_TENTATIVE | IN_IFF_DUPLICATED)
         ifa.timer = None
+        self._settled(ifa)
+        hold, ifa.hold = ifa.hold, None
+        for _, send in hold or ():
+            send()
+
+    def _detach(self, ifa: Ifaddr) -> None:
+        """Its link is down: nobody can say whether it is still ours alone."""
+        self._stop(ifa)
+        ifa.flags = ifa.flags & ~(IN_IFF_TENTATIVE | IN_IFF_DUPLICATED) | IN_IFF_DETACHED
+        self._fail(ifa, "ifdown")
+        self._unsettled(ifa)
+
+    def _fail(self, ifa: Ifaddr, reason: str) -> None:
+        """What waited for an address waited in vain."""
+        hold, ifa.hold = ifa.hold, None
+        for m, _ in hold or ():
+            self.drop(reason, m)
+
+    def _unsettled(self, ifa: Ifaddr) -> None:
+        """IP must not use an address (yet)."""
+        if self.ip.unready is None:
+            self.ip.unready = {}
+        self.ip.unready[ifa.address] = ifa
+
+    def _settled(self, ifa: Ifaddr) -> None:
+        """IP may use an address."""
         if self.ip.unready is not None:
             self.ip.unready.pop(ifa.address, None)
             if not self.ip.unready:
                 self.ip.unready = None
-        hold, ifa.hold = ifa.hold, None
-        for send in hold or ():
-            send()
 
     def _stop(self, ifa: Ifaddr) -> None:
         if isinstance(ifa.timer, Callout):
@@ -238,14 +266,13 @@ class InControl(Protocol):
         if ifa.flags & IN_IFF_TENTATIVE:
             self._stop(ifa)
             ifa.flags = ifa.flags & ~IN_IFF_TENTATIVE | IN_IFF_DUPLICATED
-            for _ in ifa.hold or ():
-                self.drop("duplicated")
-            ifa.hold = None
+            self._fail(ifa, "duplicated")
             self.log(f"{ifa.ifp.name}: DAD duplicate address {ifa.address} from {by}")
             return
         self.log(f"{ifa.ifp.name}: duplicate IP address {ifa.address} sent from link address {by}")
-        if self.callouts.now - self.defended >= DEFEND_INTERVAL:  # RFC 5227 2.4 (b)
-            self.defended = self.callouts.now
+        now = self.callouts.now
+        if ifa.defended is None or now - ifa.defended >= DEFEND_INTERVAL:  # RFC 5227 2.4 (c): we keep it
+            ifa.defended = now
             self.arp.announce(ifa.ifp, ifa.address)
 
     def link_changed(self, ifp: Ifnet) -> None:
@@ -256,8 +283,6 @@ class InControl(Protocol):
             return
         for ifa in ifp.addresses:
             if not ifp.runs and not ifa.flags & IN_IFF_DETACHED:
-                self._stop(ifa)
-                self._ready(ifa)
-                ifa.flags |= IN_IFF_DETACHED
+                self._detach(ifa)
             elif ifp.runs and ifa.flags & IN_IFF_DETACHED:
                 self._begin(ifa, True)

@@ -16,11 +16,12 @@ from stack.callout import Callouts
 from stack.header.checksum import partial
 from stack.header.ip import IP_DF, IP_MAXPACKET, IP_MF, IP_OFFMASK, IPPROTO_IGMP, copied
 from stack.mbuf import Mbuf
-from stack.net.ifnet import IFF_BROADCAST, IFF_MULTICAST, IFF_UP, Ifaddr, Ifnet
+from stack.net.ifnet import IFF_BROADCAST, IFF_MULTICAST, IFF_UP, IN_IFF_DETACHED, Ifaddr, Ifnet
 from stack.net.route import RTF_BLACKHOLE, RTF_BROADCAST, RTF_MULTICAST, RTF_REJECT, RTF_SPECIAL, RouteTable, Rtentry
 from stack.probe import Probes, Protocol
 
 M16, M32 = 0xFFFF, 0xFFFFFFFF
+_HOLD_MAX = 64  # packets that wait for an address which is still tentative
 
 
 def ip_template(src: int, dst: int, proto: int, ttl: int, tos: int = 0, off: int = 0) -> int:
@@ -140,12 +141,12 @@ class IpOutput(Protocol):
         assert self.unready is not None
         ifa = self.unready[template >> 32 & M32]
         if ifa.hold is None:
-            self.drop("badsource", m)  # a duplicate, or on a link that is down
-            return errno.EADDRNOTAVAIL
-        if len(ifa.hold) >= 64:
+            self.drop("badsource", m)
+            return errno.ENETDOWN if ifa.flags & IN_IFF_DETACHED else errno.EADDRNOTAVAIL  # or it is a duplicate
+        if len(ifa.hold) >= _HOLD_MAX:
             self.drop("tentative", m)
             return errno.ENOBUFS
-        ifa.hold.append(lambda: self._send_held(m, template, more))
+        ifa.hold.append((m, lambda: self._send_held(m, template, more)))
         return 0
 
     def _send_held(self, m: Mbuf, template: int, more: OutputOptions) -> None:
