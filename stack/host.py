@@ -99,7 +99,8 @@ class Host:
         """The upward ways."""
         ip, raw = self.ip, self.rawip
         self.watchers = (self.control.link_changed,)
-        self.ether.demux[_IP] = loopback.inet_input = ip.input
+        loopback.inet_input, loopback.drop = ip.input, ip.drop
+        self.ether.demux[_IP] = ip.input
         self.ether.demux[_ARP] = self.arp.input
         raw.setup()
         ip.setup(
@@ -152,7 +153,7 @@ class Host:
 
     def _loopback(self, name: str, index: int) -> Loopback:
         loopback = Loopback(name, index, self.callouts)
-        loopback.inet_input = self.ip.input
+        loopback.inet_input, loopback.drop = self.ip.input, self.ip.drop
         return loopback
 
     def _index(self) -> int:

@@ -16,12 +16,13 @@ class Loopback(Ifnet):
     """loN."""
 
     kind = "lo"
-    __slots__ = ("callouts", "inet_input", "inq")
+    __slots__ = ("callouts", "drop", "inet_input", "inq")
 
     def __init__(self, name: str, index: int, callouts: Callouts) -> None:
         super().__init__(name, index, IFF_LOOPBACK | IFF_MULTICAST, LOMTU, None)
         self.callouts = callouts
         self.inet_input: Callable[[Mbuf], None]  # ip_input, set by Host
+        self.drop: Callable[[str, Mbuf], None]  # IP's door for the dead, set by Host
         self.inq: list[Mbuf] = []
 
     def init(self) -> None:
@@ -31,6 +32,7 @@ class Loopback(Ifnet):
     def output(self, m: Mbuf, nexthop: int) -> int:
         """Send a packet to ourselves (looutput)."""
         if not self.flags & IFF_UP:
+            self.drop("ifdown", m)
             return errno.ENETDOWN
         return self.transmit(m)
 
@@ -46,6 +48,7 @@ class Loopback(Ifnet):
             self.callouts.soon(self.intr)
         elif len(queue) >= IFQ_MAXLEN:
             self.iqdrops += 1
+            self.drop("iqdrops", m)
             return errno.ENOBUFS
         queue.append(m)
         return 0

@@ -64,13 +64,13 @@ class Shmif(Ethernet):
     """shmifN: an interface on a bus (BSD rump/net/lib/libshmif/if_shmem.c)."""
 
     kind = "shmif"
-    __slots__ = ("bus", "busy_until", "find_bus")
+    __slots__ = ("bus", "departures", "find_bus")
 
     def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether, find_bus: Callable[[str], Bus]) -> None:
         super().__init__(name, index, lladdr, ether)
         self.find_bus = find_bus
         self.bus: Bus | None = None
-        self.busy_until = 0.0  # when its last frame will have left, on a bus with a rate
+        self.departures: deque[float] | None = None  # when its frames will have left, on a bus with a rate
 
     def set_linkstr(self, linkstr: str | None) -> None:
         """Join a bus, or leave it (None); EBUSY when it is on one already."""
@@ -85,6 +85,7 @@ class Shmif(Ethernet):
             self.bus = self.find_bus(linkstr)
             self.bus.attach(self)
         self.linkstr = linkstr
+        self.departures = None
         self.changed()
 
     def init(self) -> None:
@@ -107,6 +108,7 @@ class Shmif(Ethernet):
         bus = self.bus
         if bus is None:
             self.oerrors += 1
+            self.ether.drop("ifdown", m)
             return errno.ENETDOWN
         return bus.transmit(self, m)
 
@@ -168,7 +170,7 @@ class Bus(Protocol):
         """A frame goes out on the bus; 0, or ENOBUFS when the sender's queue is full."""
         if self.ideal:
             peer = self.owners.get(m.link[:6])
-            if peer is not None and not self.listeners:
+            if peer is not None and peer is not sender and not self.listeners:
                 queue = peer.inq  # Ethernet.enqueue, written out: this is every hop of every packet
                 if not queue:
                     self.callouts.ready.append(peer.isr)
@@ -186,14 +188,12 @@ class Bus(Protocol):
         """A frame arrives at all who take it."""
         link = m.link
         if link[0] & 1:
-            for port in self.ports:
-                if port is not sender and port.flags & IFF_RUNNING:
-                    port.enqueue(m.copy())
-            return
-        takers = [port for port in self.listeners if port is not sender]
-        owner = self.owners.get(link[:6])
-        if owner is not None and owner is not sender:
-            takers.append(owner)
+            takers = [port for port in self.ports if port is not sender and port.flags & IFF_RUNNING]
+        else:
+            takers = [port for port in self.listeners if port is not sender]
+            owner = self.owners.get(link[:6])
+            if owner is not None and owner is not sender:
+                takers.append(owner)
         for port in takers:
             port.enqueue(m.copy())
         if not takers:
@@ -209,11 +209,11 @@ class Bus(Protocol):
         leaves, sending = now, 0.0
         if personality.rate:
             sending = (m.len + ETHER_HDR_LEN + _OVERHEAD) * 8 / personality.rate
-            if sender.busy_until > now + personality.queue * sending:
+            leaves = self._leaves(sender, sending)
+            if not leaves:
                 sender.odrops += 1
                 self.drop("queuefull", m)
                 return errno.ENOBUFS
-            leaves = sender.busy_until = max(sender.busy_until, now) + sending
         arrives = leaves + personality.delay
         if personality.loss and self.chance(personality.loss):
             self.drop("loss", m)
@@ -226,6 +226,19 @@ class Bus(Protocol):
             else:
                 self._fly(arrives, sender, m)
         return 0
+
+    def _leaves(self, sender: Shmif, sending: float) -> float:
+        """When a frame that takes so long will have left its sender; 0.0 when too many wait before it."""
+        if sender.departures is None:
+            sender.departures = deque()
+        queue, now = sender.departures, self.callouts.now
+        while queue and queue[0] <= now:
+            queue.popleft()
+        if len(queue) > self.personality.queue:  # the first of them does not wait: it is being sent
+            return 0.0
+        leaves = (queue[-1] if queue else now) + sending
+        queue.append(leaves)
+        return leaves
 
     def chance(self, probability: float) -> bool:
         """Throw the dice."""
