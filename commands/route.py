@@ -92,7 +92,13 @@ class Lookup(NamedTuple):
     words: tuple[str, ...]
     mtu: int
     expire: int
-    short: bool = False
+
+
+class Gateway(NamedTuple):
+    """The gateway alone (-s)."""
+
+    gateway: Ip4
+    router: str | None
 
 
 class Flushed(NamedTuple):
@@ -102,7 +108,7 @@ class Flushed(NamedTuple):
     gateway: Ip4 | str
 
 
-Row = Route | Change | Lookup | Flushed | RoutingMessage
+Row = Route | Change | Lookup | Gateway | Flushed | RoutingMessage
 
 
 # --- parse ------------------------------------------------------------------------------------------
@@ -166,7 +172,13 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row | Note | Complaint]
         for gone in _flush(ctx, args):
             yield gone
     if args.command == "get":
-        yield _get(ctx, args, names)
+        found = _get(ctx, args, names)
+        if "s" not in args.options:
+            yield found
+        elif found.gateway is not None:
+            yield Gateway(found.gateway, found.router)
+        else:
+            ctx.status = 1
     elif not args.command.startswith("flush"):
         error = _attempt(ctx, args)
         if error is not None:
@@ -311,8 +323,6 @@ def _get(ctx: Context, args: Args, names: bool) -> Lookup:
     rt = ctx.host.routes.unicast(target)
     if rt is None:
         raise Failure("writing to routing socket: not in table")
-    if "s" in args.options and rt.gateway is None:
-        ctx.status = 1
     flags = rt.flags | RTF_DONE
     name = ctx.name_of if names else lambda _address: None
     return Lookup(
@@ -320,7 +330,7 @@ def _get(ctx: Context, args: Args, names: bool) -> Lookup:
         rt.gateway, name(rt.nexthop) if rt.flags & RTF_GATEWAY else None,
         rt.ifa.address if rt.ifa is not None else None, rt.ifp.name,
         flags, tuple(word for bit, word in RTF_WORDS.items() if flags & bit),
-        rt.mtu, 0 if rt.expires is None else int(rt.expires - ctx.now), "s" in args.options,
+        rt.mtu, 0 if rt.expires is None else int(rt.expires - ctx.now),
     )  # fmt: skip
 
 
@@ -347,6 +357,8 @@ def show(row: Row) -> str:
         return show_message(row)
     if isinstance(row, Lookup):
         return _show_lookup(row)
+    if isinstance(row, Gateway):
+        return str(row.router or row.gateway)
     if isinstance(row, Flushed):
         return f"{netname(row.destination):<20.20} {row.gateway!s:<20.20} done"
     gateway = f": gateway {row.gateway}" if row.gateway else ""
@@ -355,8 +367,6 @@ def show(row: Row) -> str:
 
 
 def _show_lookup(row: Lookup) -> str:
-    if row.short:
-        return str(row.router or row.gateway or "")
     net = str(row.destination.net) if row.destination.net or row.destination.plen else "default"
     lines = [f"   route to: {row.target_name or row.target}", f"destination: {row.host or net}"]
     if "HOST" not in row.words:
