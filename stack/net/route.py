@@ -54,6 +54,8 @@ RTF_WORDS = {
 # what decides where a packet goes when it is not simply forwarded
 RTF_SPECIAL = RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST | RTF_REJECT | RTF_BLACKHOLE
 
+# RFC 1122 3.2.1.3, RFC 1812 5.3.7: first octets that no packet on a wire is sent to, by a default route or any
+_NOWHERE = frozenset([0, 127, *range(240, 256)])
 _CACHE_MAX = 8192  # destinations; then the cache starts anew
 
 
@@ -129,7 +131,10 @@ class RouteTable:
             return Rtentry(Prefix(Ip4(dst), 32), ifa.ifp if ifa else self.loopback, flags, ifa=ifa)
         if dst >> 28 == 14:
             return Rtentry(Prefix(Ip4(dst), 32), self.loopback, RTF_UP | RTF_HOST | RTF_MULTICAST)
-        return self.unicast(dst)
+        rt = self.unicast(dst)
+        if dst >> 24 in _NOWHERE and (rt is None or not rt.ifp.is_loopback):
+            return Rtentry(Prefix(Ip4(dst), 32), self.loopback, RTF_UP | RTF_HOST | RTF_REJECT | RTF_BLACKHOLE)
+        return rt
 
     def is_broadcast(self, dst: int) -> bool:
         """Whether an address means everybody: on a net of ours, on any (RFC 919), or BSD's old 0.0.0.0."""

@@ -100,7 +100,8 @@ class InControl(Protocol):
 
     def check(self, ifp: Ifnet, address: Ip4, plen: int) -> None:
         """Whether an interface may have an address; raises what `add` would."""
-        if address.is_multicast or self.routes.is_broadcast(address) or not 0 <= plen <= 32:
+        nobody = not address >> 24 or address >> 28 >= 14 or (address.is_loopback and not ifp.is_loopback)
+        if nobody or self.routes.is_broadcast(address) or not 0 <= plen <= 32:  # RFC 1122 3.2.1.3
             raise oserror(errno.EADDRNOTAVAIL)
         if ifp.find(address) is not None or self.local(address) is not None:
             raise oserror(errno.EEXIST)

@@ -40,6 +40,7 @@ from stack.net.route import (
     RTF_LOCAL,
     RTF_MODIFIED,
     RTF_MULTICAST,
+    RTF_REJECT,
     RTF_SPECIAL,
     Rtentry,
 )
@@ -52,8 +53,8 @@ _CARRY = _HOP + (0xFFFF << 64)  # the same when the checksum carries around
 _HIGH = 0xFF00 << 64  # a checksum that will carry
 _UNUSUAL = (IP_OFFMASK | IP_MF) << 96  # a fragment
 
-# RFC 1812 5.3.7, RFC 1122 3.2.1.3: first octets no source address on a link may have
-_MARTIAN = frozenset([127, *range(224, 256)])
+# RFC 1812 5.3.7, RFC 1122 3.2.1.3: first octets no source address on a link may have (but see _martian)
+_MARTIAN = frozenset([0, 127, *range(224, 256)])
 
 Input = Callable[[Mbuf, int], None]  # a protocol's input: the packet, and its IP header as a number
 
@@ -106,8 +107,8 @@ class Ip(IpOutput):
                 return
         for trace in self.probes.receive:
             trace(self.hostname, "ip", m)
-        if x >> 56 & 0xFF in _MARTIAN and not m.flags & M_LOOP:
-            return self.drop("badsource", m)
+        if x >> 56 & 0xFF in _MARTIAN and not m.flags & M_LOOP and self._martian(m, x):
+            return None
         dst = x & 0xFFFFFFFF
         rt = self.cache.get(dst) or self.routes.lookup(dst)
         if rt is None:
@@ -115,7 +116,7 @@ class Ip(IpOutput):
         if rt.flags & RTF_SPECIAL:
             if rt.flags & RTF_LOCAL and not (m.flags or x & _UNUSUAL or self.unready or self.checkinterface):
                 protocol = self.protosw.get(x >> 80 & 0xFF)
-                if protocol is not None and dst >> 24 != 127:
+                if protocol is not None and dst >> 24 != 127 and x >> 32 & M32 not in self.routes.broadcasts:
                     self.delivered += 1
                     return protocol(m, x)
             return self._special(m, x, rt)
@@ -153,6 +154,15 @@ class Ip(IpOutput):
             return 0
         return int.from_bytes(m.net[:20])
 
+    def _martian(self, m: Mbuf, x: int) -> bool:
+        """A source that is nobody's: dropped, but for who has no address yet and does not ask for a router's help."""
+        if not x >> 32 & M32:  # RFC 1122 3.2.1.3 (a)
+            rt = self.routes.lookup(x & M32)
+            if rt is not None and rt.flags & (RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST):
+                return False
+        self.drop("badsource", m)
+        return True
+
     def _bad(self, reason: str, m: Mbuf) -> int:
         self.drop(reason, m)
         return 0
@@ -164,6 +174,8 @@ class Ip(IpOutput):
         flags = rt.flags
         rcvif = m.rcvif
         assert isinstance(rcvif, Ifnet)
+        if x >> 32 & M32 in self.routes.broadcasts:
+            return self.drop("badsource", m)  # RFC 1122 3.2.1.3: everybody is no sender
         if flags & RTF_LOCAL:
             if not m.flags & M_LOOP and (x >> 24 & 0xFF == 127 or not self._accepts(rt, rcvif)):
                 return self.drop("badaddr", m)
@@ -174,11 +186,12 @@ class Ip(IpOutput):
             self._broadcast(m, x, rt, rcvif)
         elif flags & RTF_MULTICAST:
             if m.flags & M_LOOP or rcvif.in_group(x & M32):
+                m.flags |= M_MCAST
                 self.deliver(m, x)
             else:
                 self.drop("notmember", m)
         elif flags & RTF_BLACKHOLE:
-            self.drop("blackhole", m)
+            self.drop("badaddr" if flags & RTF_REJECT else "blackhole", m)  # both: RFC 1812 5.3.7, nobody's address
         else:
             self._unreachable(m, "reject", ICMP_UNREACH_HOST)
 
@@ -290,7 +303,7 @@ class Ip(IpOutput):
         if source is None:
             return
         better = rt.nexthop or Ip4(x & M32)
-        if rt.ifp.on_link(better) is not source:
+        if rt.ifp.on_link(better) is not source or better == x >> 32 & M32:
             return
         self.stat["redirectsent"] += 1
         self.error(m, ICMP_REDIRECT, ICMP_REDIRECT_HOST, better)  # RFC 1812 5.2.7.2: host redirects only
