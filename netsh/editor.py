@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ from netsh import candidates, grammar
 from netsh.render.screen import Screen
 from netsh.state import State
 
-SLICE = 500  # pieces of the lab's work between two looks at the keyboard: some milliseconds
+_SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
 
 _STYLE = Style.from_dict(
@@ -55,6 +56,7 @@ class Editor:
         self.state = state
         self.screen = screen
         self.loop = asyncio.new_event_loop()
+        self.slice = 256  # pieces of work that take so long, about
         self.watched: dict[int, int] = {}  # descriptors of the lab's that the loop looks at, and for what
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
@@ -149,7 +151,12 @@ class Editor:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        wait = self.state.clock.pump(SLICE)
+        began = time.monotonic()
+        wait = self.state.clock.pump(self.slice)
+        if time.monotonic() - began > _SLICE:
+            self.slice = max(self.slice // 2, 16)
+        elif wait == 0.0:
+            self.slice = min(self.slice * 2, 4096)
         self._watch(self.state.clock.descriptors())
         if self.screen.pieces and self.batch is None:
             self.batch = self.loop.call_later(_BATCH, self._show)

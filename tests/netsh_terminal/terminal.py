@@ -31,6 +31,7 @@ class Terminal:
             dimensions=(lines, columns),
             timeout=PATIENCE,
         )
+        self.child.delaybeforesend = None  # pexpect would wait 50 ms before each key
         self.screen.write_process_input = self.child.send
 
     def __enter__(self) -> Self:
