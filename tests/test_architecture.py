@@ -131,13 +131,19 @@ def rank(name: str) -> int | None:
     return RANK.get(place)
 
 
-def is_heavy(name: str, above: frozenset[str] = frozenset()) -> bool:
+def is_heavy(name: str) -> bool:
     """Whether to import a module at a file's head would import something heavy."""
-    if first(name) not in PACKAGES:
-        return first(name) in HEAVY
-    if name in above or name not in MODULES:
-        return False
-    return any(is_heavy(i.target, above | {name}) for i in imports(MODULES[name]) if not i.late)
+    seen, waiting = {name}, [name]
+    while waiting:
+        module_name = waiting.pop()
+        if first(module_name) not in PACKAGES:
+            if first(module_name) in HEAVY:
+                return True
+        elif module_name in MODULES:
+            targets = {i.target for i in imports(MODULES[module_name]) if not i.late} - seen
+            seen |= targets
+            waiting += targets
+    return False
 
 
 # The rules: each yields (line, what is wrong).
