@@ -85,7 +85,8 @@ class Host:
             name, probes, callouts, rng, self.interfaces, self.routes, self.ip, self.arp, self.igmp, loopback
         )
         services = Services(
-            self.routes, self.interfaces, rng, self.control.local, self.igmp.join, self.igmp.leave
+            self.routes, self.interfaces, rng, self.control.local, self.ip.group_interface, self.igmp.join,
+            self.igmp.leave,
         )
         self.pcbs = PcbDefaults()
         self.rawip = RawIp(name, probes, self.ip, services, self.pcbs)

@@ -37,6 +37,7 @@ class OutputOptions(NamedTuple):
     dontroute: bool = False  # only to neighbours
     interface: Ifnet | None = None  # for groups, and for the limited broadcast
     loop: bool = True  # groups that we are in get a copy
+    firsthop: int = 0  # with a source route among the options: where the packet goes first
 
 
 PLAIN = OutputOptions()
@@ -89,6 +90,8 @@ class IpOutput(Protocol):
     def _output_special(self, m: Mbuf, template: int, rt: Rtentry | None, more: OutputOptions) -> int:
         """Everything that is not a plain packet on a plain route."""
         dst = template & M32
+        if more.firsthop:
+            return self._output_source_routed(m, template, rt, more)
         if rt is not None and rt.flags & RTF_MULTICAST:
             return self._output_group(m, template, more)
         if dst == INADDR_BROADCAST or (rt is not None and rt.flags & RTF_BROADCAST):
@@ -107,6 +110,16 @@ class IpOutput(Protocol):
         rt.use += 1
         return self._finish(m, template, rt.ifp, rt.nexthop or dst, rt, more)
 
+    def _output_source_routed(self, m: Mbuf, template: int, rt: Rtentry | None, more: OutputOptions) -> int:
+        """RFC 791 3.1: it is addressed to the first stop, and its own destination is the option's last."""
+        if rt is not None:
+            template = self._with_source(template, rt.ifp, rt.nexthop or template & M32, rt)
+        if m.csum:  # it is the last stop that will verify it, so it is summed while the header names that
+            m.net = template.to_bytes(20)
+            m.transport, m.csum, m.net = m.summed(), 0, b""
+        template = template & ~M32 | more.firsthop
+        return self._output_special(m, template, self.routes.lookup(more.firsthop), more._replace(firsthop=0))
+
     def _neighbour_route(self, dst: int) -> Rtentry | None:
         """The route to a neighbour or to ourselves, never through a gateway."""
         rt = self.routes.unicast(dst)
@@ -116,25 +129,27 @@ class IpOutput(Protocol):
         self, m: Mbuf, template: int, ifp: Ifnet, nexthop: int, rt: Rtentry | None, more: OutputOptions
     ) -> int:
         """The source is settled, the way is known: header, fragments, out."""
+        template = self._with_source(template, ifp, nexthop, rt)
         src = template >> 32 & M32
-        if not src:
-            ifa = rt.ifa if rt is not None and rt.ifa is not None and rt.ifa.ready else source_on(ifp, nexthop)
-            if ifa is None:
-                if template >> 80 & 0xFF != IPPROTO_IGMP:  # RFC 2236: a report may come before the address
-                    self.drop("noaddr", m)
-                    return errno.EADDRNOTAVAIL
-            else:
-                src = ifa.address
-                template |= src << 32
+        if not src and template >> 80 & 0xFF != IPPROTO_IGMP:  # RFC 2236: a report may come before the address
+            self.drop("noaddr", m)
+            return errno.EADDRNOTAVAIL
         if self.unready and src in self.unready:
             return self._wait_ready(m, template, more)
         if m.len + 20 + len(more.options) > ((rt.mtu if rt is not None else 0) or ifp.mtu):
             return self._too_big(m, template, rt, more, ifp, nexthop)
-        self._header(m, template, more.options, self.newid())
+        self._header(m, template, more.options)
         self.localout += 1
         for trace in self.probes.send:
             trace(self.hostname, "ip", m)
         return ifp.output(m, nexthop)
+
+    def _with_source(self, template: int, ifp: Ifnet, nexthop: int, rt: Rtentry | None) -> int:
+        """The header with a source, when it has none: ours that fits best; still none where there is none."""
+        if template >> 32 & M32:
+            return template
+        ifa = rt.ifa if rt is not None and rt.ifa is not None and rt.ifa.ready else source_on(ifp, nexthop)
+        return template | ifa.address << 32 if ifa is not None else template
 
     def _wait_ready(self, m: Mbuf, template: int, more: OutputOptions) -> int:
         """The source is still tentative: the packet waits, as one waits for ARP (RFC 5227 2.1.1)."""
@@ -152,10 +167,11 @@ class IpOutput(Protocol):
     def _send_held(self, m: Mbuf, template: int, more: OutputOptions) -> None:
         self.output(m, template, more)
 
-    def _header(self, m: Mbuf, template: int, options: bytes, ident: int) -> None:
-        """Build the header bytes: length, identification, options, checksum."""
+    def _header(self, m: Mbuf, template: int, options: bytes) -> None:
+        """Build the header bytes: length, identification (unless a program chose one), options, checksum."""
         size = 20 + len(options)
         m.len += size
+        ident = template >> 112 & M16 or self.newid()
         x = template | m.len << 128 | ident << 112 | (len(options) >> 2) << 152
         m.net = (x | 0xFFFF - (x + partial(options)) % 0xFFFF << 64).to_bytes(20) + options
 
@@ -169,7 +185,7 @@ class IpOutput(Protocol):
             self.drop("cantfrag", m)
             return errno.EMSGSIZE
         mtu = (rt.mtu if rt is not None else 0) or ifp.mtu
-        self._header(m, template, more.options, self.newid())
+        self._header(m, template, more.options)
         self.localout += 1
         return self.send_fragments(m, mtu, ifp, nexthop)
 
@@ -196,37 +212,41 @@ class IpOutput(Protocol):
         if not more.broadcast:
             self.drop("nobroadcast", m)
             return errno.EACCES
-        dst = template & M32
-        ifp = more.interface
-        if ifp is None and rt is not None and rt.ifa is not None:
-            ifp = rt.ifp
-        if ifp is None:
-            ifp = self._default_interface(IFF_BROADCAST)
+        if rt is not None and rt.ifa is not None:  # a net's own; 255.255.255.255 is anybody's
+            ifp: Ifnet | None = rt.ifp
+        else:
+            ifp = more.interface or self.group_interface(template & M32)
         if ifp is None:
             self.drop("noroute", m)
             return errno.EHOSTUNREACH
-        self._loop_copy(m, template, ifp, more)
-        return self._finish(m, template, ifp, dst, None, more)
+        if m.len + 20 + len(more.options) > ifp.mtu:  # everybody would have to put it together again
+            self.drop("cantfrag", m)
+            return errno.EMSGSIZE
+        return self._output_all(m, template, ifp, more, loop=True)
 
     def _output_group(self, m: Mbuf, template: int, more: OutputOptions) -> int:
         """RFC 1112 6: out of one interface, and back to ourselves when we are in the group."""
         dst = template & M32
-        ifp = more.interface
-        if ifp is None:
-            route = self.routes.unicast(dst)
-            ifp = route.ifp if route is not None else self._default_interface(IFF_MULTICAST)
+        ifp = more.interface or self.group_interface(dst)
         if ifp is None or not ifp.flags & IFF_MULTICAST:
             self.drop("noroute", m)
             return errno.EHOSTUNREACH
-        if more.loop and ifp.in_group(dst):
-            self._loop_copy(m, template, ifp, more)
-        if not template >> 88 & 0xFF:  # RFC 1112 6.1: TTL 0 does not leave the host
-            return 0
-        return self._finish(m, template, ifp, dst, None, more)
+        return self._output_all(m, template, ifp, more, loop=more.loop and ifp.in_group(dst))
 
-    def _default_interface(self, flag: int) -> Ifnet | None:
-        """Where a group or everybody is meant to be: the default route's, else the first that can."""
-        route = self.routes.unicast(0)
+    def _output_all(self, m: Mbuf, template: int, ifp: Ifnet, more: OutputOptions, *, loop: bool) -> int:
+        """To everybody, or a group, on one link; and to ourselves, once the source may be used."""
+        template = self._with_source(template, ifp, template & M32, None)
+        if loop and not (self.unready and template >> 32 & M32 in self.unready):
+            self._loop_copy(m, template, more)
+        if not template >> 88 & 0xFF:  # RFC 1112 6.1: TTL 0 does not leave the host
+            self.drop("ttl0", m)
+            return 0
+        return self._finish(m, template, ifp, template & M32, None, more)
+
+    def group_interface(self, dst: int) -> Ifnet | None:
+        """Where a group, or everybody, is meant to be: the way the routes point, else the first that can."""
+        flag = IFF_MULTICAST if dst >> 28 == 14 else IFF_BROADCAST
+        route = self.routes.unicast(dst)
         if route is not None and route.ifp.flags & flag:
             return route.ifp
         for ifp in self.interfaces.values():
@@ -234,13 +254,10 @@ class IpOutput(Protocol):
                 return ifp
         return None
 
-    def _loop_copy(self, m: Mbuf, template: int, ifp: Ifnet, more: OutputOptions) -> None:
+    def _loop_copy(self, m: Mbuf, template: int, more: OutputOptions) -> None:
         """A copy for ourselves: an Ethernet does not hear its own frames (ip_mloopback)."""
         copy = m.copy()
-        if not template >> 32 & M32:
-            ifa = source_on(ifp, template & M32)
-            template |= (ifa.address if ifa is not None else 0) << 32
-        self._header(copy, template, more.options, self.newid())
+        self._header(copy, template, more.options)
         if self.loopback is not None:
             self.loopback(copy)
 

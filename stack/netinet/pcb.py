@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from stack.addr import Ip4
-from stack.header.ip import IP_DF
+from stack.header.ip import IP_DF, IPOPT_LSRR, IPOPT_MINOFF, IPOPT_SSRR, MAX_IPOPTLEN, OptionError, options
 from stack.kern.errors import oserror
 from stack.kern.socket import SO_BROADCAST, SO_DONTROUTE, SO_REUSEADDR, SO_REUSEPORT, Address, Socket
 from stack.kern.sysctl import Variable
-from stack.net.ifnet import Ifaddr, Ifnet
-from stack.net.route import RTF_BLACKHOLE, RTF_BROADCAST, RTF_LOCAL, RTF_MULTICAST, RTF_REJECT, RouteTable, Rtentry
+from stack.net.ifnet import IN_IFF_DUPLICATED, Ifaddr, Ifnet
+from stack.net.route import RTF_BROADCAST, RTF_LOCAL, RTF_MULTICAST, RouteTable
 from stack.netinet.in_ import (
     IP_ADD_MEMBERSHIP,
     IP_DONTFRAG,
@@ -47,6 +47,7 @@ class Services(NamedTuple):
     interfaces: dict[str, Ifnet]
     rng: random.Random
     local: Callable[[int], Ifaddr | None]
+    group_interface: Callable[[int], Ifnet | None]
     join: Callable[[Ifnet, Ip4], None]
     leave: Callable[[Ifnet, Ip4], None]
 
@@ -110,7 +111,8 @@ class PcbTable:
         if inp.lport or not 0 <= lport <= 65535:
             raise oserror(errno.EINVAL)
         if laddr and not laddr.is_multicast and not self.services.routes.is_broadcast(laddr):
-            if self.services.local(laddr) is None:
+            ifa = self.services.local(laddr)
+            if ifa is None or ifa.flags & IN_IFF_DUPLICATED:
                 raise oserror(errno.EADDRNOTAVAIL)
         if lport:
             self._check_free(inp, laddr, lport)
@@ -152,14 +154,17 @@ class PcbTable:
         faddr, fport = Ip4(address[0]), address[1]
         if not 1 <= fport <= 65535:
             raise oserror(errno.EADDRNOTAVAIL)
-        if not faddr:  # BSD: 0.0.0.0 means ourselves
-            faddr = next((ifa.address for ifp in self.services.interfaces.values() for ifa in ifp.addresses), faddr)
+        faddr = faddr or self.ourselves()
         laddr = inp.laddr or self.source(inp, faddr)
         if (laddr, inp.lport, faddr, fport) in self.connected:
             raise oserror(errno.EADDRINUSE)
         if not inp.lport:
             self._set_port(inp, self._anonymous_port(laddr))
         self.set_connected(inp, laddr, faddr, fport)
+
+    def ourselves(self) -> Ip4:
+        """What a program means by sending to 0.0.0.0, in BSD: our first address."""
+        return next((ifa.address for ifp in self.services.interfaces.values() for ifa in ifp.addresses), Ip4(0))
 
     def set_connected(self, inp: Inpcb, laddr: Ip4, faddr: Ip4, fport: int) -> None:
         """Enter a connection whose four numbers are known."""
@@ -212,31 +217,20 @@ class PcbTable:
 
     def source(self, inp: Inpcb, faddr: int) -> Ip4:
         """The address from which a destination is reached (in_selectsrc); EHOSTUNREACH when there is no way."""
-        if faddr >> 28 == 14 and inp.more.interface is not None:
-            ifa = source_on(inp.more.interface, faddr)
-            if ifa is None:
-                raise oserror(errno.EADDRNOTAVAIL)
-            return ifa.address
-        rt = self.route(faddr)
+        rt = self.services.routes.lookup(faddr)
+        if rt is None:
+            raise oserror(errno.EHOSTUNREACH)
         if rt.flags & RTF_LOCAL:
             return Ip4(faddr)
-        ifa = source_on(rt.ifp, rt.nexthop or faddr) if rt.ifa is None or not rt.ifa.ready else rt.ifa
+        ifp: Ifnet | None = rt.ifp
+        if rt.ifa is None and rt.flags & (RTF_BROADCAST | RTF_MULTICAST):
+            ifp = inp.more.interface or self.services.group_interface(faddr)
+        if ifp is None:
+            raise oserror(errno.EHOSTUNREACH)
+        ifa = source_on(ifp, rt.nexthop or faddr) if rt.ifa is None or not rt.ifa.ready else rt.ifa
         if ifa is None:
             raise oserror(errno.EADDRNOTAVAIL)
         return ifa.address
-
-    def route(self, faddr: int) -> Rtentry:
-        """The route to a destination; EHOSTUNREACH when there is none."""
-        routes = self.services.routes
-        rt = routes.lookup(faddr)
-        if rt is not None and rt.ifa is None and rt.flags & (RTF_BROADCAST | RTF_MULTICAST):
-            rt = routes.unicast(faddr) or self._first_route()
-        if rt is None or rt.flags & (RTF_REJECT | RTF_BLACKHOLE):
-            raise oserror(errno.EHOSTUNREACH)
-        return rt
-
-    def _first_route(self) -> Rtentry | None:
-        return next((rt for rt in self.services.routes if not rt.ifp.is_loopback), None)
 
     # --- options ------------------------------------------------------------------------------
 
@@ -252,7 +246,7 @@ class PcbTable:
         if level != IPPROTO_IP:
             raise oserror(errno.ENOPROTOOPT)
         if option == IP_OPTIONS:
-            inp.more = inp.more._replace(options=_checked_options(value))
+            inp.more = _with_options(inp.more, value)
         elif option in (IP_MULTICAST_IF, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP):
             self._set_group_option(inp, option, value)
         elif not isinstance(value, int):
@@ -300,10 +294,10 @@ class PcbTable:
         return ifa.ifp
 
     def _group_interface(self, group: Ip4) -> Ifnet:
-        rt = self.services.routes.unicast(group) or self._first_route()
-        if rt is None:
+        ifp = self.services.group_interface(group)
+        if ifp is None:
             raise oserror(errno.EADDRNOTAVAIL)
-        return rt.ifp
+        return ifp
 
     def getopt(self, inp: Inpcb, level: int, option: int) -> object:
         """Read an option of the IP level."""
@@ -326,7 +320,22 @@ class PcbTable:
 _RANGES = {IP_TTL: ("ttl", 1, 255), IP_TOS: ("tos", 0, 255), IP_MULTICAST_TTL: ("mttl", 0, 255)}
 
 
-def _checked_options(value: object) -> bytes:
-    if not isinstance(value, bytes) or len(value) > 40:
+def _with_options(more: OutputOptions, value: object) -> OutputOptions:
+    """Check IP options, and take the first stop out of a source route (ip_pcbopts).
+
+    A program lists all stops and the destination last; on the way the first of them is in the header.
+    """
+    if not isinstance(value, bytes) or len(value) > MAX_IPOPTLEN:
         raise oserror(errno.EINVAL)
-    return value + bytes(-len(value) % 4)
+    checked, firsthop = b"", 0
+    try:
+        for kind, option in options(value):
+            if kind in (IPOPT_LSRR, IPOPT_SSRR):
+                if len(option) < 7 or firsthop:
+                    raise oserror(errno.EINVAL)
+                firsthop = int.from_bytes(option[3:7])
+                option = bytes((kind, len(option) - 4, IPOPT_MINOFF)) + option[7:]
+            checked += option
+    except OptionError:
+        raise oserror(errno.EINVAL) from None
+    return more._replace(options=checked + bytes(-len(checked) % 4), firsthop=firsthop)
