@@ -152,7 +152,11 @@ class Editor:
             self.timer.cancel()
             self.timer = None
         began = time.monotonic()
-        wait = self.state.clock.pump(self.slice)
+        wait: float | None = 0.0
+        try:
+            wait = self.state.clock.pump(self.slice)
+        except Exception as defect:  # it ends what it happened in, never the line that is typed
+            self.state.complain("netsh", f"internal error: {type(defect).__name__}: {defect}")
         if time.monotonic() - began > _SLICE:
             self.slice = max(self.slice // 2, 16)
         elif wait == 0.0:
@@ -252,8 +256,9 @@ class _Completer(Completer):
         self.state = state
 
     def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
-        for found in candidates.candidates(document.text_before_cursor, self.state):
-            yield Completion(found.text, -found.replaced, display_meta=found.help)
+        with suppress(Exception):  # a command that cannot be imported says so when it is run
+            for found in candidates.candidates(document.text_before_cursor, self.state):
+                yield Completion(found.text, -found.replaced, display_meta=found.help)
 
 
 class _History(FileHistory):

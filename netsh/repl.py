@@ -40,12 +40,20 @@ def main(session: Session) -> int:
                 text = editor.read_line()
                 if text.strip():
                     with keyboard.lent(editor.typed_ahead()):
-                        session.run(text)
+                        _run(session, text)
                     editor.type_ahead(keyboard.left())
         finally:
             screen.flush()
             editor.close()
     return session.scope.status if session.exiting is None else session.exiting
+
+
+def _run(session: Session, text: str) -> None:
+    """Run a line; a defect in the shell itself ends that line and nothing else."""
+    try:
+        session.run(text)
+    except Exception as defect:
+        session.complain("netsh", f"internal error: {type(defect).__name__}: {defect}")
 
 
 def _first_prompt(session: Session, screen: Screen) -> None:

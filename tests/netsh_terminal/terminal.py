@@ -13,7 +13,7 @@ import pexpect
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 6.0  # seconds; reached only when something is broken
+PATIENCE = 20.0  # seconds; reached only when something is broken
 
 
 class Terminal:
@@ -71,8 +71,9 @@ class Terminal:
 
     def until_exit(self) -> int:
         """Follow until the program is over; its status."""
+        deadline = time.monotonic() + PATIENCE
         while self._read():
-            pass
+            assert time.monotonic() < deadline, "it does not end; the screen is:\n" + "\n".join(self.lines).rstrip()
         self.child.wait()
         status = self.child.exitstatus
         return -(self.child.signalstatus or 0) if status is None else status
