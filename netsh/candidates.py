@@ -93,8 +93,10 @@ def help_of(name: str) -> str:
     return ""
 
 
-def _hosts(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+def _hosts(state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     for name, host in state.lab.hosts.items():
+        if not name.startswith(prefix):  # there may be ten thousand
+            continue
         addresses = (str(ifa.address) for ifp in host.interfaces.values() for ifa in ifp.addresses)
         yield name, ", ".join(address for address in addresses if not address.startswith("127."))
 
@@ -156,7 +158,7 @@ def _filters(_state: State, _following: Next, _prefix: str) -> Iterable[tuple[st
 
 
 def _urls(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
-    for name, help in _hosts(state, _following, _prefix):
+    for name, help in _hosts(state, _following, ""):
         yield f"http://{name}/", help
 
 

@@ -75,6 +75,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_REQUIRED = re.compile(r"(?<![\[|\w-])(?<!\| )(-\w)(?= |$)")
 _VARIABLE = re.compile(r"\$\{?\w*$")
 _OPTION = re.compile(r"\[-(\w+)(?:[ ]([^]\s|]+))?\]|(?<![\w-])-(\w)\b")
 
@@ -151,11 +152,13 @@ def _argument(command: str, before: list[str], word: str, synopsis: str, known: 
     if word.startswith("-"):
         return Next(("option",), word, command)
     operands: list[str] = []
+    typed: set[str] = set()
     value = ""  # the placeholder of the option before, which wants a value
     for text in before:
         if value:
             value = ""
         elif text.startswith("-"):
+            typed |= set() if text in known else {f"-{letter}" for letter in text[1:]} & options.keys()
             value = "" if text in known else options.get(f"-{text[-1]}", "")
         else:
             operands.append(text)
@@ -166,7 +169,7 @@ def _argument(command: str, before: list[str], word: str, synopsis: str, known: 
     if command in OPERANDS:
         slots = OPERANDS[command]
         return Next(slots[min(len(operands), len(slots) - 1)], word, command)
-    return _operand(command, operands, word, synopsis, known)
+    return _operand(command, operands, typed, word, synopsis, known)
 
 
 def options_of(synopsis: str, known: Container[str] = ()) -> dict[str, str]:
@@ -185,11 +188,13 @@ def options_of(synopsis: str, known: Container[str] = ()) -> dict[str, str]:
     return options
 
 
-def _operand(command: str, operands: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:
-    """The operand that follows `operands`, in every form of the synopsis that they fit."""
+def _operand(
+    command: str, operands: list[str], typed: set[str], word: str, synopsis: str, known: Mapping[str, str]
+) -> Next:
+    """The operand that follows `operands`, in every form of the synopsis that they and the options fit."""
     kinds: dict[str, None] = {}
     literals: dict[str, None] = {}
-    for form in synopsis.splitlines():
+    for form in _forms(synopsis, typed, known):
         slots = _slots(form)
         if not all(_fits(text, slots[at], known) for at, text in enumerate(operands[: len(slots)])):
             continue
@@ -206,12 +211,19 @@ def _operand(command: str, operands: list[str], word: str, synopsis: str, known:
     return Next(tuple(kinds), word, command, literals=tuple(literals))
 
 
+def _forms(synopsis: str, typed: set[str], known: Mapping[str, str]) -> list[str]:
+    """The forms that have the options typed so far, and ask for no others."""
+    forms = synopsis.splitlines()
+    fitting = [form for form in forms if set(_REQUIRED.findall(form)) <= typed <= set(options_of(form, known))]
+    return fitting or forms
+
+
 def _slots(form: str) -> list[list[str]]:
     """The operands of one form, each as its alternatives: `cmd [-n] add|delete host ...` has two."""
-    rest = re.sub(r"\[-[^]]*\]", " ", form.partition(" ")[2])
+    rest = re.sub(r"\[-\w+(?: [^][|]+)?\]", " ", form.partition(" ")[2])
     rest = re.sub(r"\s*\|\s*", "|", rest.translate(dict.fromkeys(map(ord, "[]{}()"), " ")))
-    words = (text for text in rest.split() if text != "..." and not text.startswith("-"))
-    return [[re.split("[/:=]", alternative)[0] for alternative in text.split("|")] for text in words]
+    words = [[each for each in text.split("|") if not each.startswith("-")] for text in rest.split() if text != "..."]
+    return [[re.split("[/:=]", each)[0] for each in alternatives] for alternatives in words if alternatives]
 
 
 def _fits(text: str, alternatives: list[str], known: Mapping[str, str]) -> bool:

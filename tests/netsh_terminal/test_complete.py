@@ -16,6 +16,7 @@ SYNOPSES = {
     "nc": "nc [-46lu] [host] port",
     "host": "host [-d] [NAME]",
     "lab": "lab",
+    "arp": "arp [-n] host\narp [-nv] -a\narp [-v] -d [-a | host [proxy]]\narp [-v] -s host lladdr\narp [-v] -f file",
 }
 WORDS = {
     "ifconfig": {"up": "", "alias": "", "mtu": "", "linkstr": ""},
@@ -88,6 +89,12 @@ def after(line: str) -> Next:
         ("sysctl net.", ("sysctl",), "net."),
         ("host ", ("host",), ""),
         ("nosuch ", (), ""),
+        ("arp ", ("host",), ""),
+        ("arp -a ", (), ""),
+        ("arp -vd ", ("host",), ""),
+        ("arp -s ", ("host",), ""),
+        ("arp -s gw ", (), ""),
+        ("arp -v -f ", ("file",), ""),
         ("ping # w", (), ""),
         ('ping "w', ("host",), '"w'),
         ("ping 'w", ("host",), "'w"),
