@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from netsh import home, saved
+from netsh import home, repl, saved
 from netsh.clock import Clock, Signals, parse_mode
 from netsh.files import read_text, reason
 from netsh.render.printer import FORMATS, Printer
@@ -313,12 +313,10 @@ def _text_of_stdin() -> str:
 
 
 def _prompt(session: Session, options: Options, status: int) -> int:
-    """Sit at the prompt; slow to import, so only now."""
+    """Sit at the prompt."""
     if not sys.stdin.isatty():
         raise Unusable("-i: standard input is no terminal")
     if options.clock is None and not session.lab.readers:
         session.clock.set_mode("real")
     session.interactive = True
-    from netsh import repl
-
     return repl.main(session)

@@ -153,7 +153,8 @@ def test_every_row_is_json() -> None:
     assert {row["type"] for row in rows} >= {
         "lab-row", "segment", "port", "host-row", "bus-row", "clock-row", "summary", "page", "job-row",
     }  # fmt: skip
-    assert all("text" in row and len(row["text"]) < 66 for row in rows if row["type"] == "summary")
+    summaries = {row["command"]: row["text"] for row in rows if row["type"] == "summary"}
+    assert all(0 < len(summaries[name]) < 66 for name in names())
 
 
 def test_every_builtin_has_what_a_command_has() -> None:
