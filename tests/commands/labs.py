@@ -1,0 +1,67 @@
+"""Small labs for tests of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from stack.addr import Ip4, Prefix
+from stack.host import Host
+from stack.lab import Lab, next_unit
+from stack.mbuf import Mbuf
+from stack.net.route import RTF_GATEWAY, RTF_STATIC, RTF_UP, Rtentry
+from stack.net.wire import Bus, Personality
+
+
+def route(host: Host, destination: str, gateway: str) -> None:
+    """Add a route through a gateway, as route(8) does."""
+    address = Ip4.parse(gateway)
+    ifp = next(ifp for ifp in host.interfaces.values() if ifp.on_link(address) is not None)
+    flags = RTF_UP | RTF_GATEWAY | RTF_STATIC
+    host.routes.add(Rtentry(Prefix.parse(destination), ifp, flags, gateway=address, ifa=ifp.addresses[0]))
+
+
+def chain(*names: str, seed: int = 1, delay: float = 0.0) -> Lab:
+    """Hosts in a row: the first has 10.0.0.1, the next 10.0.0.2 and 10.0.1.1, and so on; all routes set."""
+    lab = Lab(seed)
+    hosts = [lab.add_host(name) for name in names]
+    for at, (left, right) in enumerate(pairwise(hosts)):
+        lab.link(left, right, Prefix.parse(f"10.0.{at}.0/24"), Personality(delay=delay))
+    last = len(hosts) - 1
+    for at, host in enumerate(hosts):
+        for net in range(last):
+            if net > at:
+                route(host, f"10.0.{net}.0/24", f"10.0.{at}.2")
+            elif net < at - 1:
+                route(host, f"10.0.{net}.0/24", f"10.0.{at - 1}.1")
+    return lab
+
+
+def bus(lab: Lab, at: int = 0) -> Bus:
+    """The bus of that number."""
+    return list(lab.buses.values())[at]
+
+
+def pair(seed: int = 1, delay: float = 0.0) -> Lab:
+    """Two hosts on one bus: `a` has 10.0.0.1, `b` has 10.0.0.2."""
+    return chain("a", "b", seed=seed, delay=delay)
+
+
+def spoil(lab: Lab, host: str, change: Callable[[Mbuf], None]) -> None:
+    """Change every IP packet before a host sees it."""
+    ip = lab[host].ip
+    before = ip.input
+
+    def spoiled(m: Mbuf) -> None:
+        change(m)
+        before(m)
+
+    lab[host].ether.demux[b"\x08\x00"] = spoiled
+
+
+def attach(lab: Lab, name: str, wire: str, address: str) -> None:
+    """Give a host (a new one perhaps) a new interface with an address on a bus."""
+    host = lab.hosts.get(name) or lab.add_host(name)
+    ifp = host.ifcreate(next_unit(host, "shmif"))
+    ifp.set_linkstr(wire)
+    host.set_address(ifp, Ip4.parse(address), 24, dad=False)
