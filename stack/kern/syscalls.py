@@ -40,24 +40,24 @@ async def connect(so: Socket, address: Address, timeout: float | None = None) ->
         so.getpeername()
 
 
-async def send(so: Socket, data: bytes | memoryview) -> int:
+async def send(so: Socket, data: bytes | memoryview, timeout: float | None = None) -> int:
     """Send some of the bytes, at least one; returns how many."""
     while not so.writable and so.state & SS_ISCONNECTED:
-        await tsleep(so.snd.channel)
+        await _wait(so.snd.channel, timeout)
     while True:
         try:
             return so.send(data)
         except BlockingIOError:
-            await tsleep(so.snd.channel)
+            await _wait(so.snd.channel, timeout)
 
 
-async def sendall(so: Socket, data: bytes) -> None:
-    """Send all of the bytes."""
-    sent = await send(so, data)
+async def sendall(so: Socket, data: bytes, timeout: float | None = None) -> None:
+    """Send all of the bytes; `timeout` is of each wait, not of all of them together."""
+    sent = await send(so, data, timeout)
     if sent < len(data):
         rest = memoryview(data)
         while sent < len(data):
-            sent += await send(so, rest[sent:])
+            sent += await send(so, rest[sent:], timeout)
 
 
 async def sendto(so: Socket, data: bytes, address: Address) -> int:
