@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, get_common_complete_suffix
@@ -24,6 +25,7 @@ from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
+from prompt_toolkit.output import create_output
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
 from prompt_toolkit.styles import Style
 
@@ -52,7 +54,7 @@ _STYLE = Style.from_dict(
 class Editor:
     """Reads lines at the prompt of a session."""
 
-    def __init__(self, state: State, screen: Screen) -> None:
+    def __init__(self, state: State, screen: Screen, terminal: TextIO) -> None:
         self.state = state
         self.screen = screen
         self.loop = asyncio.new_event_loop()
@@ -73,6 +75,8 @@ class Editor:
             prompt_continuation=lambda width, _number, _wrapped: "> ".rjust(width),
             bottom_toolbar=self._toolbar,
             style=_STYLE,
+            include_default_pygments_style=False,
+            output=create_output(terminal),
             reserve_space_for_menu=6,
             key_bindings=self._keys(),
         )

@@ -25,8 +25,10 @@ Mode = list[Any]  # as termios.tcgetattr returns it
 
 def main(session: Session) -> int:
     """Read and run lines until the user leaves; the status to exit with."""
-    screen = Screen(sys.stdout.buffer)
-    session.printer.out = screen.text
+    terminal = sys.stdout if sys.stdout.isatty() or not sys.stderr.isatty() else sys.stderr
+    screen = Screen(terminal.buffer)
+    if sys.stdout.isatty():
+        session.printer.out = screen.text
     if sys.stderr.isatty():
         session.printer.err = screen.text
     with Keyboard(session, screen) as keyboard:
@@ -34,7 +36,7 @@ def main(session: Session) -> int:
         _first_prompt(session, screen)
         from netsh.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
 
-        editor = Editor(session, screen)
+        editor = Editor(session, screen, terminal)
         try:
             while session.exiting is None and not session.closed:
                 text = editor.read_line()
@@ -71,12 +73,13 @@ def hint(session: Session) -> str:
     others = [name for name in hosts if name != here]
     known = " ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")
     target = "www" if "www" in others else others[-1] if others else "127.0.0.1"
-    elsewhere = f"{others[0]} route show" if others else "host gw"
+    where = f"The prompt is on {here}" if here else "There is none yet, 'host NAME' makes one"
+    elsewhere = f"; '{others[0]} route show' asks {others[0]}." if others else "."
     return (
-        f"Hosts: {known or 'none yet, host NAME makes one'}. This is the prompt of {here or 'none'}.\n"
-        f"Try: ping {target}, traceroute {target}, ifconfig -a, {elsewhere}, lab, help.\n"
+        f"Hosts: {known}. {where}{elsewhere}\n"
+        f"Try: ping {target}, traceroute {target}, ifconfig -a, fetch http://{target}/, lab, help.\n"
         "Tab completes, Ctrl-C stops a command, Ctrl-D leaves.\n"
-    )
+    ).removeprefix("Hosts: . ")
 
 
 class Keyboard:
@@ -95,6 +98,7 @@ class Keyboard:
         self.kept = _changed(self.ordinary, termios.ICANON | termios.ECHO)
         self.editing = _changed(self.ordinary, termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
         self.mode = self.ordinary
+        self.before = session.clock.before_waiting
 
     def __enter__(self) -> Self:
         self.session.clock.inputs.pop(self.descriptor, None)
@@ -108,7 +112,7 @@ class Keyboard:
     def lent(self, typed: bytes) -> Iterator[None]:
         """The keys are a line's while it runs, and first of all those that were `typed` behind it."""
         clock = self.session.clock
-        before = clock.before_waiting
+        self.before = before = clock.before_waiting
         self.pipe = self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting
         self._set(self.kept)
@@ -125,6 +129,8 @@ class Keyboard:
         return self.pipe.take()
 
     def _before_waiting(self) -> None:
+        self.before()
+        self.session.printer.out.flush()
         self.screen.flush()
         clock = self.session.clock
         self._set(self.ordinary if self.pipe.readable.sleepers or clock.readers or clock.writers else self.kept)

@@ -28,23 +28,17 @@ def text_of(command: Command, row: Any) -> str | bytes:
     return (row.text if isinstance(row, Note) else command.show(row)) + "\n"
 
 
-# Rows that make a table although their command does not say so; "" is for views that need no title.
-_TITLES = {
-    "commands._routes.Route": "Routes",
-    "commands._neighbors.Entry": "ARP table",
-    "commands.ifconfig.Interface": "",
-}
+# What is drawn as a view although its command does not say so; it needs no title.
+_UNTITLED = {"commands.ifconfig": "Interface"}
 
 
 @cache
 def tables_of(command: Command) -> dict[type, str]:
     """The row types that a command wants in a table, with the table's title."""
-    module = vars(sys.modules[command.run.__module__])
-    types = (thing for thing in module.values() if isinstance(thing, type))
-    named = {each: _TITLES.get(f"{each.__module__}.{each.__name__}") for each in types}
-    tables: dict[type, str] = {each: title for each, title in named.items() if title is not None}
-    tables.update(module.get("TABLES", {}))
-    return tables
+    module = sys.modules[command.run.__module__]
+    tables: dict[type, str] = getattr(module, "TABLES", {})
+    untitled = getattr(module, _UNTITLED.get(module.__name__, ""), None)
+    return tables if untitled is None else {untitled: "", **tables}
 
 
 class Gathered:
