@@ -228,7 +228,9 @@ def _session(options: Options, signals: Signals) -> Session:
     printer = Printer(options.format or ("rich" if terminal else "text"), sys.stdout, sys.stderr)
     prompt = _wants_prompt(options)
     clock = Clock(lab, options.clock or ("real" if prompt and not _has_work(options) else "fast"), signals)
-    return Session(lab, printer, clock=clock, terminal=terminal)
+    session = Session(lab, printer, clock=clock, terminal=terminal)
+    clock.before_waiting = session.flush
+    return session
 
 
 def _has_work(options: Options) -> bool:

@@ -48,6 +48,8 @@ class Session(State):
     def finish(self, proc: Proc) -> int:
         """Move time until a process is over; its status."""
         status = self.clock.run(proc, self.stuck)
+        if proc.failure is not None:
+            self.defect("netsh", proc.failure)
         self.scope.status = status
         self.report()
         return status

@@ -256,6 +256,9 @@ class Shell:
         except Closed:
             session.closed = True
             return 128 + _SIGPIPE
+        except Exception as defect:  # in `show`, or in a printer's view of a row
+            session.defect(where + command.name, defect)
+            return 1
 
     async def _rows(
         self, context: Context | ShellContext, command: Command, argv: list[str], output: Output, where: str
@@ -277,8 +280,8 @@ class Shell:
             name = f"{error.filename}: " if error.filename else ""
             self.complain(command.name, name + reason(error), where)
         except Exception as defect:  # it ends this command, nothing else
-            self.complain(command.name, f"internal error: {type(defect).__name__}: {defect}", where)
-            self._trace(defect)
+            self.complained = True
+            self.session.defect(where + command.name, defect)
         return 1
 
     async def _hand_on(self, rows: AsyncIterator[Any], command: Command, output: Output, where: str) -> None:
@@ -299,12 +302,6 @@ class Shell:
         finally:
             if isinstance(rows, AsyncGenerator) and not killed:
                 await rows.aclose()
-
-    def _trace(self, defect: Exception) -> None:
-        if os.environ.get("NETSH_DEBUG"):
-            import traceback
-
-            traceback.print_exception(defect, file=self.session.printer.err)
 
     # -- waiting --------------------------------------------------------------------------------------
 

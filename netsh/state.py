@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from stack.host import Host
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Nap, Proc
 from stack.lab import Lab
+
+_SIGPIPE = 13
 
 Make = Callable[[Proc], Coroutine[Nap, bool | None, int]]
 
@@ -51,6 +54,8 @@ class State:
         self.stdin = Pipe(closed=True)  # what a command in the foreground reads
         self.exiting: int | None = None  # the status to exit with
         self.closed = False  # nobody reads our output any more
+        self._found: dict[str, Command | None] = {}
+        self._watch(lab)
 
     # -- commands -------------------------------------------------------------------------------------
 
@@ -60,7 +65,9 @@ class State:
 
     def find(self, name: str) -> Command | None:
         """A command by its name; the shell's own come first."""
-        return netsh.builtins.find(name) or command.find(name)
+        if name not in self._found:
+            self._found[name] = netsh.builtins.find(name) or command.find(name)
+        return self._found[name]
 
     def is_builtin(self, name: str) -> bool:
         """Whether a command is one of the shell's own."""
@@ -102,6 +109,7 @@ class State:
         self.daemons = {}
         self.host = next(iter(lab.hosts.values()), None)
         self.clock.use(lab)
+        self._watch(lab)
         end(old)
 
     def stuck(self) -> None:
@@ -133,6 +141,27 @@ class State:
     def complain(self, name: str, text: str) -> None:
         """One line on stderr."""
         self.printer.complaint(name, " ".join(text.split("\n")))
+
+    def defect(self, name: str, failure: BaseException) -> None:
+        """A fault of ours: a line, and with NETSH_DEBUG set all of it."""
+        self.complain(name, f"internal error: {type(failure).__name__}: {failure}")
+        if os.environ.get("NETSH_DEBUG"):
+            import traceback
+
+            traceback.print_exception(failure, file=self.printer.err)
+
+    def flush(self) -> None:
+        """What was printed should be seen now; when nobody reads it any more, all that is waited for ends."""
+        try:
+            self.printer.out.flush()
+        except BrokenPipeError:
+            self.closed = True
+            for shell in self.foreground[:1]:
+                shell.proc.signal(_SIGPIPE)
+
+    def _watch(self, lab: Lab) -> None:
+        """What the kernels of a lab have to say goes where complaints go, as on a console."""
+        lab.probes.log += (self.complain,)
 
 
 def end(lab: Lab) -> None:

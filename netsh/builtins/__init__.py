@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import pkgutil
+import os
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -12,9 +13,11 @@ from commands.command import Command, Usage
 ALIASES = {"quit": "exit", ".": "source"}
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """The names of all of them, without importing any."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    files = (os.path.splitext(name) for name in os.listdir(__path__[0]))
+    return tuple(sorted(stem for stem, ending in files if ending == ".py" and not stem.startswith("_")))
 
 
 def module_of(name: str) -> str | None:
