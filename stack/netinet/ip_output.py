@@ -172,7 +172,7 @@ class IpOutput(Protocol):
         size = 20 + len(options)
         m.len += size
         ident = template >> 112 & M16 or self.newid()
-        x = template | m.len << 128 | ident << 112 | (len(options) >> 2) << 152
+        x = (template | m.len << 128 | ident << 112) + (len(options) >> 2 << 152)  # the template says 5
         m.net = (x | 0xFFFF - (x + partial(options)) % 0xFFFF << 64).to_bytes(20) + options
 
     # --- fragments ----------------------------------------------------------------------------
