@@ -155,7 +155,8 @@ class Pinger:
         """The IP options of -g and -R."""
         found = b""
         if self.gateway is not None:
-            found = bytes((IPOPT_LSRR, 7, IPOPT_MINOFF)) + self.whereto.packed + bytes((IPOPT_NOP,))
+            stops = self.gateway.packed + self.whereto.packed
+            found = bytes((IPOPT_LSRR, 3 + len(stops), IPOPT_MINOFF)) + stops + bytes((IPOPT_NOP,))
         if "R" in self.flags:
             length = MAX_IPOPTLEN - 1 - len(found)
             found += bytes((IPOPT_RR, length, IPOPT_MINOFF))
@@ -224,7 +225,7 @@ class Pinger:
         message = build(ICMP_ECHO, 0, self.ident << 16 | seq, stamp + self.fill)
         rows: list[Row] = []
         try:
-            self.so.sendto(message, (self.whereto if self.gateway is None else self.gateway, 0))
+            self.so.sendto(message, (self.whereto, 0))
         except OSError as error:
             rows += [*self.dots.flush(line=True), Complaint(f"sendto: {strerror(error.errno or 0)}")]
         self.caught_up = False

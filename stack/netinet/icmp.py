@@ -15,6 +15,10 @@ from stack.header.icmp import (
     ICMP_ECHO,
     ICMP_ECHOREPLY,
     ICMP_ERRORS,
+    ICMP_MASKLEN,
+    ICMP_MASKREPLY,
+    ICMP_MASKREQ,
+    ICMP_MAXTYPE,
     ICMP_PARAMPROB,
     ICMP_REDIRECT,
     ICMP_TIMXCEED,
@@ -34,7 +38,7 @@ from stack.mbuf import M_BCAST, M_LOOP, M_MCAST, Mbuf
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_DYNAMIC, RTF_GATEWAY, RTF_HOST, RTF_LOCAL, RTF_STATIC, RTF_UP, Rtentry, RtMessage
 from stack.netinet.ip_options import reflected
-from stack.netinet.ip_output import M32, IpOutput, OutputOptions, ip_template, source_on
+from stack.netinet.ip_output import M32, PLAIN, IpOutput, OutputOptions, ip_template, source_on
 from stack.probe import Probes, Protocol
 
 SYSCTLS = {
@@ -52,6 +56,11 @@ _UNREACH_ERRNO = {
     ICMP_UNREACH_PORT: errno.ECONNREFUSED,
     ICMP_UNREACH_NEEDFRAG: errno.EMSGSIZE,
 }
+
+# how many codes a type has that is news for us; the requests we answer; the types that report no error
+_CODES = {ICMP_UNREACH: 16, ICMP_REDIRECT: 4, ICMP_TIMXCEED: 2, ICMP_PARAMPROB: 3}
+_REQUESTS = frozenset({ICMP_ECHO, ICMP_TSTAMP, ICMP_MASKREQ})
+_INFORMATION = frozenset(range(ICMP_MAXTYPE + 1)) - ICMP_ERRORS
 
 # errno (0: only a hint), the header quoted, the bytes behind it, the MTU that would do
 CtlInput = Callable[[int, Ip, bytes, int], None]
@@ -88,20 +97,27 @@ class Icmp(Protocol):
             return self.drop("checksum", m)
         kind, code = m.transport[0], m.transport[1]
         self.stat[f"in_{type_name(kind)}"] += 1
-        if kind == ICMP_ECHO:
-            self._echo(m, x)
-        elif kind == ICMP_TSTAMP:
-            self._tstamp(m, x)
-        elif kind in (ICMP_UNREACH, ICMP_TIMXCEED, ICMP_PARAMPROB):
-            self._error_came(m, kind, code)
+        if kind in _CODES and code >= _CODES[kind]:
+            self.drop("badcode", m)
+        elif kind in _REQUESTS:  # the stack's own business: raw sockets do not see it
+            return self._requested(m, x, kind)
         elif kind == ICMP_REDIRECT:
-            self._redirected(m, x, code)
+            self._redirected(m, x)
+        elif kind in _CODES:
+            self._error_came(m, kind, code)
         self.raw_input(m, x)
+        return None
+
+    def _requested(self, m: Mbuf, x: int, kind: int) -> None:
+        """Somebody wants an answer."""
+        if m.flags & (M_BCAST | M_MCAST) and not self.bmcastecho:
+            return self.drop("bmcasttstamp" if kind == ICMP_TSTAMP else "bmcastecho", m)
+        if kind == ICMP_ECHO:
+            return self._echo(m, x)
+        return self._tstamp(m, x) if kind == ICMP_TSTAMP else self._maskreq(m, x)
 
     def _echo(self, m: Mbuf, x: int) -> None:
         """RFC 1122 3.2.2.6: send the data back."""
-        if m.flags & (M_BCAST | M_MCAST) and not self.bmcastecho:
-            return self.drop("bmcastecho", m)
         head = int.from_bytes(m.transport)
         cksum = (head >> 32 & 0xFFFF) + (ICMP_ECHO << 8)  # the type's byte goes from 8 to 0
         if cksum > 0xFFFF:
@@ -114,12 +130,21 @@ class Icmp(Protocol):
         """RFC 1122 3.2.2.8: our time when it came and when the answer goes, in ms since midnight."""
         if len(m.data) + 8 < ICMP_TSLEN:
             return self.drop("badlen", m)
-        if m.flags & (M_BCAST | M_MCAST) and not self.bmcastecho:
-            return self.drop("bmcasttstamp", m)
         stamp = (int(self.callouts.now * 1000) % 86_400_000).to_bytes(4)
         rest = int.from_bytes(m.transport[4:8])
         self.stat["reflect"] += 1
-        self._reflect(Mbuf(build(ICMP_TSTAMPREPLY, 0, rest, bytes(m.data[:4]) + stamp * 2)), m, x)
+        return self._reflect(Mbuf(build(ICMP_TSTAMPREPLY, 0, rest, bytes(m.data[:4]) + stamp * 2)), m, x)
+
+    def _maskreq(self, m: Mbuf, x: int) -> None:
+        """RFC 1122 3.2.2.9: what our netmask is, if we are an authority."""
+        if len(m.data) + 8 < ICMP_MASKLEN:
+            return self.drop("badlen", m)
+        ifa = m.rcvif.on_link(x >> 32 & M32) if isinstance(m.rcvif, Ifnet) else None
+        if not self.maskrepl or ifa is None:
+            return self.drop("maskreq", m)
+        rest = int.from_bytes(m.transport[4:8])
+        self.stat["reflect"] += 1
+        return self._reflect(Mbuf(build(ICMP_MASKREPLY, 0, rest, ifa.prefix.mask.packed)), m, x)
 
     def _reflect(self, answer: Mbuf, m: Mbuf, x: int) -> None:
         """Send an answer back to where a message came from (icmp_reflect)."""
@@ -127,16 +152,17 @@ class Icmp(Protocol):
         rt = self.ip.routes.lookup(dst)
         if rt is None or not rt.flags & RTF_LOCAL:
             dst = self._address_towards(m)
-        options = reflected(m.net) if len(m.net) > 20 else b""
+        more = PLAIN
+        if len(m.net) > 20:
+            options, firsthop = reflected(m.net)
+            more = OutputOptions(options, firsthop=firsthop)
         if not answer.transport:
             answer.transport, answer.data = bytes(answer.data[:8]), answer.data[8:]
-        self._send(answer, ip_template(dst, src, IPPROTO_ICMP, MAXTTL, x >> 144 & 0xFF), options)
+        self._send(answer, ip_template(dst, src, IPPROTO_ICMP, MAXTTL, x >> 144 & 0xFF), more)
 
-    def _send(self, m: Mbuf, template: int, options: bytes = b"") -> int:
+    def _send(self, m: Mbuf, template: int, more: OutputOptions = PLAIN) -> None:
         self.stat[f"out_{type_name(m.transport[0])}"] += 1
-        if options:
-            return self.ip.output(m, template, OutputOptions(options))
-        return self.ip.output(m, template)
+        self.ip.output(m, template, more)
 
     def _address_towards(self, m: Mbuf) -> int:
         """Our address on the interface a packet came in by (RFC 1812 4.3.2.4); 0 lets the route choose."""
@@ -163,7 +189,7 @@ class Icmp(Protocol):
             error = errno.ENOPROTOOPT if kind == ICMP_PARAMPROB else 0
         handler(error, about, bytes(m.data[about.hlen :]), mtu)
 
-    def _redirected(self, m: Mbuf, x: int, code: int) -> None:
+    def _redirected(self, m: Mbuf, x: int) -> None:
         """RFC 1122 3.2.2.2: only from the gateway in use, only to a neighbour, only for one host."""
         try:
             about = Ip.parse(m.data)
@@ -171,10 +197,9 @@ class Icmp(Protocol):
             return self.drop("badlen", m)
         gateway, routes = Ip4.from_bytes(m.transport[4:8]), self.ip.routes
         rt = routes.lookup(about.dst)
-        rcvif = m.rcvif
-        if not self.rediraccept or code > 3 or rt is None or rt.ifa is None or not isinstance(rcvif, Ifnet):
+        if not self.rediraccept or rt is None or rt.ifa is None:
             return self.drop("redirignored", m)
-        if rt.nexthop != x >> 32 & M32 or rcvif.on_link(gateway) is None or rcvif.find(gateway) is not None:
+        if not self._believable(rt, x >> 32 & M32, gateway, about):
             return self.drop("badredirect", m)
         if rt.flags & RTF_HOST:
             if rt.flags & RTF_STATIC:
@@ -187,6 +212,14 @@ class Icmp(Protocol):
         if self.redirtimeout:
             new.expires = self.callouts.now + self.redirtimeout
             self.callouts.schedule(self.redirtimeout, lambda: self._redirect_expired(new))
+
+    def _believable(self, rt: Rtentry, sender: int, gateway: Ip4, about: Ip) -> bool:
+        """Whether a redirect is from the gateway that we use, about a packet of ours, to somebody on that link."""
+        ours = self.ip.routes.unicast(about.src)
+        if rt.nexthop != sender or ours is None or not ours.flags & RTF_LOCAL:
+            return False
+        link = rt.ifp
+        return link.on_link(gateway) is not None and link.find(gateway) is None and not link.is_broadcast(gateway)
 
     def _redirect_expired(self, rt: Rtentry) -> None:
         if self.ip.routes.exact(rt.dst) is rt:
@@ -202,7 +235,7 @@ class Icmp(Protocol):
         x = int.from_bytes(m.net[:20])
         quoted = m.net + (m.summed() + bytes(m.data[: self.returndatabytes]))[: self.returndatabytes]
         message = build(kind, code, rest, quoted)
-        tos = x >> 144 & 0xFF if kind == ICMP_REDIRECT else x >> 144 & 0xE0 | 0xC0  # RFC 1812 4.3.2.5
+        tos = x >> 144 & 0xE0 | 0xC0  # RFC 1812 4.3.2.5: precedence 6, or 7 about a packet with 7
         template = ip_template(self._error_source(m, x), x >> 32 & M32, IPPROTO_ICMP, MAXTTL, tos)
         self._send(Mbuf(message[8:], message[:8]), template)
 
@@ -217,17 +250,15 @@ class Icmp(Protocol):
         """RFC 1122 3.2.2: the packets about which nothing is said, and the rate above which nothing is."""
         x = int.from_bytes(m.net[:20])
         src, dst = x >> 32 & M32, x & M32
-        if m.flags & (M_BCAST | M_MCAST) and not m.flags & M_LOOP:
-            return self._silent("errbcast", m)  # a link-layer broadcast
-        if dst >> 28 == 14 or dst == M32:
+        if m.flags & (M_BCAST | M_MCAST) or dst >> 28 == 14 or self.ip.routes.is_broadcast(dst):
             return self._silent("errbcast", m)
         if x >> 96 & IP_OFFMASK:
             return self._silent("errfrag", m)  # not the first fragment
-        if src >> 28 >= 14 or src == 0 or (src >> 24 == 127 and not m.flags & M_LOOP):
+        if src >> 28 >= 14 or self.ip.routes.is_broadcast(src) or (src >> 24 == 127 and not m.flags & M_LOOP):
             return self._silent("errsrc", m)  # no single host
         head = m.transport[:1] or bytes(m.data[:1])
-        if x >> 80 & 0xFF == IPPROTO_ICMP and kind != ICMP_REDIRECT and head and head[0] in ICMP_ERRORS:
-            return self._silent("oldicmp", m)  # never answer an error with an error
+        if x >> 80 & 0xFF == IPPROTO_ICMP and kind != ICMP_REDIRECT and head and head[0] not in _INFORMATION:
+            return self._silent("oldicmp", m)  # never answer an error with an error (BSD: nor what we do not know)
         return self._in_rate(m)
 
     def _in_rate(self, m: Mbuf) -> bool:

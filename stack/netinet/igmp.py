@@ -88,6 +88,7 @@ class Igmp(Protocol):
                 if member.timer is not None:
                     member.timer.stop()
                 del self.members[name, group]
+        ifp.groups = None
 
     def input(self, m: Mbuf, x: int) -> None:
         """A message has come in (igmp_input)."""
@@ -134,11 +135,12 @@ class Igmp(Protocol):
         return None
 
     def _set_timer(self, ifp: Ifnet, group: Ip4, member: Membership, longest: float) -> None:
-        due = self.callouts.now + self.rng.uniform(0, longest)
+        """Report within a time; RFC 2236 3: a timer that runs is set anew only if it has longer to go than that."""
         if member.timer is not None:
-            if member.timer.due <= due:
+            if member.timer.due <= self.callouts.now + longest:
                 return
             member.timer.stop()
+        due = self.callouts.now + self.rng.uniform(0, longest)
         member.timer = self.callouts.schedule_at(due, lambda: self._report(ifp, group, member))
 
     def _report(self, ifp: Ifnet, group: Ip4, member: Membership) -> None:

@@ -21,6 +21,7 @@ from stack.header.icmp import (
 )
 from stack.header.ip import (
     IPOPT_LSRR,
+    IPOPT_MINOFF,
     IPOPT_NOP,
     IPOPT_RA,
     IPOPT_RR,
@@ -130,11 +131,11 @@ def _refuse(ip: Router, m: Mbuf, refused: _Refused) -> bool:
 def _record_route(header: _Header, at: int, option: bytes) -> None:
     """RFC 791: our address, where the packet leaves (or arrives, when it is ours)."""
     pointer = _pointer(option, at)
-    if pointer + 3 > len(option):
+    if pointer > len(option):
         return  # full: RFC 791 lets it pass
-    address = Ip4(header.dst) if header.is_ours(header.dst) else header.out_address(header.dst)
+    address = Ip4(header.dst) if header.is_ours(header.dst) else header.out_address(header.dst) or _arrived_at(header)
     if address is None:
-        raise _Refused(at, ICMP_UNREACH_SRCFAIL)
+        return  # it goes nowhere, for a reason of its own
     header.write(at + pointer - 1, address.packed)
     header.write(at + 2, bytes((pointer + 4,)))
 
@@ -148,7 +149,7 @@ def _source_route(header: _Header, at: int, option: bytes) -> None:
         if not header.ip.forwsrcrt:
             raise _Refused(at, ICMP_UNREACH_NET_PROHIB)
         return
-    if pointer + 3 > len(option):  # the route is used up: it is for us
+    if pointer > len(option):  # the route is used up: it is for us
         if not header.ip.allowsrcrt:
             raise _Refused(at, ICMP_UNREACH_NET_PROHIB)
         return
@@ -165,13 +166,15 @@ def _source_route(header: _Header, at: int, option: bytes) -> None:
 
 def _timestamp(header: _Header, at: int, option: bytes) -> None:
     """RFC 791, RFC 1122 3.2.1.8(e): when we saw it, and who we are if that is asked."""
-    if len(option) < 4 or len(option) > 40:
+    if len(option) < 4:
         raise _Refused(at + 1)
     pointer, flag, overflow = option[2], option[3] & 15, option[3] >> 4
     if pointer < 5:
         raise _Refused(at + 2)
     size = 4 if flag == IPOPT_TS_TSONLY else 8
-    if pointer - 1 + size > len(option):
+    if len(option) - size < pointer - 1 < len(option):
+        raise _Refused(at + 2)  # RFC 791: some room, but not for a whole one
+    if pointer > len(option):
         if overflow == 15:
             raise _Refused(at + 3)
         header.write(at + 3, bytes((overflow + 1 << 4 | flag,)))
@@ -199,12 +202,13 @@ def _arrived_at(header: _Header) -> Ip4 | None:
 
 
 def _pointer(option: bytes, at: int) -> int:
-    """The pointer of a route option, counted from 1; an option without room for one is malformed."""
+    """The pointer of a route option, counted from 1; what it points at must be an address, or the option's end."""
     if len(option) < 3:
         raise _Refused(at + 1)
-    if option[2] < 4:
+    pointer = option[2]
+    if pointer < IPOPT_MINOFF or len(option) - 4 < pointer - 1 < len(option):
         raise _Refused(at + 2)
-    return option[2]
+    return pointer
 
 
 def _nothing(header: _Header, at: int, option: bytes) -> None:
@@ -222,14 +226,19 @@ _ACTIONS: dict[int, Callable[[_Header, int, bytes], None]] = {
 }
 
 
-def reflected(net: bytes) -> bytes:
-    """The options of an answer (icmp_reflect; RFC 1122 3.2.2.6): records go on, a source route is taken back."""
-    answer = bytearray()
+def reflected(net: bytes) -> tuple[bytes, int]:
+    """The options of an answer, and its first stop (icmp_reflect, ip_srcroute; RFC 1122 3.2.2.6).
+
+    Records go on; a source route is taken back by the way it came, and ends at the sender.
+    """
+    answer, firsthop = b"", 0
     for kind, option in options(net[20:]):
         if kind in (IPOPT_LSRR, IPOPT_SSRR):
             stops = [option[place : place + 4] for place in range(3, option[2] - 1, 4)]
             if stops:
-                answer += bytes((kind, 3 + 4 * len(stops), 4)) + b"".join(reversed(stops))
+                firsthop = int.from_bytes(stops.pop())
+                way = b"".join(reversed(stops)) + net[12:16]
+                answer += bytes((kind, 3 + len(way), IPOPT_MINOFF)) + way
         elif kind in (IPOPT_RR, IPOPT_TS, IPOPT_SECURITY):
             answer += option
-    return bytes(answer) + bytes(-len(answer) % 4)
+    return answer + bytes(-len(answer) % 4), firsthop

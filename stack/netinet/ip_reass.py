@@ -7,17 +7,19 @@ comes twice, byte range for byte range, is only ignored: wires do duplicate.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
 from stack.callout import Callout, Callouts
+from stack.header.checksum import partial
 from stack.header.icmp import ICMP_TIMXCEED, ICMP_TIMXCEED_REASS
 from stack.header.ip import IP_MAXPACKET, IP_MF, IP_OFFMASK
 from stack.mbuf import Mbuf
 
 IPFRAGTTL = 30.0  # seconds
-_MAX_PIECES = 1024  # of one packet: 64 bytes each would do for the longest
+_MAX_PIECES = 2048  # of one packet: the longest has 1365 on a link with the least MTU, 68
 
 Key = int  # source, destination, protocol and identification, as they stand in the header
 
@@ -36,10 +38,11 @@ class Owner(Protocol):
 class _Packet:
     """The pieces of one packet, by where they begin (struct ipfr_queue)."""
 
-    __slots__ = ("have", "pieces", "size", "timer")
+    __slots__ = ("have", "order", "pieces", "size", "timer")
 
     def __init__(self) -> None:
         self.pieces: dict[int, Mbuf] = {}
+        self.order: list[int] = []  # where they begin, sorted
         self.have = 0  # bytes
         self.size: int | None = None  # known when the last piece is here
         self.timer: Callout | None = None
@@ -95,6 +98,7 @@ class Reassembly:
             self._discard(key, "rcvmemdrop")
             return None
         packet.pieces[start] = m
+        packet.order.insert(bisect(packet.order, start), start)
         packet.have += end - start
         if not more:
             packet.size = end
@@ -104,25 +108,31 @@ class Reassembly:
         """Whether a piece lies over another, or beyond the packet's end, or moves that end."""
         if packet.size is not None and (end > packet.size or not more):
             return True
-        for at, piece in packet.pieces.items():
-            if at < end and start < at + piece.len - len(piece.net):
-                return True
-            if not more and at >= end:
-                return True
-        return False
+        order = packet.order
+        if not order:
+            return False
+        if not more and order[-1] >= end:
+            return True
+        at = bisect(order, start)
+        if at < len(order) and order[at] < end:
+            return True
+        before = packet.pieces[order[at - 1]] if at else None
+        return before is not None and order[at - 1] + before.len - len(before.net) > start
 
     def _join(self, key: Key, packet: _Packet) -> Mbuf | None:
         """All pieces are here: the packet is as it was sent, but for the length and the flags."""
         self._forget(key)
-        order = [packet.pieces[start] for start in sorted(packet.pieces)]
+        order = [packet.pieces[start] for start in packet.order]
         first = order[0]
         size = len(first.net) + packet.have
         if size > IP_MAXPACKET:
-            self.ip.drop("toolong", first)
+            for piece in order:
+                self.ip.drop("toolong", piece)
             return None
         data = b"".join(part for piece in order for part in (piece.transport, piece.data))
         x = int.from_bytes(first.net[:20])
-        x = x & ~(0xFFFF << 128 | 0xFFFF << 96) | size << 128
+        x = x & ~(0xFFFF << 128 | 0xFFFF << 96 | 0xFFFF << 64) | size << 128
+        x |= 0xFFFF - (x + partial(first.net[20:])) % 0xFFFF << 64  # who is quoted from it may verify the quotation
         whole = Mbuf(data, b"", x.to_bytes(20) + first.net[20:], first.link)
         whole.flags, whole.rcvif = first.flags, first.rcvif
         self.ip.stat["reassembled"] += 1

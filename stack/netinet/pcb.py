@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from stack.addr import Ip4
@@ -191,7 +192,8 @@ class PcbTable:
             if not sharers:
                 del self.ports[inp.lport]
         for ifp, group in inp.groups or ():
-            self.services.leave(ifp, group)
+            with suppress(OSError):  # the interface is gone, and its memberships with it
+                self.services.leave(ifp, group)
         inp.groups = None
 
     def lookup(self, laddr: int, lport: int, faddr: int, fport: int) -> Inpcb | None:
