@@ -39,7 +39,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",),
     "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
-    "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
+    "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "protocol": ("keyword",), "parameters": ("keyword",),
     "modifiers": ("keyword",),
 }  # fmt: skip
 

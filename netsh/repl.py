@@ -68,18 +68,20 @@ def _first_prompt(session: Session, screen: Screen) -> None:
 
 def hint(session: Session) -> str:
     """What a newcomer should know, in three lines."""
+    keys = "Tab completes, Ctrl-C stops a command, Ctrl-D leaves.\n"
     hosts = list(session.lab.hosts)
-    here = session.host.name if session.host is not None else ""
-    others = [name for name in hosts if name != here]
+    if not hosts or session.host is None:
+        return (
+            "An empty lab: 'host NAME' makes a host and goes there, 'link A B' joins two.\n"
+            f"Try: host a, host b, link a b, ping a, lab, help.\n{keys}"
+        )
+    others = [name for name in hosts if name != session.host.name] or hosts
     known = " ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")
-    target = "www" if "www" in others else others[-1] if others else "127.0.0.1"
-    where = f"The prompt is on {here}" if here else "There is none yet, 'host NAME' makes one"
-    elsewhere = f"; '{others[0]} route show' asks {others[0]}." if others else "."
+    target = "www" if "www" in others else others[-1]
     return (
-        f"Hosts: {known}. {where}{elsewhere}\n"
-        f"Try: ping {target}, traceroute {target}, ifconfig -a, fetch http://{target}/, lab, help.\n"
-        "Tab completes, Ctrl-C stops a command, Ctrl-D leaves.\n"
-    ).removeprefix("Hosts: . ")
+        f"Hosts: {known}. The prompt is on {session.host.name}; '{others[0]} route show' asks {others[0]}.\n"
+        f"Try: ping {target}, traceroute {target}, ifconfig -a, fetch http://{target}/, lab, help.\n{keys}"
+    )
 
 
 class Keyboard:

@@ -1,4 +1,4 @@
-"""The views that know what their rows are: routes, the ARP table, interfaces, buses."""
+"""The views that know what their rows are: routes, the ARP table, interfaces, sockets, buses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netsh.render.palette import ADDRESS, BAD, FAINT, GOOD, MAC, NAME
-from netsh.render.rich_views import View, cell, column, fitting, view_of_fields
+from netsh.render.rich_views import Column, View, cell, column, fitting, view_of_fields
 
 
 def routes(rows: Sequence[Any], width: int) -> RenderableType:
@@ -124,6 +124,57 @@ def _traffic(row: Any) -> Text:
     return text
 
 
+def traffic(rows: Sequence[Any], width: int) -> RenderableType:
+    """`netstat -i`: a line an interface, its addresses one under the other."""
+    links: dict[str, list[Any]] = {}
+    for row in rows:
+        links.setdefault(row.name, []).append(row)
+    first = [lines[0] for lines in links.values()]
+    columns = [
+        column("name", [Text(row.name, NAME) for row in first]),
+        column("is", [Text("up", GOOD) if row.up else Text("down", BAD) for row in first]),
+        column("mtu", [str(row.mtu) for row in first], number=True),
+        column("network", [Text("\n").join(Text(row.network) for row in lines) for lines in links.values()]),
+        column("address", [Text("\n").join(_end(row) for row in lines) for lines in links.values()]),
+        *(_counts(name, first) for name in ("ipkts", "ibytes", "ierrs", "opkts", "obytes", "oerrs", "colls", "drops")),
+    ]
+    return fitting(columns, width)
+
+
+def _end(row: Any) -> Text:
+    return cell("address", row.address) + Text(f" {row.host}" if row.host else "")
+
+
+def _counts(name: str, rows: Sequence[Any]) -> Column:
+    """A column of counters, which is left out if they are of no interest: errors that are not there."""
+    values = [getattr(row, name) for row in rows]
+    boring = name in ("ierrs", "oerrs", "colls") and not any(values)
+    style = BAD if name in ("ierrs", "oerrs", "drops") else ""
+    return column(
+        name, ["" if boring or value is None else Text(str(value), style if value else "") for value in values], True
+    )
+
+
+def sockets(rows: Sequence[Any], width: int) -> RenderableType:
+    """`netstat -a`: connections, and who waits for some."""
+    columns = [
+        column("proto", [row.proto for row in rows]),
+        column("local", [_port(row.local_host, row.local, row.local_service, row.local_port) for row in rows]),
+        column(
+            "foreign", [_port(row.foreign_host, row.foreign, row.foreign_service, row.foreign_port) for row in rows]
+        ),
+        column("state", [cell("state", row.state) for row in rows]),
+        column("recv-q", [str(row.recv_q or "") for row in rows], number=True),
+        column("send-q", [str(row.send_q or "") for row in rows], number=True),
+    ]
+    return fitting(columns, width)
+
+
+def _port(host: str | None, address: Any, service: str | None, port: int) -> Text:
+    """One end, as BSD writes it: `10.0.0.1.80`, `www.http`, `*.*`."""
+    return Text(host or (str(address) if address else "*"), ADDRESS) + Text(f".{service or port or '*'}")
+
+
 def buses(rows: Sequence[Any], width: int) -> RenderableType:
     """What a bus does to frames in the words that would make it so, and who is on it."""
     columns = [
@@ -137,6 +188,8 @@ def buses(rows: Sequence[Any], width: int) -> RenderableType:
 VIEWS: dict[str, View] = {
     "commands._routes.Route": routes,
     "commands._neighbors.Entry": neighbours,
+    "commands._netstat_if.Line": traffic,
+    "commands._netstat_sockets.SocketLine": sockets,
     "commands.ifconfig.Interface": interfaces,
     "netsh.builtins.bus.BusRow": buses,
 }

@@ -42,6 +42,16 @@ default               10.0.0.1 gw   shmif0      default     UG
 127.0.0.1 localhost   lo0           lo0         local       UHl     33624
 """
 
+TRAFFIC = """\
+Interfaces
+name     is     mtu   network     address               ipkts   opkts
+─────────────────────────────────────────────────────────────────────
+lo0      up   33624   <Link>                                0       0
+                      127/8       127.0.0.1 localhost
+shmif0   up    1500   <Link>      b2:a0:8f:27:9c:2b         0       1
+                      10.0.0/24   10.0.0.2 me
+"""
+
 BUSES = """\
 Buses
 name   does          ports
@@ -53,7 +63,9 @@ wan    delay 5ms     gw:shmif1
 """
 
 
-@pytest.mark.parametrize(("line", "picture"), [("ifconfig -a", INTERFACES), ("route show", ROUTES), ("bus", BUSES)])
+@pytest.mark.parametrize(
+    ("line", "picture"), [("ifconfig -a", INTERFACES), ("route show", ROUTES), ("netstat -i", TRAFFIC), ("bus", BUSES)]
+)
 def test_a_picture(line: str, picture: str) -> None:
     assert drawn(line) == picture
 
