@@ -17,7 +17,8 @@ def wrong(text: str) -> Failure:
 def getopt(name: str, argv: list[str], letters: str) -> tuple[dict[str, str], list[str]]:
     """The options before the first operand, by letter, and the operands (getopt(3)).
 
-    `letters` is BSD's: `nc:` has a flag -n and an option -c with a value; of one given twice the last counts.
+    `letters` is BSD's: `nc:` has a flag -n and an option -c with a value.  An option given twice has its
+    last value; a flag's value is its letter as often as it was given.
     """
     options: dict[str, str] = {}
     words = list(argv)
@@ -35,7 +36,7 @@ def _option(name: str, cluster: str, words: list[str], letters: str, options: di
         if letter not in letters or letter == ":":
             raise wrong(f"unknown option -- {letter} ('help {name}' lists them)")
         if letters[letters.index(letter) + 1 :][:1] != ":":
-            options[letter] = ""
+            options[letter] = options.get(letter, "") + letter
             continue
         if cluster[at:]:
             options[letter] = cluster[at:]
