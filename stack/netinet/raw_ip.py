@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-from typing import cast
 
 from stack.addr import Ip4
 from stack.header.ip import IPPROTO_RAW
 from stack.header.ip import Ip as IpHeader
 from stack.kern.errors import oserror
-from stack.kern.sockbuf import Piece, RecordBuf
+from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_ISCONNECTED, Address, Socket
 from stack.mbuf import Mbuf
 from stack.netinet.datagram import Datagrams
@@ -17,14 +16,15 @@ from stack.netinet.in_ import IP_HDRINCL, IPPROTO_IP
 from stack.netinet.ip_output import M32, ip_template
 from stack.netinet.pcb import Inpcb
 
-_RIPSPACE = 65536  # bytes, both ways: a raw socket sends and takes whole packets
+_RIPSPACE = 65536  # bytes: a raw socket sends, and takes, packets of any length
 
 
 class RawIp(Datagrams):
-    """The raw sockets of one host.  A raw socket's port is its protocol, 0 or 255 meaning every one."""
+    """The raw sockets of one host.  A raw socket's port is its protocol, 0 meaning every one."""
 
     name = "rawip"
-    sendspace = recvspace = _RIPSPACE
+    sendspace = _RIPSPACE
+    recvspace = 2 * _RIPSPACE
 
     def setup(self) -> None:
         """Start with no sockets."""
@@ -66,6 +66,10 @@ class RawIp(Datagrams):
         self.inpcb(so).faddr = Ip4(0)
         so.state &= ~SS_ISCONNECTED
 
+    def sockaddr(self, so: Socket) -> Address:
+        """The local address; there are no ports."""
+        return self.inpcb(so).laddr, 0
+
     def setopt(self, so: Socket, level: int, option: int, value: object) -> None:
         """Set an option: IP_HDRINCL is ours."""
         if level == IPPROTO_IP and option == IP_HDRINCL:
@@ -86,23 +90,27 @@ class RawIp(Datagrams):
             if not whole:
                 whole = m.net + m.payload()
             taken = True
-            if cast(RecordBuf, inp.so.rcv).cc + len(whole) > inp.so.rcv.hiwat:
-                self.drop("fullsock", m)
-            else:
-                self.deliver(inp, m, x, whole, 0)
+            self.deliver(inp, m, x, whole, 0)
         return taken
 
     def send(self, so: Socket, data: Piece, address: Address | None) -> None:
-        """Send a packet: payload alone, or with the header the program made (rip_output)."""
+        """Send a packet: payload alone, or with the header the program made (rip_output).
+
+        Of such a header, the length and the checksum are filled in, and what is 0 of identification and source.
+        """
         inp = self.inpcb(so)
+        if address is not None and so.state & SS_ISCONNECTED:
+            raise oserror(errno.EISCONN)
         faddr = Ip4(address[0]) if address is not None else inp.faddr
         more = self.table.output_options(inp)
         if inp.hdrincl:
+            self.ip.stat["rawout"] += 1
             try:
                 header = IpHeader.parse(data)
             except ValueError:
                 raise oserror(errno.EINVAL) from None
-            template = ip_template(header.src, header.dst, header.p, header.ttl, header.tos, header.off & 0x4000)
+            template = ip_template(header.src, header.dst, header.p, header.ttl, header.tos, header.off)
+            template |= header.id << 112
             error = self.ip.output(Mbuf(data[header.hlen :]), template, more._replace(options=header.options))
         else:
             if len(data) > 65535 - 20:
@@ -111,6 +119,5 @@ class RawIp(Datagrams):
             error = self.ip.output(
                 Mbuf(data), ip_template(inp.laddr, faddr, inp.lport, ttl, inp.tos, inp.df), more
             )
-        self.ip.stat["rawout"] += 1
         if error:
             raise oserror(error)
