@@ -184,6 +184,9 @@ class Proc:
         self.status = status
         self.coro = None
         for close in reversed(self.closers):
-            close()
+            try:
+                close()
+            except Exception as failure:  # the others must have their turn
+                self.failure = self.failure or failure
         self.closers.clear()
         self.exited.wakeup()

@@ -14,6 +14,8 @@ from stack.kern.proc import Channel
 _VIEW_FROM = 8192  # bytes; a longer slice is a view, a shorter one is cheaper to copy
 _COMPRESS_BELOW = 1024  # bytes; smaller neighbours are joined (sbcompress)
 
+_SOCKADDR = 16  # bytes: sizeof(struct sockaddr_in)
+
 Piece = bytes | memoryview
 
 
@@ -106,7 +108,10 @@ class Record(NamedTuple):
 
 
 class RecordBuf:
-    """Datagrams in order, up to `hiwat` bytes of them; one that does not fit is not taken."""
+    """Datagrams in order, up to `hiwat` bytes of them; one that does not fit is not taken.
+
+    The sender's address counts too, as in BSD: so there is an end even to empty datagrams.
+    """
 
     __slots__ = ("cc", "channel", "hiwat", "lowat", "records")
 
@@ -119,16 +124,17 @@ class RecordBuf:
 
     def append(self, record: Record) -> bool:
         """Put a datagram at the end (sbappendaddr); False when it does not fit."""
-        if self.cc + len(record.data) > self.hiwat:
+        size = len(record.data) + _SOCKADDR
+        if self.cc + size > self.hiwat:
             return False
-        self.cc += len(record.data)
+        self.cc += size
         self.records.append(record)
         return True
 
     def take(self) -> Record:
         """Remove and return the first datagram; IndexError when there is none."""
         record = self.records.popleft()
-        self.cc -= len(record.data)
+        self.cc -= len(record.data) + _SOCKADDR
         return record
 
     def flush(self) -> None:

@@ -55,11 +55,11 @@ class Datagrams(Protocol):
         raise oserror(errno.EOPNOTSUPP)
 
     def connect(self, so: Socket, address: Address) -> None:
-        """Take a peer; a second one replaces the first, and port 0 dissolves."""
+        """Take a peer; a second one replaces the first, and (0, 0) dissolves."""
         inp = self.inpcb(so)
         if inp.fport or inp.faddr:
             self.disconnect(so)
-        if address[1]:
+        if address[0] or address[1]:
             self.table.connect(inp, address)
             so.isconnected()
 

@@ -14,7 +14,7 @@ from stack.kern.errors import oserror
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_ISCONNECTED, Address, Socket
 from stack.kern.sysctl import Variable
-from stack.mbuf import CSUM_UDP, M_BCAST, M_MCAST, Mbuf
+from stack.mbuf import CSUM_UDP, M_BCAST, M_LOOP, M_MCAST, Mbuf
 from stack.netinet.datagram import Datagrams
 from stack.netinet.ip_output import M32, ip_template
 from stack.netinet.pcb import Inpcb
@@ -79,7 +79,10 @@ class Udp(Datagrams):
         return None
 
     def _in_group(self, inp: Inpcb, m: Mbuf, group: int) -> bool:
-        return any(joined == group for _, joined in inp.groups or ())
+        """Whether a socket joined a group where the datagram came in (a copy for ourselves comes in by lo0)."""
+        return any(
+            joined == group and (ifp is m.rcvif or m.flags & M_LOOP) for ifp, joined in inp.groups or ()
+        )
 
     # --- output -------------------------------------------------------------------------------
 
@@ -89,7 +92,7 @@ class Udp(Datagrams):
         if address is not None:
             if so.state & SS_ISCONNECTED:
                 raise oserror(errno.EISCONN)
-            faddr, fport = Ip4(address[0]), address[1]
+            faddr, fport = Ip4(address[0]) or self.table.ourselves(), address[1]
             if not 1 <= fport <= 65535:
                 raise oserror(errno.EADDRNOTAVAIL)
         else:
