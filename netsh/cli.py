@@ -304,7 +304,7 @@ def _script(session: Session, options: Options) -> int:
     except (OSError, ValueError) as error:
         raise Unusable(f"{path}: {reason(error)}") from None
     _use_stdin(session)
-    return session.run(text, path, Scope(options.arguments, session.scope.variables))
+    return session.run(text, path, Scope(options.arguments, session.scope.variables, path))
 
 
 def _text_of_stdin() -> str:

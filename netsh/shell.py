@@ -369,7 +369,7 @@ class Shell:
         return 0
 
     async def _subshell(self, proc: Proc, statement: Statement, job: int) -> int:
-        scope = Scope(list(self.scope.arguments), dict(self.scope.variables))
+        scope = Scope(list(self.scope.arguments), dict(self.scope.variables), self.scope.name)
         shell = Shell(self.session, scope, proc, source=self.source, job=job)
         return await shell.run((statement._replace(background=False),))
 

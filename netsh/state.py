@@ -41,7 +41,6 @@ class State:
         interactive: bool = False, terminal: bool = False,
     ) -> None:  # fmt: skip
         self.lab = lab
-        tap.register(lab)
         self.printer = printer
         self.clock = clock or Clock(lab)
         self.host = host or next(iter(lab.hosts.values()), None)  # where the prompt is
@@ -55,7 +54,7 @@ class State:
         self.exiting: int | None = None  # the status to exit with
         self.closed = False  # nobody reads our output any more
         self._found: dict[str, Command | None] = {}
-        self._watch(lab)
+        self._adopt(lab)
 
     # -- commands -------------------------------------------------------------------------------------
 
@@ -109,7 +108,7 @@ class State:
         self.daemons = {}
         self.host = next(iter(lab.hosts.values()), None)
         self.clock.use(lab)
-        self._watch(lab)
+        self._adopt(lab)
         end(old)
 
     def stuck(self) -> None:
@@ -159,8 +158,9 @@ class State:
             for shell in self.foreground[:1]:
                 shell.proc.signal(_SIGPIPE)
 
-    def _watch(self, lab: Lab) -> None:
-        """What the kernels of a lab have to say goes where complaints go, as on a console."""
+    def _adopt(self, lab: Lab) -> None:
+        """Let a lab have devices; what its kernels say goes where complaints go, as on a console."""
+        tap.register(lab)
         lab.probes.log += (self.complain,)
 
 

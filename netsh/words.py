@@ -62,7 +62,10 @@ class Word(NamedTuple):
 class Scope:
     """What `$` finds: variables, a script's arguments, the last status."""
 
-    def __init__(self, arguments: list[str] | None = None, variables: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: list[str] | None = None, variables: dict[str, str] | None = None, name: str = "netsh"
+    ) -> None:
+        self.name = name  # $0
         self.arguments = arguments or []
         self.variables = {} if variables is None else variables
         self.status = 0
@@ -77,8 +80,7 @@ class Scope:
         if name in "@*":
             return " ".join(self.arguments)
         if name.isdigit():
-            index = int(name)
-            found = self.arguments[index - 1] if 0 < index <= len(self.arguments) else None
+            found = dict(enumerate([self.name, *self.arguments])).get(int(name))
         else:
             found = self.variables.get(name)
         if part.default is not None and not found:

@@ -43,7 +43,7 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Complaint]:
         return
     if sum(1 for shell in ctx.session.foreground if getattr(shell, "source", "-") != "-") >= _DEPTH:
         raise Failure(f"{path}: scripts too deep in one another")
-    scope = Scope(words[1:], ctx.shell.scope.variables)
+    scope = Scope(words[1:], ctx.shell.scope.variables, path)
     shell = Shell(ctx.session, scope, ctx.proc, source=path, job=ctx.shell.job)
     ctx.status = await shell.run(script)
     ctx.shell.complained = True

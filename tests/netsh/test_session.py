@@ -177,6 +177,14 @@ def test_exit_in_a_sourced_script_leaves_all(tmp_path: Path) -> None:
     assert session.out == ""
 
 
+def test_the_name_of_a_script(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("lines $0\n")
+    session = Toys()
+    assert session.run(f"lines $0; source {script}") == 0
+    assert session.out == f"netsh\n{script}\n"
+
+
 # -- signals ----------------------------------------------------------------------------------------------
 
 
@@ -413,6 +421,22 @@ def test_a_closed_output_ends_everything_quietly() -> None:
     assert session.run("for i in 1..9 { echo $i }; echo x") == 141
     assert session.closed
     assert err.getvalue() == ""
+
+
+def test_a_defect_in_show_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Toys()
+    assert session.run("fail show; say x") == 0
+    assert session.err == "fail: internal error: AttributeError: 'Odd' object has no attribute 'text'\n"
+    assert session.out == "begun\na: x\n"
+    monkeypatch.setenv("NETSH_DEBUG", "1")
+    session.run("fail bug")
+    assert "Traceback" in session.err
+
+
+def test_what_kernels_say_is_complained() -> None:
+    session = Toys()
+    session.lab["a"].arp.log("arp info overwritten")
+    assert session.err == "a: arp info overwritten\n"
 
 
 def test_words_run_as_they_are() -> None:

@@ -22,6 +22,10 @@ class Line(NamedTuple):
     text: str
 
 
+class Odd(NamedTuple):
+    """A row that cannot be shown."""
+
+
 def toy(name: str, run: Callable[[Context, list[str]], AsyncIterator[Any]]) -> Command:
     return Command(name, f"{name} [word ...]", list, run, lambda row: str(row.text))
 
@@ -79,6 +83,8 @@ async def fail(ctx: Context, words: list[str]) -> AsyncIterator[Any]:
             raise Usage("so not")
         case ["bug"]:
             raise ZeroDivisionError("a bug")
+        case ["show"]:
+            yield Odd()
         case ["silently"]:
             ctx.status = 4
         case ["complaining"]:
