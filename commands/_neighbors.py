@@ -16,7 +16,7 @@ from stack.net.neighbor import LLE_PUB, LLE_STATIC, ND_STATE_NAMES, Neighbors
 from stack.net.route import RTF_LOCAL
 
 
-class Entry(NamedTuple):
+class ArpEntry(NamedTuple):
     """An entry of the ARP table; `expires` is in seconds from now, None when it never does."""
 
     host: str | None
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     expires: float | None
 
 
-def entries(ctx: Context, *, names: bool = True) -> Iterator[Entry]:
+def entries(ctx: Context, *, names: bool = True) -> Iterator[ArpEntry]:
     """All entries, interface by interface, our own addresses among them."""
     for table in tables(ctx.host):
         found = [*_learnt(ctx, table), *_own(table.ifp), *_proxies(table)]
@@ -43,23 +43,23 @@ def tables(host: Host) -> list[Neighbors]:
     return host.arp.tables()
 
 
-def _learnt(ctx: Context, table: Neighbors) -> Iterator[Entry]:
+def _learnt(ctx: Context, table: Neighbors) -> Iterator[ArpEntry]:
     for entry in table.entries.values():
         permanent = entry.lladdr is not None and entry.expires is None
-        yield Entry(
+        yield ArpEntry(
             None, Ip4(entry.address), entry.lladdr, table.ifp.name, permanent, bool(entry.flags & LLE_PUB), False,
             ND_STATE_NAMES[entry.state].lower(), None if entry.expires is None else max(entry.expires - ctx.now, 0.0),
         )  # fmt: skip
 
 
-def _own(ifp: Ifnet) -> Iterator[Entry]:
+def _own(ifp: Ifnet) -> Iterator[ArpEntry]:
     for ifa in ifp.addresses:
-        yield Entry(None, ifa.address, ifp.lladdr, ifp.name, True, False, False, "local", None)
+        yield ArpEntry(None, ifa.address, ifp.lladdr, ifp.name, True, False, False, "local", None)
 
 
-def _proxies(table: Neighbors) -> Iterator[Entry]:
+def _proxies(table: Neighbors) -> Iterator[ArpEntry]:
     for address, lladdr in (table.proxies or {}).items():
-        yield Entry(None, Ip4(address), lladdr, table.ifp.name, True, True, True, "proxy", None)
+        yield ArpEntry(None, Ip4(address), lladdr, table.ifp.name, True, True, True, "proxy", None)
 
 
 def table_for(host: Host, address: Ip4) -> Neighbors | None:

@@ -27,7 +27,7 @@ class Traffic(NamedTuple):
     drops: int | None
 
 
-class Line(NamedTuple):
+class InterfaceTraffic(NamedTuple):
     """A line of `netstat -i`: an interface as a link, or an address of it."""
 
     name: str
@@ -92,7 +92,7 @@ def heading(options: dict[str, str]) -> str:
     return text + (" Drops" if "d" in options else "")
 
 
-def lines(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Iterator[Line | Membership]:
+def lines(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Iterator[InterfaceTraffic | Membership]:
     """The link, then each address, with the same counters in every line."""
     yield _line(ctx, ifp, options, "<Link>", ifp.lladdr)
     for ifa in ifp.addresses:
@@ -102,13 +102,13 @@ def lines(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Iterator[Line | 
                 yield Membership(ifp.name, Ip4(group))
 
 
-def _line(ctx: Context, ifp: Ifnet, options: dict[str, str], network: str, address: Mac | Ip4 | None) -> Line:
+def _line(ctx: Context, ifp: Ifnet, options: dict[str, str], network: str, address: Mac | Ip4 | None) -> InterfaceTraffic:
     host = ctx.name_of(address) if isinstance(address, Ip4) and "n" not in options else None
     up = bool(ifp.flags & IFF_UP)
-    return Line(ifp.name, ifp.mtu, network, address, host, up, *asked(counters(ifp), options))
+    return InterfaceTraffic(ifp.name, ifp.mtu, network, address, host, up, *asked(counters(ifp), options))
 
 
-def show_line(row: Line | Membership) -> str:
+def show_line(row: InterfaceTraffic | Membership) -> str:
     """A line, with NetBSD's columns: the MTU and the network touch."""
     if isinstance(row, Membership):
         return f"{'':25} {row.group!s:<17.17} "

@@ -20,7 +20,7 @@ SERVICES = {  # of /etc/services, what one meets here
 }  # fmt: skip
 
 
-class SocketLine(NamedTuple):
+class Connection(NamedTuple):
     """A socket: its queues in bytes, its ends, and the state of its connection."""
 
     proto: str
@@ -37,7 +37,7 @@ class SocketLine(NamedTuple):
     foreign_service: str | None
 
 
-def sockets(ctx: Context, *, servers: bool, numeric: bool) -> Iterator[SocketLine]:
+def sockets(ctx: Context, *, servers: bool, numeric: bool) -> Iterator[Connection]:
     """TCP's, then UDP's; without `servers` only those that have a local address and do not listen."""
     for proto, table in (("tcp", ctx.host.tcp.table), ("udp", ctx.host.udp.table)):
         for inp in _newest_first(table):
@@ -52,21 +52,21 @@ def _newest_first(table: PcbTable) -> Iterator[Inpcb]:
         yield from reversed(table.ports[port])
 
 
-def _line(ctx: Context, proto: str, inp: Inpcb, numeric: bool) -> SocketLine:
+def _line(ctx: Context, proto: str, inp: Inpcb, numeric: bool) -> Connection:
     def name(address: Ip4) -> str | None:
         return None if numeric or not address else ctx.name_of(address)
 
     def service(port: int) -> str | None:
         return None if numeric else SERVICES.get(port)
 
-    return SocketLine(
+    return Connection(
         proto, inp.so.rcv.cc, inp.so.snd.cc, inp.laddr, inp.lport, inp.faddr, inp.fport,
         TCP_STATES[inp.state] if isinstance(inp, Tcpcb) else None,
         name(inp.laddr), service(inp.lport), name(inp.faddr), service(inp.fport),
     )  # fmt: skip
 
 
-def show_socket(row: SocketLine) -> str:
+def show_socket(row: Connection) -> str:
     """A line, its columns as NetBSD's."""
     local = _end(row.local_host, row.local, row.local_service, row.local_port)
     foreign = _end(row.foreign_host, row.foreign, row.foreign_service, row.foreign_port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from time import gmtime, strftime
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from commands.command import Context
 from stack.addr import Ip4, Prefix
 from stack.kern.proc import Channel, tsleep
 from stack.net.ifnet import IFF_NAMES, IFF_RUNNING
-from stack.net.route import RTF_GATEWAY, RTF_HOST, RTF_WORDS, RtMessage
+from stack.net.route import RTF_WORDS, RtMessage
 
 _MEANINGS = {
     "RTM_ADD": "Add Route",
@@ -31,7 +31,7 @@ _OF_ADDRESSES = {"RTM_NEWADDR", "RTM_DELADDR", "RTM_CHGADDR"}
 
 # sizes on a 64-bit NetBSD: the headers, an AF_INET address, an AF_LINK one
 _RT_MSGHDR, _IF_MSGHDR, _IFA_MSGHDR, _SIN, _SDL = 120, 184, 24, 16, 24
-_RTAX = {"DST": 0x1, "GATEWAY": 0x2, "NETMASK": 0x4, "IFP": 0x10, "IFA": 0x20, "BRD": 0x80}
+_RTAX = {0x1: "DST", 0x2: "GATEWAY", 0x4: "NETMASK", 0x10: "IFP", 0x20: "IFA", 0x80: "BRD"}
 
 
 class RoutingMessage(NamedTuple):
@@ -41,8 +41,7 @@ class RoutingMessage(NamedTuple):
     type: str
     pid: int
     error: int
-    flags: int
-    words: tuple[str, ...]  # of the flags
+    flags: tuple[str, ...]
     destination: Prefix | None
     gateway: Ip4 | None
     interface: str | None
@@ -81,15 +80,16 @@ def _row(ctx: Context, message: RtMessage) -> RoutingMessage:
     names = RTF_WORDS
     if message.type in _OF_INTERFACES:
         names, link = IFF_NAMES, "active" if message.flags & IFF_RUNNING else "no carrier"
-    words = tuple(word for bit, word in names.items() if message.flags & bit)
+    flags = tuple(word for bit, word in names.items() if message.flags & bit)
     return RoutingMessage(
-        ctx.now, message.type, message.pid, message.error, message.flags, words, message.dst, message.gateway,
+        ctx.now, message.type, message.pid, message.error, flags, message.dst, message.gateway,
         message.ifname, message.ifindex, message.address, message.broadcast, link,
     )  # fmt: skip
 
 
-def bits(value: int, words: tuple[str, ...]) -> str:
-    """A number and the words of its bits: `0x843<UP,GATEWAY,DONE,STATIC>`."""
+def bits(words: Collection[str], names: Mapping[int, str]) -> str:
+    """Words of bits, with the number they make: `0x843<UP,GATEWAY,DONE,STATIC>` (snprintb(3))."""
+    value = sum(bit for bit, word in names.items() if word in words)
     return f"{value:#x}<{','.join(words)}>" if words else f"{value:#x}"
 
 
@@ -103,13 +103,13 @@ def show_message(row: RoutingMessage) -> str:
     if row.type not in _OF_INTERFACES | _OF_ADDRESSES:
         lines.append("locks: 0 inits: 0")
     if addresses:
-        lines.append(f"sockaddrs: {bits(sum(_RTAX[name] for name in addresses), tuple(addresses))}")
+        lines.append(f"sockaddrs: {bits(addresses, _RTAX)}")
         lines.append("".join(f" {text}" for text in addresses.values()))
     return "\n".join(lines)
 
 
 def _what(row: RoutingMessage) -> str:
-    flags = bits(row.flags, row.words)
+    flags = bits(row.flags, IFF_NAMES if row.type in _OF_INTERFACES else RTF_WORDS)
     if row.type in _OF_INTERFACES:
         return f"if# {row.ifindex}, carrier: {row.link}, flags: {flags}"
     if row.type in _OF_ADDRESSES:
@@ -126,7 +126,7 @@ def _addresses(row: RoutingMessage) -> dict[str, str]:
         return found
     if row.destination is not None:
         found["DST"] = str(row.destination.net) if row.destination.plen else "default"
-        found["GATEWAY"] = str(row.gateway) if row.flags & RTF_GATEWAY else f"link#{row.ifindex}"
-        if not row.flags & RTF_HOST:
+        found["GATEWAY"] = str(row.gateway) if "GATEWAY" in row.flags else f"link#{row.ifindex}"
+        if "HOST" not in row.flags:
             found["NETMASK"] = str(row.destination.mask) if row.destination.plen else "default"
     return found

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from commands._getopt import getopt, host, one_of, wrong
-from commands._neighbors import Entry, enter, entries, remove, table_for, tables
+from commands._neighbors import ArpEntry, enter, entries, remove, table_for, tables
 from commands.command import Command, Complaint, Context, Failure
 from stack.addr import Ip4, Mac
 from stack.kern.errors import strerror
@@ -37,7 +37,7 @@ WORDS = {
     "auto": "our own link-layer address",
 }
 
-TABLES: dict[type, str] = {Entry: "ARP table"}
+TABLES: dict[type, str] = {ArpEntry: "ARP table"}
 
 _TEMPORARY = 20 * 60.0  # seconds
 
@@ -120,7 +120,7 @@ def _lladdr(word: str) -> Mac | None:
 # --- run --------------------------------------------------------------------------------------------
 
 
-async def run(ctx: Context, args: Args) -> AsyncIterator[Entry | Done | Complaint]:
+async def run(ctx: Context, args: Args) -> AsyncIterator[ArpEntry | Done | Complaint]:
     """Show, enter or forget."""
     if args.action == "show":
         for entry in _show(ctx, args):
@@ -139,7 +139,7 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Entry | Done | Complain
             yield row
 
 
-def _show(ctx: Context, args: Args) -> Iterator[Entry]:
+def _show(ctx: Context, args: Args) -> Iterator[ArpEntry]:
     found = entries(ctx, names="n" not in args.options)
     if not args.host:
         yield from found
@@ -223,7 +223,7 @@ def _file(ctx: Context, lines: list[str]) -> Iterator[Done | Complaint]:
 # --- show -------------------------------------------------------------------------------------------
 
 
-def show(row: Entry | Done) -> str:
+def show(row: ArpEntry | Done) -> str:
     """As NetBSD's arp."""
     if isinstance(row, Done):
         return f"{row.host} ({row.address}) {row.action}"

@@ -19,9 +19,9 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from commands._getopt import getopt, seconds, wrong
-from commands._netstat_if import Interval, Line, Membership, heading, intervals, lines, show_interval, show_line
+from commands._netstat_if import Interval, InterfaceTraffic, Membership, heading, intervals, lines, show_interval, show_line
 from commands._netstat_sockets import HEADING as SOCKETS
-from commands._netstat_sockets import SocketLine, show_socket, sockets
+from commands._netstat_sockets import Connection, show_socket, sockets
 from commands._netstat_stats import BLOCKS, Statistics, show_statistics, statistics
 from commands._routes import HEADING as ROUTES
 from commands._routes import Route, routes, show_route
@@ -37,8 +37,8 @@ WORDS = {name: f"the statistics of {name} (-p)" for name in BLOCKS}
 
 TABLES: dict[type, str] = {
     Route: "Routes",
-    SocketLine: "Internet connections",
-    Line: "Interfaces",
+    Connection: "Internet connections",
+    InterfaceTraffic: "Interfaces",
 }
 
 
@@ -49,7 +49,7 @@ class Args(NamedTuple):
     wait: float | None
 
 
-Row = SocketLine | Route | Line | Membership | Interval | Statistics
+Row = Connection | Route | InterfaceTraffic | Membership | Interval | Statistics
 
 
 def parse(argv: list[str]) -> Args:
@@ -112,7 +112,7 @@ def _interface(ctx: Context, options: dict[str, str]) -> str:
 
 def show(row: Row) -> str:
     """As NetBSD's netstat."""
-    if isinstance(row, SocketLine):
+    if isinstance(row, Connection):
         return show_socket(row)
     if isinstance(row, Route):
         return show_route(row)

@@ -88,8 +88,7 @@ class Lookup(NamedTuple):
     router: str | None
     local: Ip4 | None
     interface: str
-    flags: int
-    words: tuple[str, ...]
+    flags: tuple[str, ...]
     mtu: int
     expire: int
 
@@ -329,7 +328,7 @@ def _get(ctx: Context, args: Args, names: bool) -> Lookup:
         target, name(target), rt.dst, name(rt.dst.net) if rt.flags & RTF_HOST else None,
         rt.gateway, name(rt.nexthop) if rt.flags & RTF_GATEWAY else None,
         rt.ifa.address if rt.ifa is not None else None, rt.ifp.name,
-        flags, tuple(word for bit, word in RTF_WORDS.items() if flags & bit),
+        tuple(word for bit, word in RTF_WORDS.items() if flags & bit),
         rt.mtu, 0 if rt.expires is None else int(rt.expires - ctx.now),
     )  # fmt: skip
 
@@ -369,7 +368,7 @@ def show(row: Row) -> str:
 def _show_lookup(row: Lookup) -> str:
     net = str(row.destination.net) if row.destination.net or row.destination.plen else "default"
     lines = [f"   route to: {row.target_name or row.target}", f"destination: {row.host or net}"]
-    if "HOST" not in row.words:
+    if "HOST" not in row.flags:
         lines.append(f"       mask: {row.destination.mask if row.destination.plen else 'default'}")
     if row.gateway is not None:
         lines.append(f"    gateway: {row.router or row.gateway}")
@@ -380,7 +379,7 @@ def _show_lookup(row: Lookup) -> str:
         [
             *lines,
             f"  interface: {row.interface}",
-            f"      flags: {bits(row.flags, row.words)}",
+            f"      flags: {bits(row.flags, RTF_WORDS)}",
             " recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire",
             " ".join(f"{metric:8} " for metric in metrics),
         ]

@@ -187,9 +187,9 @@ def buses(rows: Sequence[Any], width: int) -> RenderableType:
 
 VIEWS: dict[str, View] = {
     "commands._routes.Route": routes,
-    "commands._neighbors.Entry": neighbours,
-    "commands._netstat_if.Line": traffic,
-    "commands._netstat_sockets.SocketLine": sockets,
+    "commands._neighbors.ArpEntry": neighbours,
+    "commands._netstat_if.InterfaceTraffic": traffic,
+    "commands._netstat_sockets.Connection": sockets,
     "commands.ifconfig.Interface": interfaces,
     "netsh.builtins.bus.BusRow": buses,
 }
