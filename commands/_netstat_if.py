@@ -102,7 +102,9 @@ def lines(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Iterator[Interfa
                 yield Membership(ifp.name, Ip4(group))
 
 
-def _line(ctx: Context, ifp: Ifnet, options: dict[str, str], network: str, address: Mac | Ip4 | None) -> InterfaceTraffic:
+def _line(
+    ctx: Context, ifp: Ifnet, options: dict[str, str], network: str, address: Mac | Ip4 | None
+) -> InterfaceTraffic:
     host = ctx.name_of(address) if isinstance(address, Ip4) and "n" not in options else None
     up = bool(ifp.flags & IFF_UP)
     return InterfaceTraffic(ifp.name, ifp.mtu, network, address, host, up, *asked(counters(ifp), options))

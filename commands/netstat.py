@@ -19,7 +19,16 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from commands._getopt import getopt, seconds, wrong
-from commands._netstat_if import Interval, InterfaceTraffic, Membership, heading, intervals, lines, show_interval, show_line
+from commands._netstat_if import (
+    InterfaceTraffic,
+    Interval,
+    Membership,
+    heading,
+    intervals,
+    lines,
+    show_interval,
+    show_line,
+)
 from commands._netstat_sockets import HEADING as SOCKETS
 from commands._netstat_sockets import Connection, show_socket, sockets
 from commands._netstat_stats import BLOCKS, Statistics, show_statistics, statistics
