@@ -86,7 +86,7 @@ def test_a_saved_lab_is_a_script() -> None:
     text = saved.script_of(at_home())
     mac = str(at_home().lab["me"].interfaces["shmif0"].lladdr)
     assert text.startswith(HOME.replace("MAC", mac))
-    assert text.endswith("\nhost me\n")
+    assert text.endswith("\nwww httpd &\n\nhost me\n")
 
 
 def test_all_of_a_lab_is_in_the_script() -> None:
