@@ -113,7 +113,7 @@ def test_linux_forwards_for_nobody(pair: Pair) -> None:
     with ns.enter():
         _set("/proc/sys/net/ipv4/conf/all/forwarding", "1")
     w.route(pair.me, "192.0.2.0/24", THEIRS)
-    answer = w.command("me", "ping -c 1 -w 2 192.0.2.1")
+    answer = w.command("me", "ping -c 1 -w 1 192.0.2.1")
     assert answer.status != 0 and "Unreachable" in answer.text
     pair.me.sysctl.set("net.inet.ip.forwarding", "1")
     ns.run("ip", "route", "add", "198.51.100.0/24", "via", OURS)
