@@ -84,10 +84,7 @@ class Host:
         self.control = InControl(
             name, probes, callouts, rng, self.interfaces, self.routes, self.ip, self.arp, self.igmp, loopback
         )
-        services = Services(
-            self.routes, self.interfaces, rng, self.control.local, self.ip.group_interface, self.igmp.join,
-            self.igmp.leave,
-        )
+        services = Services(self.routes, self.interfaces, rng, self.control, self.ip, self.igmp)
         self.pcbs = PcbDefaults()
         self.rawip = RawIp(name, probes, self.ip, services, self.pcbs)
         self.udp = Udp(name, probes, self.ip, services, self.pcbs)

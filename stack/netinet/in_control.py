@@ -279,7 +279,8 @@ class InControl(Protocol):
     def link_changed(self, ifp: Ifnet) -> None:
         """An interface went up or down, or changed its MTU or address (in_if_link_up, in_if_link_down)."""
         self.routes.changed()
-        self.routes.notify(RtMessage("RTM_IFINFO", ifname=ifp.name, ifindex=ifp.index, flags=ifp.flags))
+        if self.routes.listeners:
+            self.routes.notify(RtMessage("RTM_IFINFO", ifname=ifp.name, ifindex=ifp.index, flags=ifp.flags))
         if ifp.lladdr is None:
             return
         for ifa in ifp.addresses:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -17,8 +17,9 @@ from stack.header.ip import IP_DF, IPOPT_LSRR, IPOPT_MINOFF, IPOPT_SSRR, MAX_IPO
 from stack.kern.errors import oserror
 from stack.kern.socket import SO_BROADCAST, SO_DONTROUTE, SO_REUSEADDR, SO_REUSEPORT, Address, Socket
 from stack.kern.sysctl import Variable
-from stack.net.ifnet import IN_IFF_DUPLICATED, Ifaddr, Ifnet
+from stack.net.ifnet import IN_IFF_DUPLICATED, Ifnet
 from stack.net.route import RTF_BROADCAST, RTF_LOCAL, RTF_MULTICAST, RouteTable
+from stack.netinet.igmp import Igmp
 from stack.netinet.in_ import (
     IP_ADD_MEMBERSHIP,
     IP_DONTFRAG,
@@ -31,7 +32,8 @@ from stack.netinet.in_ import (
     IP_TTL,
     IPPROTO_IP,
 )
-from stack.netinet.ip_output import PLAIN, OutputOptions, source_on
+from stack.netinet.in_control import InControl
+from stack.netinet.ip_output import PLAIN, IpOutput, OutputOptions, source_on
 
 SYSCTLS = {
     "net.inet.ip.anonportmin": Variable("pcbs", "anonportmin", "lowest port the stack chooses", 1, 65535),
@@ -47,10 +49,9 @@ class Services(NamedTuple):
     routes: RouteTable
     interfaces: dict[str, Ifnet]
     rng: random.Random
-    local: Callable[[int], Ifaddr | None]
-    group_interface: Callable[[int], Ifnet | None]
-    join: Callable[[Ifnet, Ip4], None]
-    leave: Callable[[Ifnet, Ip4], None]
+    control: InControl
+    ip: IpOutput
+    igmp: Igmp
 
 
 class Inpcb:
@@ -112,7 +113,7 @@ class PcbTable:
         if inp.lport or not 0 <= lport <= 65535:
             raise oserror(errno.EINVAL)
         if laddr and not laddr.is_multicast and not self.services.routes.is_broadcast(laddr):
-            ifa = self.services.local(laddr)
+            ifa = self.services.control.local(laddr)
             if ifa is None or ifa.flags & IN_IFF_DUPLICATED:
                 raise oserror(errno.EADDRNOTAVAIL)
         if lport:
@@ -193,7 +194,7 @@ class PcbTable:
                 del self.ports[inp.lport]
         for ifp, group in inp.groups or ():
             with suppress(OSError):  # the interface is gone, and its memberships with it
-                self.services.leave(ifp, group)
+                self.services.igmp.leave(ifp, group)
         inp.groups = None
 
     def lookup(self, laddr: int, lport: int, faddr: int, fport: int) -> Inpcb | None:
@@ -226,7 +227,7 @@ class PcbTable:
             return Ip4(faddr)
         ifp: Ifnet | None = rt.ifp
         if rt.ifa is None and rt.flags & (RTF_BROADCAST | RTF_MULTICAST):
-            ifp = inp.more.interface or self.services.group_interface(faddr)
+            ifp = inp.more.interface or self.services.ip.group_interface(faddr)
         if ifp is None:
             raise oserror(errno.EHOSTUNREACH)
         ifa = source_on(ifp, rt.nexthop or faddr) if rt.ifa is None or not rt.ifa.ready else rt.ifa
@@ -281,22 +282,22 @@ class PcbTable:
         if option == IP_ADD_MEMBERSHIP:
             if (ifp, group) in inp.groups:
                 raise oserror(errno.EADDRINUSE)
-            self.services.join(ifp, group)
+            self.services.igmp.join(ifp, group)
             inp.groups.append((ifp, group))
         else:
             if (ifp, group) not in inp.groups:
                 raise oserror(errno.EADDRNOTAVAIL)
-            self.services.leave(ifp, group)
+            self.services.igmp.leave(ifp, group)
             inp.groups.remove((ifp, group))
 
     def _interface_of(self, address: int) -> Ifnet:
-        ifa = self.services.local(address)
+        ifa = self.services.control.local(address)
         if ifa is None:
             raise oserror(errno.EADDRNOTAVAIL)
         return ifa.ifp
 
     def _group_interface(self, group: Ip4) -> Ifnet:
-        ifp = self.services.group_interface(group)
+        ifp = self.services.ip.group_interface(group)
         if ifp is None:
             raise oserror(errno.EADDRNOTAVAIL)
         return ifp

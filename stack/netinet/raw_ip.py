@@ -52,7 +52,7 @@ class RawIp(Datagrams):
     def bind(self, so: Socket, address: Address) -> None:
         """Take packets for one address of ours only."""
         laddr = Ip4(address[0])
-        if laddr and self.table.services.local(laddr) is None:
+        if laddr and self.table.services.control.local(laddr) is None:
             raise oserror(errno.EADDRNOTAVAIL)
         self.inpcb(so).laddr = laddr
 
