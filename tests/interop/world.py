@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from netsh.clock import Clock
+from netsh.state import end
 from stack.addr import Ip4, Prefix
 from stack.dev import tap
 from stack.host import Host
@@ -225,5 +226,4 @@ def world() -> Iterator[World]:
             yield made
             made.check_sums()
         finally:
-            for name in list(made.lab.hosts):
-                made.lab.remove_host(name)
+            end(made.lab)
