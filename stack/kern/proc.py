@@ -28,6 +28,10 @@ class Interrupt(BaseException):
         self.signal = signal
 
 
+class Killed(BaseException):
+    """SIGKILL, thrown in so that `finally` is reached; nothing that catches it goes on."""
+
+
 class Channel:
     """A wait channel: processes sleep on it until somebody calls `wakeup`.
 
@@ -145,7 +149,7 @@ class Proc:
         self.pending = None
         try:
             if signal == SIGKILL:
-                coro.close()
+                coro.throw(Killed)  # not close(): that does not reach into asynchronous generators
                 return self._exit(128 + SIGKILL)
             if signal is not None:
                 channels, timeout = coro.throw(Interrupt(signal))
@@ -156,6 +160,8 @@ class Proc:
                 channels, timeout = coro.send(None)
         except StopIteration as stop:
             return self._exit(stop.value)
+        except Killed:
+            return self._exit(128 + SIGKILL)
         except Interrupt as interrupt:
             return self._exit(128 + interrupt.signal)
         except Exception as failure:  # a defect in a command ends that command, never the lab
