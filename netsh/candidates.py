@@ -89,7 +89,7 @@ def help_of(name: str) -> str:
     """What a command is for, in a line; its module is read, not run."""
     for folder in (netsh.builtins.__path__[0], commands.__path__[0]):
         if text := summary(os.path.join(folder, f"{name}.py")):
-            return re.sub(r" \([A-Z][^()]*\)$", "", text.removeprefix(f"{name}: "))
+            return re.sub(r" \([^()]*\)$", "", text.removeprefix(f"{name}: "))
     return ""
 
 

@@ -39,8 +39,8 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",),
     "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
-    "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "protocol": ("keyword",), "parameters": ("keyword",),
-    "modifiers": ("keyword",),
+    "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
+    "modifiers": ("keyword",), "protocol": ("keyword",),
 }  # fmt: skip
 
 # Where the synopsis says too little: the kinds of each operand in turn; the last goes on for ever.

@@ -44,12 +44,11 @@ def tables_of(command: Command) -> dict[type, str]:
 class Gathered:
     """What a job has said that is not drawn yet: rows of one type, or notes that may be a table's heading."""
 
-    __slots__ = ("drawn", "notes", "rows")
+    __slots__ = ("notes", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
         self.notes: list[Note] = []
-        self.drawn = False  # it has had a table; notes at its end belong to the text form of it
 
 
 class Printer:
@@ -75,9 +74,7 @@ class Printer:
         """A command has said all: draw what was gathered."""
         gathered = self.gathered.pop(job, None)
         if gathered is not None:
-            self._draw_gathered(command, gathered)
-            if not gathered.drawn:
-                self._write_notes(gathered)
+            self._draw_gathered(command, gathered)  # notes at its end were about rows that never came
         self.out.flush()
 
     def complaint(self, name: str, text: str) -> None:
@@ -135,7 +132,6 @@ class Printer:
             view = own_views.view_of(kind)
             rich_views.draw(tables_of(command)[kind], view, gathered.rows, self.out, self.width)
             gathered.rows.clear()
-            gathered.drawn = True
 
     def _write_notes(self, gathered: Gathered) -> None:
         for note in gathered.notes:

@@ -71,7 +71,7 @@ def test_a_picture(line: str, picture: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["ifconfig -av", "bus", "host", "route show", "arp -a", "netstat -a", "netstat -i", "ps"]
+    "line", ["ifconfig -av", "bus", "host", "route show", "arp -a", "www netstat -a", "netstat -i", "ps"]
 )
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_nothing_is_wider_than_the_window(line: str, width: int) -> None:
