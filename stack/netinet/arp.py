@@ -153,6 +153,8 @@ class Arp(Protocol):
             return self.drop("rcvlocalspa", m)
         if header.tpa == INADDR_ANY:  # the answer to a probe, which is nobody's business but the prober's
             return self.drop("rcvzerotpa", m)
+        if self._contradicts(header, ifp):
+            return self.drop("rcvoverperm", m)
         self._update(header, ifp, m)
         if header.op == ARPOP_REQUEST:
             self._answer(header, ifp)
@@ -182,6 +184,12 @@ class Arp(Protocol):
         self.conflict(ifa, header.sha)
         return True
 
+    def _contradicts(self, header: ArpHeader, ifp: Ethernet) -> bool:
+        """Whether somebody claims an address that a user gave to another for good."""
+        assert ifp.arptab is not None
+        known = ifp.arptab.entries.get(header.spa)
+        return known is not None and bool(known.flags & LLE_STATIC) and known.lladdr != header.sha
+
     def _update(self, header: ArpHeader, ifp: Ethernet, m: Mbuf) -> None:
         """Learn from what was said (RFC 826): always what we know already, else only when it is for us."""
         table = ifp.arptab
@@ -191,8 +199,6 @@ class Arp(Protocol):
         for_us = self._ours(header.tpa, ifp) is not None
         known = table.entries.get(header.spa)
         if known is not None and known.lladdr is not None and known.lladdr != header.sha:
-            if known.flags & LLE_STATIC:
-                return self.drop("rcvoverperm", m)
             self.stat["rcvover"] += 1
             if self.log_movements:
                 self.log(f"arp info overwritten for {header.spa} by {header.sha}")
