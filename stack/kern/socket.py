@@ -273,6 +273,8 @@ class Socket:
             raise oserror(errno.EINVAL)
         elif option & _FLAGS == option and option.bit_count() == 1:
             self.options = self.options | option if value else self.options & ~option
+            if option == SO_KEEPALIVE and self.kind == SOCK_STREAM and self.pcb is not None:
+                self.usrreqs.setopt(self, level, option, value)
         elif option in _SIZES:
             if value <= 0:
                 raise oserror(errno.EINVAL)

@@ -10,7 +10,7 @@ import errno
 
 from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
 from stack.kern.sockbuf import Piece
-from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
+from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_NOFDREF
 from stack.mbuf import M_BCAST, M_MCAST, Mbuf
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_fsm import (
@@ -40,6 +40,7 @@ from stack.netinet.tcp_var import (
     PR_SLOWHZ,
     TCPTV_MIN,
     TCPTV_REXMTMAX,
+    TCPTV_RTO_SYN,
     TF_ACKNOW,
     TF_DELACK,
     TF_SENTFIN,
@@ -51,16 +52,17 @@ _DUPTHRESH = 3  # RFC 5681 3.2
 
 
 class Segment:
-    """A segment on its way through the steps; trimming changes `seq`, `data` and `flags`."""
+    """A segment on its way through the steps; trimming changes `seq`, `data` and `flags`, not `first` and `bare`."""
 
-    __slots__ = ("ack", "data", "flags", "m", "options", "seq", "window", "x")
+    __slots__ = ("ack", "bare", "data", "first", "flags", "m", "options", "seq", "window", "x")
 
     def __init__(self, m: Mbuf, x: int, seq: int, ack: int, flags: int, window: int) -> None:
         self.m = m
         self.x = x
-        self.seq = seq
+        self.seq = self.first = seq
         self.ack = ack
         self.flags = flags
+        self.bare = not m.data and not flags & (TH_SYN | TH_FIN)
         self.window = window
         self.data: Piece = m.data
         self.options = m.transport[20:]
@@ -107,14 +109,11 @@ class TcpSegments(TcpBase):
         self.syn_came(tp, seg)
         tp.flags |= TF_ACKNOW
         if seg.flags & TH_ACK:
-            if tp.rtttime is not None:
-                tcp_xmit_timer(tp, self.callouts.now - tp.rtttime)
-            tp.snd_una = seg.ack
-            tp.snd_nxt = tp.snd_max
-            tp.rexmt.stop()
+            self._syn_acked(tp)
             self._established(tp)
             return True
         tp.rexmt.stop()
+        tp.rtttime = None
         tp.snd_nxt = tp.snd_una  # our SYN again, now with an ack
         self.set_state(tp, TCPS_SYN_RECEIVED)
         tcp_output(tp)
@@ -146,9 +145,22 @@ class TcpSegments(TcpBase):
         """The handshake is done."""
         self.stat["connects"] += 1
         self.set_state(tp, TCPS_ESTABLISHED)
-        tp.rxtshift = 0
-        tp.keep.set(self.keepidle / PR_SLOWHZ)
+        if tp.so.options & SO_KEEPALIVE:
+            tp.keep.set(self.keepidle / PR_SLOWHZ)
+        else:
+            tp.keep.discard()
         tp.so.isconnected()
+
+    def _syn_acked(self, tp: Tcpcb) -> None:
+        """Our SYN has arrived.  RFC 5681 3.1: that alone does not open the congestion window."""
+        if tp.rtttime is not None:
+            tcp_xmit_timer(tp, self.callouts.now - tp.rtttime)
+        if tp.rxtshift:  # but it had to be sent again
+            tp.snd_cwnd = tp.maxseg
+            tp.rxtcur = TCPTV_RTO_SYN
+            tp.rxtshift = 0
+        tp.snd_una = tp.snd_nxt = tp.snd_max
+        tp.rexmt.stop()
 
     def _acceptable(self, tp: Tcpcb, seg: Segment) -> bool:
         """First, check the sequence number: trim the segment to the window; an ack for one outside of it."""
@@ -163,17 +175,22 @@ class TcpSegments(TcpBase):
         return True
 
     def _trim_front(self, tp: Tcpcb, seg: Segment, before: int) -> bool:
-        """Cut off what we have had already; False when that is all."""
+        """Cut off what we have had already; False when the segment ends here."""
         if seg.flags & TH_SYN:
+            if tp.state != TCPS_SYN_RECEIVED or seg.seq != tp.irs:
+                return self._challenge(tp, seg, "rcvsyn")  # RFC 5961 4.2
+            if not seg.flags & TH_ACK:
+                return self._syn_again(tp, seg)
             seg.flags &= ~TH_SYN
             seg.seq = seg.seq + 1 & M32
             before -= 1
-            if seg.seq - 1 & M32 != tp.irs:  # RFC 5961 4.2
-                return self._challenge(tp, seg, "rcvsyn")
+            tp.flags |= TF_ACKNOW
         if not before:
             return True
         size = len(seg.data)
         if before > size or (before == size and not seg.flags & TH_FIN):
+            if seg.flags & TH_FIN and tp.state == TCPS_TIME_WAIT:
+                tp.twomsl.set(2.0 * self.msl)  # 3.10.7.4 eighth: our ack of it was lost
             seg.flags &= ~TH_FIN
             self.stat["rcvduppack"] += 1
             self.stat["rcvdupbyte"] += size
@@ -190,6 +207,14 @@ class TcpSegments(TcpBase):
         seg.data = seg.data[before:]
         seg.seq = seg.seq + before & M32
         return True
+
+    def _syn_again(self, tp: Tcpcb, seg: Segment) -> bool:
+        """The peer did not hear our SYN-ACK: say it again, and do not wait for the timer."""
+        self.drop("rcvduppack", seg.m)
+        tp.snd_nxt = tp.snd_una
+        tp.rtttime = None
+        tcp_output(tp)
+        return False
 
     def _trim_back(self, tp: Tcpcb, seg: Segment, beyond: int, window: int) -> bool:
         """Cut off what we have no room for; False when nothing is left, except a probe of a closed window."""
@@ -233,6 +258,10 @@ class TcpSegments(TcpBase):
         """Fourth, the SYN bit: RFC 5961 4.2, in a synchronized state it proves nothing."""
         if not seg.flags & TH_SYN:
             return True
+        if tp.state == TCPS_SYN_RECEIVED and tp.so.head is not None:
+            self.drop("rcvsyn", seg.m)
+            tcp_close(tp)  # a passive open returns to LISTEN
+            return False
         return self._challenge(tp, seg, "rcvsyn")
 
     def _challenge(self, tp: Tcpcb, seg: Segment, reason: str) -> bool:
@@ -256,8 +285,7 @@ class TcpSegments(TcpBase):
                 return False
             self._established_passively(tp, seg)
         if SEQ_GT(ack, tp.snd_max):
-            self.stat["rcvacktoomuch"] += 1
-            return self._challenge(tp, seg, "rcvbadack")
+            return self._challenge(tp, seg, "rcvacktoomuch")
         if SEQ_LT(ack, tp.snd_una - tp.max_sndwnd & M32):
             return self._challenge(tp, seg, "rcvoldack")  # RFC 5961 5.2: a blind guess
         if SEQ_LEQ(ack, tp.snd_una):
@@ -271,17 +299,20 @@ class TcpSegments(TcpBase):
         """SYN_RECEIVED and our SYN is acknowledged."""
         if tp.so.head is not None:
             self.stat["accepts"] += 1
-        tp.snd_wl1 = seg.seq - 1 & M32
-        if tp.flags & TF_SENTFIN or tp.so.state & SS_NOFDREF:
-            self.set_state(tp, TCPS_FIN_WAIT_1)
+        tp.snd_wl1 = seg.first - 1 & M32
+        self._syn_acked(tp)
+        if tp.so.state & SS_CANTSENDMORE:  # 3.10.4: it was closed meanwhile
             self.stat["connects"] += 1
+            self.set_state(tp, TCPS_FIN_WAIT_1)
+            tcp_output(tp)
         else:
             self._established(tp)
 
     def _duplicate_ack(self, tp: Tcpcb, seg: Segment) -> None:
         """RFC 5681 2: no data, no window news, something out: each says that a segment has left the network."""
-        outstanding = tp.snd_max != tp.snd_una
-        if seg.data or seg.flags & TH_FIN or seg.window != tp.snd_wnd or seg.ack != tp.snd_una or not outstanding:
+        if not seg.bare or seg.window != tp.snd_wnd or seg.ack != tp.snd_una:
+            return
+        if tp.rexmt.due is None:  # nothing is out, or only a probe of a closed window
             tp.dupacks = 0
             return
         self.stat["rcvdupack"] += 1
@@ -294,12 +325,11 @@ class TcpSegments(TcpBase):
 
     def _fast_retransmit(self, tp: Tcpcb) -> None:
         """RFC 5681 3.2, RFC 6582 3.2 step 2: but not for what a time-out has sent again."""
-        if SEQ_LEQ(tp.snd_una, tp.snd_recover) and tp.snd_recover != tp.iss and tp.snd_una != tp.snd_recover:
+        if SEQ_LEQ(tp.snd_una, tp.snd_recover):
             return
         self.stat["fastrexmt"] += 1
         flight = min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd)
         tp.in_recovery = True
-        tp.snd_recover = tp.snd_max
         tp.rexmt.stop()
         tp.rtttime = None
         onxt = tp.snd_nxt
@@ -331,14 +361,14 @@ class TcpSegments(TcpBase):
         else:
             tp.cc.newack(tp, acked)
         tp.dupacks = 0
-        if tp.snd_una == tp.iss:
-            acked -= 1  # our SYN
         fin_acked = acked > tp.snd.cc
         tp.snd_wnd = max(tp.snd_wnd - acked, 0)
         tp.snd.drop(min(acked, tp.snd.cc))
         tp.snd_una = ack
         if SEQ_LT(tp.snd_nxt, ack):
             tp.snd_nxt = ack
+        if not tp.snd.cc:
+            tp.persist.stop()  # the last byte was a probe
         if tp.so.writable:
             tp.snd.channel.wakeup()
         return not fin_acked or self._fin_acked(tp, seg)
@@ -360,15 +390,15 @@ class TcpSegments(TcpBase):
     def _update_window(self, tp: Tcpcb, seg: Segment) -> None:
         """3.10.7.4: SND.WND, from the newest segment only."""
         newer = SEQ_LT(tp.snd_wl2, seg.ack) or (tp.snd_wl2 == seg.ack and seg.window > tp.snd_wnd)
-        if SEQ_LT(tp.snd_wl1, seg.seq) or (tp.snd_wl1 == seg.seq and newer):
-            if not seg.data and tp.snd_wl2 == seg.ack and seg.window > tp.snd_wnd:
+        if SEQ_LT(tp.snd_wl1, seg.first) or (tp.snd_wl1 == seg.first and newer):
+            if seg.bare and tp.snd_wl2 == seg.ack and seg.window > tp.snd_wnd:
                 self.stat["rcvwinupd"] += 1
-            tp.snd_wnd, tp.snd_wl1, tp.snd_wl2 = seg.window, seg.seq, seg.ack
+            tp.snd_wnd, tp.snd_wl1, tp.snd_wl2 = seg.window, seg.first, seg.ack
             tp.max_sndwnd = max(tp.max_sndwnd, seg.window)
             if tp.snd_wnd and tp.persist.due is not None:
                 tp.persist.stop()
                 tp.rxtshift = 0
-                tp.snd_nxt = tp.snd_max if SEQ_GT(tp.snd_max, tp.snd_una) and tp.rexmt.due else tp.snd_una
+                tp.snd_nxt = tp.snd_una
             if tp.snd.cc:
                 tcp_output(tp)
 
@@ -381,25 +411,23 @@ class TcpSegments(TcpBase):
         if tp.state in (TCPS_CLOSE_WAIT, TCPS_CLOSING, TCPS_LAST_ACK, TCPS_TIME_WAIT):
             # the peer has said already that nothing more comes
             tp.flags |= TF_ACKNOW
-            if tp.state == TCPS_TIME_WAIT:
-                tp.twomsl.set(2.0 * self.msl)
             return
-        if seg.data and tp.so.state & SS_NOFDREF and tp.state != TCPS_SYN_RECEIVED:
-            self.stat["rcvafterclose"] += 1  # RFC 9293 3.6.1: nobody will ever read it
+        if seg.data and tp.so.state & SS_NOFDREF:
+            self.drop("rcvafterclose", seg.m)  # RFC 9293 3.6.1: nobody will ever read it
             tcp_reset_peer(tp)
             tcp_close(tp)
             return
         flags = seg.flags
         if seg.seq == tp.rcv_nxt and tp.reass is None:
-            self._append(tp, seg.data)
-            fin = flags & TH_FIN
+            self._append(tp, seg.data, flags)
+            fin = bool(flags & TH_FIN)
         else:
             fin = tcp_reass(tp, seg.seq, seg.data, flags)
             tp.rcv.channel.wakeup()
         if fin:
             self._fin_came(tp)
 
-    def _append(self, tp: Tcpcb, data: Piece) -> None:
+    def _append(self, tp: Tcpcb, data: Piece, flags: int) -> None:
         """Data in order, for the program."""
         if not data:
             return
@@ -409,7 +437,7 @@ class TcpSegments(TcpBase):
         if not tp.so.state & SS_CANTRCVMORE:
             tp.rcv.append(data)
         tp.rcv.channel.wakeup()
-        if tp.flags & TF_DELACK:
+        if tp.flags & TF_DELACK or (self.ack_on_push and flags & TH_PUSH):
             tp.flags |= TF_ACKNOW  # RFC 1122 4.2.3.2: at least every second segment
         else:
             tp.flags |= TF_DELACK
@@ -446,3 +474,5 @@ def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:
         tp.rttvar += (abs(tp.srtt - rtt) - tp.rttvar) / 4
         tp.srtt += (rtt - tp.srtt) / 8
     tp.rxtcur = min(max(tp.srtt + 4 * tp.rttvar, TCPTV_MIN), TCPTV_REXMTMAX)
+    if SEQ_LT(tp.snd_recover, tp.snd_una):
+        tp.snd_recover = tp.snd_una - 1 & M32  # so that it does not come to lie ahead when numbers wrap

@@ -21,13 +21,14 @@ from stack.netinet.tcp_fsm import (
     TCPS_TIME_WAIT,
 )
 from stack.netinet.tcp_output import tcp_ack, tcp_output
-from stack.netinet.tcp_seq import SEQ_GT
+from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
     tcp_close,
 )
 from stack.netinet.tcp_var import (
     PR_SLOWHZ,
+    TCP_ISSINCR,
     TF_ACKNOW,
     TF_DELACK,
     Tcpcb,
@@ -68,7 +69,7 @@ class TcpInput(TcpSegments):
         tp.idle_since = self.callouts.now
         seg = Segment(m, x, seq, ack, words & 0xFF, window)
         if tp.state == TCPS_TIME_WAIT and self._reincarnated(tp, seg):
-            return self._no_connection(seg, lport, fport)
+            return self._no_connection(seg, lport, fport, tp.snd_max)
         return self.segment_arrives(tp, seg)
 
     # --- header prediction --------------------------------------------------------------------
@@ -79,18 +80,18 @@ class TcpInput(TcpSegments):
         if data:
             if ack != tp.snd_una or tp.reass is not None or len(data) > tp.rcv.hiwat - tp.rcv.cc:
                 return False
-            if window != tp.snd_wnd and not window:
+            if window != tp.snd_wnd:  # it may let something be sent
                 return False
             if tp.so.state & (SS_NOFDREF | SS_CANTRCVMORE):
                 return False
-            self._predicted_data(tp, data, seq, window, words)
+            self._predicted_data(tp, data, seq, words)
             return True
         if not 0 < ack - tp.snd_una & M32 <= tp.snd_max - tp.snd_una & M32 or not window:
             return False
         self._predicted_ack(tp, seq, ack, window)
         return True
 
-    def _predicted_data(self, tp: Tcpcb, data: Piece, seq: int, window: int, words: int) -> None:
+    def _predicted_data(self, tp: Tcpcb, data: Piece, seq: int, words: int) -> None:
         """The next data in order, and nothing else."""
         stat = self.stat
         stat["preddat"] += 1
@@ -99,7 +100,7 @@ class TcpInput(TcpSegments):
         stat["rcvbyte"] += size
         tp.idle_since = self.callouts.now
         tp.rcv_nxt = seq + size & M32
-        tp.snd_wnd, tp.snd_wl1 = window, seq
+        tp.snd_wl1 = seq
         rcv = tp.rcv
         rcv.pieces.append(data)
         rcv.cc += size
@@ -123,7 +124,7 @@ class TcpInput(TcpSegments):
             tcp_xmit_timer(tp, now - tp.rtttime)
         tp.cc.newack(tp, acked)
         tp.snd.drop(acked)
-        tp.snd_una = tp.snd_recover = ack
+        tp.snd_una = ack
         tp.snd_wnd, tp.snd_wl1, tp.snd_wl2 = window, seq, ack
         if window > tp.max_sndwnd:
             tp.max_sndwnd = window
@@ -143,8 +144,8 @@ class TcpInput(TcpSegments):
 
     # --- no connection, or a listener ---------------------------------------------------------
 
-    def _no_connection(self, seg: Segment, lport: int, fport: int) -> None:
-        """RFC 9293 3.10.7.1 and 3.10.7.2: CLOSED and LISTEN."""
+    def _no_connection(self, seg: Segment, lport: int, fport: int, old: int | None = None) -> None:
+        """RFC 9293 3.10.7.1 and 3.10.7.2: CLOSED and LISTEN; `old` is how far the connection before this one came."""
         x = seg.x
         tp = self.table.lookup(x & M32, lport, x >> 32 & M32, fport)
         if seg.m.flags & (M_BCAST | M_MCAST) or Ip4(x & M32).is_multicast:
@@ -159,9 +160,9 @@ class TcpInput(TcpSegments):
             return self.reset(seg, lport, fport)
         if not seg.flags & TH_SYN or seg.flags & TH_FIN or x >> 32 & M32 == x & M32 and lport == fport:
             return self.drop("badsyn", seg.m)
-        return self._passive_open(tp, seg, lport, fport)
+        return self._passive_open(tp, seg, lport, fport, old)
 
-    def _passive_open(self, listener: Tcpcb, seg: Segment, lport: int, fport: int) -> None:
+    def _passive_open(self, listener: Tcpcb, seg: Segment, lport: int, fport: int, old: int | None) -> None:
         """A SYN for a listener: a connection in SYN_RECEIVED, if the backlog lets it."""
         so = listener.so.newconn()
         if so is None:
@@ -171,7 +172,10 @@ class TcpInput(TcpSegments):
         tp.ttl, tp.tos, tp.more, tp.maxopd = listener.ttl, listener.tos, listener.more, listener.maxopd
         tp.flags |= listener.flags
         self.table.adopt(tp, lport, Ip4(seg.x & M32), Ip4(seg.x >> 32 & M32), fport)
-        tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = self.new_iss(tp)
+        iss = self.new_iss(tp)
+        if old is not None and SEQ_LEQ(iss, old):
+            iss = old + TCP_ISSINCR & M32  # RFC 9293 3.6.1: beyond all that the old one used
+        tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = iss
         self.syn_came(tp, seg)
         self.set_state(tp, TCPS_SYN_RECEIVED)
         tp.keep.set(self.keepinit / PR_SLOWHZ)

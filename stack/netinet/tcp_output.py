@@ -9,7 +9,7 @@ from stack.kern.sockbuf import Piece
 from stack.mbuf import CSUM_TCP, Mbuf
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
-from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT
+from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import TCP_HEADER, tcp_mss, tcp_template
 from stack.netinet.tcp_var import (
     TCP_BACKOFF,
@@ -36,8 +36,12 @@ def tcp_output(tp: Tcpcb) -> int:
         buffered = tp.snd.cc
         if tp.flags & TF_FORCE:
             window = window or 1
-        length = min(buffered, window) - offset if not flags & TH_SYN else 0
-        if length < 0:
+        length = min(buffered, window) - offset
+        if tp.state < TCPS_ESTABLISHED:
+            length = 0
+            if offset:
+                flags &= ~TH_SYN  # it is out: this is an ack alone
+        elif length < 0:
             length = _beyond_window(tp, window)
             offset = tp.snd_nxt - tp.snd_una & M32
         more = length > tp.maxseg
@@ -51,7 +55,7 @@ def tcp_output(tp: Tcpcb) -> int:
         if flags & TH_FIN and (offset + length < buffered):
             flags &= ~TH_FIN  # data first
         if not _worth_sending(tp, flags, offset, length, buffered):
-            if buffered and tp.rexmt.due is None and tp.persist.due is None and not flags & TH_SYN:
+            if buffered and tp.rexmt.due is None and tp.persist.due is None:
                 tp.rxtshift = 0
                 tcp_setpersist(tp)
             return 0
@@ -63,8 +67,8 @@ def tcp_output(tp: Tcpcb) -> int:
 
 
 def _beyond_window(tp: Tcpcb, window: int) -> int:
-    """More is out than the window lets: it shrank.  A closed one is probed by the persist timer alone."""
-    if window == 0 and tp.state >= TCPS_ESTABLISHED:
+    """More is out than the window lets: it shrank (or that is our FIN).  A closed one is the persist timer's."""
+    if window == 0 and tp.snd.cc:
         tp.rexmt.stop()
         tp.rxtshift = 0
         tp.snd_nxt = tp.snd_una
@@ -96,7 +100,7 @@ def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: in
 
 def tcp_window_opened(tp: Tcpcb) -> bool:
     """RFC 9293 3.8.6.2.2: the peer is told of room when it is worth two segments, or half of what there can be."""
-    room = min(tp.rcv.space, TCP_MAXWIN) - (tp.rcv_adv - tp.rcv_nxt & M32)
+    room = min(tp.rcv.space, TCP_MAXWIN) - max(SEQ_SUB(tp.rcv_adv, tp.rcv_nxt), 0)
     return room >= 2 * tp.maxseg or 2 * room >= min(tp.rcv.hiwat, TCP_MAXWIN)
 
 
@@ -245,7 +249,7 @@ def _not_sent(tp: Tcpcb, error: int) -> int:
     if error == errno.ENOBUFS:
         tp.tcp.stat["selfquench"] += 1
         tp.snd_cwnd = tp.maxseg
-    elif tp.state >= TCPS_SYN_RECEIVED or error == errno.ENETDOWN:
+    elif tp.state >= TCPS_SYN_RECEIVED:
         tp.softerror = error
     else:
         return error
@@ -254,9 +258,13 @@ def _not_sent(tp: Tcpcb, error: int) -> int:
     return 0
 
 
+def tcp_rexmtval(tp: Tcpcb) -> float:
+    """The retransmission time-out without back-off and without bounds (TCP_REXMTVAL)."""
+    return tp.srtt + 4 * tp.rttvar if tp.srtt is not None else tp.rxtcur
+
+
 def tcp_setpersist(tp: Tcpcb) -> None:
     """Probe a closed window after a while, then after a longer one (RFC 9293 3.8.6.1)."""
-    base = tp.srtt + 4 * tp.rttvar if tp.srtt is not None else tp.rxtcur
-    tp.persist.set(min(max(base * TCP_BACKOFF[tp.rxtshift], TCPTV_PERSMIN), TCPTV_PERSMAX))
+    tp.persist.set(min(max(tcp_rexmtval(tp) * TCP_BACKOFF[tp.rxtshift], TCPTV_PERSMIN), TCPTV_PERSMAX))
     if tp.rxtshift < len(TCP_BACKOFF) - 1:
         tp.rxtshift += 1

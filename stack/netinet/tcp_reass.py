@@ -11,8 +11,8 @@ from stack.netinet.tcp_var import TF_ACKNOW, Tcpcb
 _MAX_SEGMENTS = 1024  # of one connection: a peer that sends single bytes does not fill our memory
 
 
-def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> int:
-    """Take a segment that lies within the window; returns TH_FIN when the peer's FIN has been reached.
+def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
+    """Take a segment that lies within the window; True when the peer's FIN has been reached.
 
     What lies over bytes that are here already is cut off: the first copy wins.
     """
@@ -21,59 +21,45 @@ def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> int:
     if seq != tp.rcv_nxt:
         stat["rcvoopack"] += 1
         stat["rcvoobyte"] += len(data)
+    if flags & TH_FIN and tp.fin_at is None:
+        tp.fin_at = seq + len(data) & SEQ_MASK
     queue = tp.reass if tp.reass is not None else []
-    tp.reass = queue
-    _insert(tp, queue, seq, data, bool(flags & TH_FIN))
-    fin = _present(tp, queue)
-    if not queue:
-        tp.reass = None
+    _insert(tp, queue, seq, data)
+    _present(tp, queue)
+    fin = tp.fin_at == tp.rcv_nxt
+    tp.reass = queue if queue or (tp.fin_at is not None and not fin) else None
     return fin
 
 
-def _insert(tp: Tcpcb, queue: list[tuple[int, Piece, bool]], seq: int, data: Piece, fin: bool) -> None:
-    """Put what is new of a segment in its place."""
+def _insert(tp: Tcpcb, queue: list[tuple[int, Piece]], seq: int, data: Piece) -> None:
+    """Put what is new of a segment into the gaps between those that are here."""
     place = 0
-    for start, piece, _ in queue:
-        if SEQ_SUB(start, seq) > 0:
-            break
-        place += 1
-        covered = SEQ_SUB(start + len(piece) & SEQ_MASK, seq)
-        if covered > 0:
-            data = data[covered:]
-            seq = seq + min(covered, covered) & SEQ_MASK
-            tp.tcp.stat["rcvpartduppack" if data else "rcvduppack"] += 1
-    while data or fin:
+    while data:
         if place < len(queue):
-            room = SEQ_SUB(queue[place][0], seq)
-            if len(data) > room:  # it reaches into the next one
-                if room > 0:
-                    queue.insert(place, (seq, data[:room], False))
-                    place += 1
-                start, piece, _ = queue[place]
-                data = data[room + len(piece) :] if len(data) > room + len(piece) else b""
-                seq = start + len(piece) & SEQ_MASK
-                place += 1
-                if not data and not fin:
-                    return
-                continue
-        if len(queue) >= _MAX_SEGMENTS:
-            tp.tcp.drop("rcvmemdrop")
-            return
-        queue.insert(place, (seq, data, fin))
-        return
+            start, piece = queue[place]
+            gap = SEQ_SUB(start, seq)  # how much of it lies before that one
+        else:
+            gap, piece = len(data), b""
+        if gap > 0:
+            if len(queue) >= _MAX_SEGMENTS:
+                return tp.tcp.drop("rcvmemdrop")
+            queue.insert(place, (seq, data[:gap]))
+            place += 1
+        covered = gap + len(piece)  # as far as that one reaches
+        if covered > 0:
+            seq = seq + covered & SEQ_MASK
+            data = data[covered:]
+        place += 1
+    return None
 
 
-def _present(tp: Tcpcb, queue: list[tuple[int, Piece, bool]]) -> int:
+def _present(tp: Tcpcb, queue: list[tuple[int, Piece]]) -> None:
     """Hand what is in order now to the program."""
     stat = tp.tcp.stat
     while queue and queue[0][0] == tp.rcv_nxt:
-        _, data, fin = queue.pop(0)
+        _, data = queue.pop(0)
         tp.rcv_nxt = tp.rcv_nxt + len(data) & SEQ_MASK
         stat["rcvpack"] += 1
         stat["rcvbyte"] += len(data)
         if not tp.so.state & SS_CANTRCVMORE:
             tp.rcv.append(data)
-        if fin:
-            queue.clear()
-            return TH_FIN
-    return 0

@@ -15,9 +15,11 @@ from stack.netinet.tcp_var import TcpBase, Tcpcb
 TCP_HEADER = Struct("!HHIIHHHH")
 
 
-def tcp_respond(tcp: TcpBase, x: int, sport: int, dport: int, seq: int, ack: int, flags: int) -> None:
+def tcp_respond(
+    tcp: TcpBase, x: int, sport: int, dport: int, seq: int, ack: int, flags: int, window: int = 0
+) -> None:
     """Send a bare segment back to where a packet (its IP header `x`) came from (tcp_respond)."""
-    m = Mbuf(b"", TCP_HEADER.pack(sport, dport, seq & M32, ack & M32, 5 << 12 | flags, 0, 0, 0))
+    m = Mbuf(b"", TCP_HEADER.pack(sport, dport, seq & M32, ack & M32, 5 << 12 | flags, window, 0, 0))
     m.csum = CSUM_TCP
     tcp.stat["sndtotal"] += 1
     tcp.stat["sndctrl"] += 1

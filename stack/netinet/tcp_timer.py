@@ -6,11 +6,11 @@ import errno
 from collections.abc import Callable, Mapping
 
 from stack.header.ip import IPPROTO_TCP
-from stack.header.tcp import TH_ACK
+from stack.header.tcp import TCP_MAXWIN, TH_ACK
 from stack.kern.socket import SO_KEEPALIVE
 from stack.netinet.ip_output import M32, ip_template
-from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_SYN_SENT, TCPS_TIME_WAIT
-from stack.netinet.tcp_output import tcp_output, tcp_setpersist
+from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_TIME_WAIT
+from stack.netinet.tcp_output import tcp_output, tcp_rexmtval, tcp_setpersist
 from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_respond
 from stack.netinet.tcp_var import (
     PR_SLOWHZ,
@@ -18,8 +18,6 @@ from stack.netinet.tcp_var import (
     TCP_MAXRXTSHIFT,
     TCPTV_MIN,
     TCPTV_REXMTMAX,
-    TCPTV_RTO,
-    TCPTV_RTO_SYN,
     TF_ACKNOW,
     TF_FORCE,
     Tcpcb,
@@ -37,13 +35,8 @@ def tcp_rexmt(tp: Tcpcb) -> None:
         tcp.stat["timeoutdrop"] += 1
         return tcp_drop(tp, tp.softerror or errno.ETIMEDOUT)
     tcp.stat["rexmttimeo"] += 1
-    if tp.srtt is not None:
-        base = tp.srtt + 4 * tp.rttvar
-    else:
-        base = TCPTV_RTO_SYN / 2 if tp.state == TCPS_SYN_SENT else TCPTV_RTO
-    tp.rxtcur = min(max(base, TCPTV_MIN) * TCP_BACKOFF[tp.rxtshift], TCPTV_REXMTMAX)
-    if tp.rxtshift > _FORGET_RTT_AFTER and tp.srtt is not None:
-        tp.rttvar += tp.srtt / 4
+    tp.rxtcur = min(2 * tp.rxtcur, TCPTV_REXMTMAX)
+    if tp.rxtshift > _FORGET_RTT_AFTER:
         tp.srtt = None
     flight = tp.snd_max - tp.snd_una & M32
     tp.snd_nxt = tp.snd_una
@@ -51,7 +44,8 @@ def tcp_rexmt(tp: Tcpcb) -> None:
     tp.in_recovery = False
     tp.rtttime = None  # Karn
     tp.flags |= TF_ACKNOW
-    tp.cc.slow_retransmit(tp, min(flight, tp.snd_wnd))
+    if tp.state >= TCPS_ESTABLISHED:
+        tp.cc.slow_retransmit(tp, min(flight, tp.snd_wnd))
     tp.rexmt.set(tp.rxtcur)
     tcp_output(tp)
     return None
@@ -62,7 +56,7 @@ def tcp_persist(tp: Tcpcb) -> None:
     tcp = tp.tcp
     tcp.stat["persisttimeo"] += 1
     silent = tcp.callouts.now - tp.idle_since
-    if tp.rxtshift >= TCP_MAXRXTSHIFT and silent >= 64 * sum(TCP_BACKOFF):
+    if tp.rxtshift >= TCP_MAXRXTSHIFT and silent >= max(tcp_rexmtval(tp), TCPTV_MIN) * sum(TCP_BACKOFF):
         tcp.stat["persistdrops"] += 1
         return tcp_drop(tp, errno.ETIMEDOUT)
     tcp_setpersist(tp)
@@ -81,7 +75,11 @@ def tcp_keep(tp: Tcpcb) -> None:
         tcp.stat["keepdrops"] += 1
         return tcp_drop(tp, errno.ETIMEDOUT)
     if not tp.so.options & SO_KEEPALIVE or tp.state > TCPS_FIN_WAIT_2:
-        tp.keep.set(tcp.keepidle / PR_SLOWHZ)
+        return None
+    alive_for = tcp.keepidle / PR_SLOWHZ - (tcp.callouts.now - tp.idle_since)
+    if alive_for > 0:  # it has been heard of
+        tp.keepprobes = 0
+        tp.keep.set(alive_for)
         return None
     if tp.keepprobes >= tcp.keepcnt:
         tcp.stat["keepdrops"] += 1
@@ -90,7 +88,7 @@ def tcp_keep(tp: Tcpcb) -> None:
     tcp.stat["keepprobe"] += 1
     # a byte it has had already: it must answer with an ack
     x = ip_template(tp.faddr, tp.laddr, IPPROTO_TCP, 0)
-    tcp_respond(tcp, x, tp.lport, tp.fport, tp.snd_una - 1, tp.rcv_nxt, TH_ACK)
+    tcp_respond(tcp, x, tp.lport, tp.fport, tp.snd_una - 1, tp.rcv_nxt, TH_ACK, min(tp.rcv.space, TCP_MAXWIN))
     tp.keep.set(tcp.keepintvl / PR_SLOWHZ)
     return None
 

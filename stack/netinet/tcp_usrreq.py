@@ -9,7 +9,7 @@ from stack.addr import Ip4
 from stack.header.ip import IPPROTO_TCP, Ip
 from stack.kern.errors import oserror
 from stack.kern.sockbuf import Piece
-from stack.kern.socket import SS_CANTRCVMORE, Address, Socket
+from stack.kern.socket import SOL_SOCKET, SS_CANTRCVMORE, Address, Socket
 from stack.netinet.in_ import (
     IPPROTO_IP,
     TCP_CONGCTL,
@@ -119,7 +119,7 @@ class Tcp(TcpInput):
         unread = tp.rcv.cc
         so.isdisconnecting()
         tp.rcv.flush()
-        if unread and tp.state in (TCPS_ESTABLISHED, TCPS_CLOSE_WAIT):
+        if unread and tp.state != TCPS_SYN_RECEIVED:
             tcp_drop(tp, 0)  # RFC 1122 4.2.2.13: data was lost, so the peer must learn it (RFC 2525 2.17)
             return
         self._usrclosed(tp)
@@ -138,8 +138,8 @@ class Tcp(TcpInput):
         """Our side closes (tcp_usrclosed): the arrows marked `CLOSE` in RFC 9293's figure 5."""
         if tp.state in (TCPS_CLOSED, TCPS_LISTEN, TCPS_SYN_SENT):
             tcp_close(tp)
-        elif tp.state in (TCPS_SYN_RECEIVED, TCPS_ESTABLISHED):
-            self.set_state(tp, TCPS_FIN_WAIT_1)
+        elif tp.state == TCPS_ESTABLISHED:
+            self.set_state(tp, TCPS_FIN_WAIT_1)  # SYN_RECEIVED goes there when our SYN is acknowledged
         elif tp.state == TCPS_CLOSE_WAIT:
             self.set_state(tp, TCPS_LAST_ACK)
         elif tp.state == TCPS_FIN_WAIT_2 and tp.so.state & SS_CANTRCVMORE:
@@ -180,7 +180,9 @@ class Tcp(TcpInput):
     def setopt(self, so: Socket, level: int, option: int, value: object) -> None:
         """Set an option of TCP or of IP (tcp_ctloutput)."""
         tp = self.tcpcb(so)
-        if level == IPPROTO_IP:
+        if level == SOL_SOCKET:
+            self._keepalive(tp, bool(value))
+        elif level == IPPROTO_IP:
             self.table.setopt(tp, level, option, value)
             tp.template = 0
         elif level != IPPROTO_TCP:
@@ -197,6 +199,15 @@ class Tcp(TcpInput):
         else:
             raise oserror(errno.ENOPROTOOPT)
 
+    def _keepalive(self, tp: Tcpcb, on: bool) -> None:
+        """SO_KEEPALIVE was switched: a connection nobody asks about costs no timer."""
+        if tp.state >= TCPS_ESTABLISHED:
+            if on:
+                silent = self.callouts.now - tp.idle_since
+                tp.keep.set(max(self.keepidle / PR_SLOWHZ - silent, 0.0))
+            else:
+                tp.keep.discard()
+
     def getopt(self, so: Socket, level: int, option: int) -> object:
         """Read an option of TCP or of IP."""
         tp = self.tcpcb(so)
@@ -212,8 +223,8 @@ class Tcp(TcpInput):
 
     def ctlinput(self, error: int, about: Ip, quoted: bytes, mtu: int) -> None:
         """An ICMP error about a segment of ours (tcp_ctlinput; RFC 5927 4): believed only if it quotes what is out."""
-        if len(quoted) < 8 or not error:
-            return
+        if len(quoted) < 8 or not error or error == errno.EMSGSIZE:
+            return  # we do not search for the path's MTU, so nothing we sent can have been too big
         lport, fport = int.from_bytes(quoted[:2]), int.from_bytes(quoted[2:4])
         tp: Inpcb | None = self.table.connected.get((about.src, lport, about.dst, fport))
         if not isinstance(tp, Tcpcb):

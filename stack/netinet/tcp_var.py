@@ -27,11 +27,12 @@ TF_FORCE = 0x0020  # send a byte into a closed window (t_force)
 
 # seconds (tcp_timer.h)
 TCPTV_RTO = 1.0  # RFC 6298 2.1: before the first measurement
-TCPTV_RTO_SYN = 3.0  # RFC 6298 5.7: after a SYN was lost
+TCPTV_RTO_SYN = 3.0  # RFC 6298 5.7: when data begins, if a SYN was lost
 TCPTV_MIN, TCPTV_REXMTMAX = 1.0, 64.0  # RFC 6298 2.4, 2.5
 TCPTV_PERSMIN, TCPTV_PERSMAX = 5.0, 60.0
 TCP_MAXRXTSHIFT = 12  # retransmissions before a connection is given up
 TCP_BACKOFF = (1, 2, 4, 8, 16, 32, 64, 64, 64, 64, 64, 64, 64)
+TCP_ISSINCR = 64000  # from an old connection's last number to a new one's first
 PR_SLOWHZ = 2  # keepalive's knobs count half seconds
 
 SYSCTLS = {
@@ -168,8 +169,8 @@ class Tcpcb(Inpcb):
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = self.max_sndwnd = 0
         # receiving (RCV.NXT, RCV.WND is what the buffer has room for)
         self.irs = self.rcv_nxt = self.rcv_adv = self.last_ack_sent = 0
-        self.reass: list[tuple[int, Piece, bool]] | None = None  # segments beyond a gap: seq, data, FIN
-        self.fin_at: int | None = None
+        self.reass: list[tuple[int, Piece]] | None = None  # what lies beyond a gap, by sequence number
+        self.fin_at: int | None = None  # where the peer's FIN is, when it lies beyond a gap
         # congestion (RFC 5681)
         self.cc: CongestionControl = tcp.congestion
         self.snd_cwnd = tcp.mssdflt
@@ -215,6 +216,7 @@ class TcpBase(Protocol):
     ackdropppslimit = 100
     msl = 30
     congctl_available = "reno"
+    fixed_iss: int | None = None  # where connections begin to count, for those who want to choose it
 
     congestion: CongestionControl = Reno()
     timers: Mapping[str, Callable[[Tcpcb], None]]  # what runs when a named timer runs out (tcp_timer_funcs)
@@ -241,6 +243,8 @@ class TcpBase(Protocol):
 
     def new_iss(self, tp: Tcpcb) -> int:
         """The initial sequence number: RFC 6528, a clock of 4 microseconds and a keyed hash of who it is between."""
+        if self.fixed_iss is not None:
+            return self.fixed_iss
         if self.secret is None:
             self.secret = self.rng.randbytes(16)
         who = b"%d %d %d %d" % (tp.laddr, tp.lport, tp.faddr, tp.fport)

@@ -32,7 +32,7 @@ ESTABLISHED = OPEN + """
         (ESTABLISHED + "+0 write(4, ..., 10) = 20", "it was 10"),
         (ESTABLISHED + "+0 read(4, ..., 10) = 10", "it was -1 EAGAIN"),
         (ESTABLISHED + "+0...1 read(4, ..., 10) = 10", "it still waits"),
-        (ESTABLISHED + "+0...1 read(4, ..., 9) = 9\n+.5 < P. 1:10(9) ack 1 win 9\n+.2 > . 1:1(0) ack 10", "ended at 0.500"),
+        (ESTABLISHED + "+0...1 read(4, ..., 9) = 9\n+.5 < . 1:10(9) ack 1 win 9\n+.2 > . 1:1(0) ack 10", "at 0.500"),
         (ESTABLISHED + "+0 %{ assert snd_wnd == 7 }%", "snd_wnd is 32792"),
         (ESTABLISHED + "+0 getsockopt(4, SOL_SOCKET, SO_ERROR, [EPIPE], [4]) = 0", "the option is 0"),
     ],
