@@ -28,6 +28,7 @@ usage: netsh [-i] [-H host] [--lab name|file|none] [--clock real|fast|xRATE] [--
 """
 HELP = """\
 The shell, on the built-in lab `home`; with a script, or with lines behind -c, it runs those and exits.
+In a script the first line that fails is the last, unless it begins with `-`.
 
   -c lines      run lines; $1 $2 ... are the words behind them
   -- word ...   run one command, its words as they are
@@ -173,6 +174,7 @@ class Unusable(Exception):
 def main(argv: list[str] | None = None) -> int:
     """Be the program; its exit status."""
     words = sys.argv[1:] if argv is None else argv
+    _open_streams()
     try:
         if words[:1] == ["serve"] or os.environ.get("NETSH_SERVER"):
             raise BadOption(f"{'serve' if words[:1] == ['serve'] else 'NETSH_SERVER'}: served labs are still to come")
@@ -188,6 +190,13 @@ def main(argv: list[str] | None = None) -> int:
     if status == 128 + 13:
         _forget_stdout()
     return status
+
+
+def _open_streams() -> None:
+    """Standard streams that we were started without lead nowhere; their descriptors are the lowest that are free."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _show(text: str) -> int:

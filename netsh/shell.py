@@ -6,14 +6,12 @@ is waited for; when the child has ended, what was to come after it does not come
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from commands.command import Command, Complaint, Context, Failure, Usage
-from netsh.files import reason
+from netsh.files import open_for_reading, reason
 from netsh.grammar import Assign, Chain, For, Pipeline, Script, Statement
 from netsh.jobs import JobStarted
 from netsh.nearest import nearest
@@ -175,9 +173,11 @@ class Shell:
         try:
             filters = [expand_all(words, self.scope) or [""] for words in pipeline.filters]
             files = {redirect.operator: expand_one(redirect.target, self.scope) for redirect in pipeline.redirects}
-            stdin = self._stdin(files.pop("<", None), job)
+            source = files.pop("<", None)
             output = build(output, filters, next(iter(files.items()), None), self.session.clock)
+            stdin = self._stdin(source, job)
         except Refused as refused:
+            output.abandon()
             return self._refused(refused)
         where = self.where
         return self.session.spawn(
@@ -215,9 +215,7 @@ class Shell:
         if path is None:
             return self.session.stdin if job is None else Pipe(closed=True)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            with suppress(BlockingIOError):
-                os.read(descriptor, 0)
+            descriptor = open_for_reading(path)
         except (OSError, ValueError) as error:
             raise Refused("netsh", f"{path}: {reason(error)}") from None
         pipe = Pipe()
@@ -274,7 +272,7 @@ class Shell:
         except Failure as failure:
             self.complain(command.name, str(failure), where)
             return failure.status
-        except (Refused, Closed, Stop):
+        except (Refused, Closed):
             raise
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
@@ -371,7 +369,11 @@ class Shell:
     async def _subshell(self, proc: Proc, statement: Statement, job: int) -> int:
         scope = Scope(list(self.scope.arguments), dict(self.scope.variables), self.scope.name)
         shell = Shell(self.session, scope, proc, source=self.source, job=job)
-        return await shell.run((statement._replace(background=False),))
+        try:
+            return await shell.run((statement._replace(background=False),))
+        except Exception as defect:
+            self.session.defect("netsh", defect)
+            return 1
 
     # -- complaining ----------------------------------------------------------------------------------
 

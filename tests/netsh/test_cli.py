@@ -172,6 +172,24 @@ def test_a_real_clock_shows_what_there_is_while_it_waits() -> None:
     program.communicate(timeout=30)
 
 
+@pytest.mark.parametrize(("streams", "out"), [("<&-", "x\n"), (">&-", ""), ("<&- >&- 2>&-", ""), ("2>&-", "x\n")])
+def test_streams_that_are_closed(streams: str, out: str) -> None:
+    line = "echo x; nope; echo y | !cat > /dev/null"
+    done = subprocess.run(
+        f"{sys.executable} -m netsh -c '{line}' {streams}", shell=True, capture_output=True, text=True, timeout=60,
+        check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.stdout == out
+
+
+def test_the_same_seed_gives_the_same_output() -> None:
+    line = "bus wan loss 20% duplicate 10% reorder 10%; ping -c 30 -i 0.1 www; clock"
+    first, again, other = (netsh("--seed", seed, "-c", line) for seed in ("1", "1", "2"))
+    assert first == again
+    assert first != other
+    assert first[0] == 0
+
+
 def test_nothing_heavy_is_imported_for_a_line() -> None:
     program = "import sys; from netsh.cli import main; main(['-c', 'lab']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netsh.render.printer import Printer
 from netsh.session import Session
@@ -400,6 +404,40 @@ def test_a_sorted_file_after_an_interrupt(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def descriptors() -> set[str]:
+    return set(os.listdir("/dev/fd"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["cat < FILE | nope", "cat < / > FILE", "cat < FILE | grep", "cat < FILE | head -1 > /no/such",
+     "nope < FILE > FILE", "cat < FILE > FILE2; cat < FILE2", "lines a | !true", "lines a | !no/such",
+     "lines a | !cat > /no/such", "cat < /no | !cat", "cat < FILE &", "fail bug < FILE > FILE2",
+     "lines a | !cat | nope"],
+)  # fmt: skip
+def test_no_descriptor_is_left_behind(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("text\n")
+    before = descriptors()
+    session = Toys()
+    session.run(line.replace("FILE", str(file)))
+    session.run("wait; sleep 1")
+    session.run("lines x | !cat")
+    assert descriptors() == before
+    assert all(not path.name.startswith(".") for path in tmp_path.iterdir())
+
+
+def test_input_from_a_pipe_that_nobody_writes_yet(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Timer(0.05, lambda: fifo.write_text("late\n"))
+    writer.start()
+    session = Toys()
+    assert session.run(f"cat < {fifo}") == 0
+    assert session.out == "late\n"
+    writer.join()
+
+
 def test_json_format() -> None:
     session = Toys(format="json")
     session.run("lines a b | head -1")
@@ -443,6 +481,43 @@ def test_words_run_as_they_are() -> None:
     session = Toys()
     assert session.finish(session.start_words(["lines", "a;b", "$x", "|", "grep"])) == 0
     assert session.out == "a;b\n$x\n|\ngrep\n"
+
+
+COMMANDS = (
+    """
+say x|b say $x|lines 'q q'|fail 3 no|fail usage|fail errno|fail silently|count 3|count 2 0.5|forever|forever stubborn
+nope|a|x=1|x=$((x + 1))|say $nope|exit 4|wait|wait %1|jobs|sleep 1|sleep x|host z|host -d b|link p q|bus y loss 1%|lab
+echo $?|source /no/such|kill %1|kill 999|cat|b cat|host|-fail 3 no|clock|clock fast|help|$x
+""".replace("\n", "|")
+    .strip("|")
+    .split("|")
+)
+PIPED = st.tuples(
+    st.sampled_from(COMMANDS),
+    st.sampled_from(["", "", " | head -1", " | grep a", " | json", " | sort | wc", " | nope"]),
+).map("".join)
+LINES = st.recursive(
+    PIPED,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["; ", " && ", " || ", " & ", "\n"]), inner).map("".join),
+        inner.map(lambda text: f"for x in 1..2 a {{ {text}\n}}"),
+    ),
+    max_leaves=8,
+)
+
+
+@given(LINES, st.sampled_from(["-", "script"]), st.booleans())
+def test_no_line_ends_the_shell(text: str, source: str, interactive: bool) -> None:
+    session = Toys(interactive=interactive)
+    status = session.run(text, source)
+    assert 0 <= status < 256
+    session.end_jobs()
+    assert session.foreground == []
+    assert session.lab.procs == {}
+    assert "internal error" not in session.err
+    session.exiting = None
+    assert session.run("host zz; lines well") == 0
+    assert session.out.endswith("well\n")
 
 
 def test_the_same_lines_give_the_same_events() -> None:
