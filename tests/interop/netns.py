@@ -129,6 +129,18 @@ _lacking = why_no_tun()
 needs_root_tun = pytest.mark.skipif(bool(_lacking), reason=f"needs root and a TAP: {_lacking}")
 
 
+def why_no_netem() -> str:
+    """What this machine lacks for `tc netem`; empty when it lacks nothing."""
+    if _lacking or shutil.which("tc") is None:
+        return _lacking or "no tc(8)"
+    trial = ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
+    return "" if subprocess.run(trial, capture_output=True, check=False).returncode == 0 else "no netem in this kernel"
+
+
+_lacking_netem = why_no_netem()
+needs_netem = pytest.mark.skipif(bool(_lacking_netem), reason=f"needs tc netem: {_lacking_netem}")
+
+
 def needs_program(*programs: str) -> pytest.MarkDecorator:
     """A mark: skip where one of these programs of the machine is missing."""
     missing = [program for program in programs if shutil.which(program) is None]

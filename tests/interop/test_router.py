@@ -1,7 +1,7 @@
 """Between two kernels, a router of ours; and what routers tell hosts: hops, MTUs, better ways, dead ends.
 
-        a                     gw                     b
-    10.1.0.1 --- virt0 10.1.0.254  10.2.0.254 virt1 --- 10.2.0.1
+    a                     gw                     b
+10.1.0.1 --- virt0 10.1.0.254  10.2.0.254 virt1 --- 10.2.0.1
 """
 
 from __future__ import annotations

@@ -80,7 +80,14 @@ def test_one_curl_with_fifty_pages(pair: Pair, tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"page" * 1000)
     pair.world.start("me", f"httpd {tmp_path}")
     said = pair.world.linux(
-        pair.linux, "curl", "-sS", "-w", "%{http_code} %{size_download}\\n", "-o", os.devnull, f"http://{OURS}/page?[1-50]"
+        pair.linux,
+        "curl",
+        "-sS",
+        "-w",
+        "%{http_code} %{size_download}\\n",
+        "-o",
+        os.devnull,
+        f"http://{OURS}/page?[1-50]",
     )
     assert said.split("\n")[:-1] == ["200 4000"] * 50
 
