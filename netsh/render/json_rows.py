@@ -1,8 +1,8 @@
 """Rows as JSON: one object a line, `type` first, then the fields of the row.
 
 Addresses are strings, a tuple is an array, a row inside a row is an object.  Bytes are text where they
-are printable UTF-8, else `{"base64": "..."}`.  `PingReply` has the type `ping-reply`; a field whose name
-would be a Python keyword loses its underscore (`from_` is `from`).
+are printable UTF-8, else `{"base64": "..."}`.  `PingReply` has the type `ping-reply`; a `type` of its own a
+`RoutingMessage` gives as `message_type`.  A field that is a Python keyword loses its underscore (`from_` is `from`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ from stack.addr import Ip4, Mac, Prefix
 
 def json_of(row: Any, **tags: Any) -> str:
     """One line of JSON, without its newline; `tags` come last, and yield to a field of the same name."""
-    fields = {"data": value_of(row.data)} if isinstance(row, Data) else {"type": type_of(row), **fields_of(row)}
+    fields = {"data": value_of(row.data)} if isinstance(row, Data) else _typed(row)
     return json.dumps(fields | {name: tag for name, tag in tags.items() if name not in fields}, ensure_ascii=False)
+
+
+def _typed(row: Any) -> dict[str, Any]:
+    kind, fields = type_of(row), fields_of(row)
+    own = {f"{kind.rpartition('-')[2]}_type": fields.pop("type")} if "type" in fields else {}
+    return {"type": kind, **own, **fields}
 
 
 def type_of(row: Any) -> str:

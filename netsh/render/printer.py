@@ -7,6 +7,7 @@ or at `end`.  Each job gathers for itself, so two that speak at once do not mix.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any, TextIO
 
 from commands.command import Command, Complaint, Data, Note
 from netsh.render.json_rows import json_of
-from netsh.render.palette import highlight, visible, visible_bytes, wants_colour
+from netsh.render.palette import FAINT, highlight, paint, visible, visible_bytes, wants_colour
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
 
@@ -44,11 +45,20 @@ def tables_of(command: Command) -> dict[type, str]:
 class Gathered:
     """What a job has said that is not drawn yet: rows of one type, or notes that may be a table's heading."""
 
-    __slots__ = ("notes", "rows")
+    __slots__ = ("drawn", "notes", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
         self.notes: list[Note] = []
+        self.drawn = False  # there has been a table, or a line
+
+
+def terminal_width(out: TextIO) -> int:
+    """The columns of the terminal behind a file; 80 where there is none."""
+    try:
+        return os.get_terminal_size(out.fileno()).columns
+    except (OSError, ValueError):
+        return 80
 
 
 class Printer:
@@ -74,7 +84,9 @@ class Printer:
         """A command has said all: draw what was gathered."""
         gathered = self.gathered.pop(job, None)
         if gathered is not None:
-            self._draw_gathered(command, gathered)  # notes at its end were about rows that never came
+            self._draw_gathered(command, gathered)
+            if not gathered.drawn:
+                self._draw_headings(gathered)
         self.out.flush()
 
     def complaint(self, name: str, text: str) -> None:
@@ -114,6 +126,7 @@ class Printer:
             gathered.notes.clear()
         else:
             self._write_notes(gathered)
+            gathered.drawn = True
             self._line(command, row)
 
     def _line(self, command: Command, row: Any) -> None:
@@ -132,6 +145,13 @@ class Printer:
             view = own_views.view_of(kind)
             rich_views.draw(tables_of(command)[kind], view, gathered.rows, self.out, self.width)
             gathered.rows.clear()
+            gathered.drawn = True
+
+    def _draw_headings(self, gathered: Gathered) -> None:
+        """Headings of rows that never came say what there is none of."""
+        for note in gathered.notes:
+            text = visible(note.text)[: self.width or terminal_width(self.out)]
+            self.write(f"{paint(text, FAINT) if self.colour and text else text}\n")
 
     def _write_notes(self, gathered: Gathered) -> None:
         for note in gathered.notes:

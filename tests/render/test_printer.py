@@ -139,6 +139,17 @@ def test_json_values(value: Any, plain: Any) -> None:
     assert json.loads(json_of(Values(value))) == {"type": "values", "value": plain}
 
 
+class RoutingMessage(NamedTuple):
+    type: str
+    pid: int
+
+
+def test_a_type_of_its_own_does_not_hide_the_type_of_the_row() -> None:
+    assert json.loads(json_of(RoutingMessage("RTM_ADD", 1))) == {
+        "type": "routing-message", "message_type": "RTM_ADD", "pid": 1
+    }  # fmt: skip
+
+
 def test_json_of_data() -> None:
     assert json.loads(json_of(Data(b"<html>\n"))) == {"data": "<html>\n"}
 
@@ -153,6 +164,11 @@ def test_rich_gathers_a_table_and_leaves_its_headings_out() -> None:
     assert out.splitlines()[0].strip() == "Routes"
     assert "Routing tables" not in out
     assert out.splitlines()[-1].strip()
+
+
+def test_rich_says_what_there_is_none_of() -> None:
+    assert printed("rich", Note("Routing tables"), Note("x" * 70)) == ("Routing tables\n" + "x" * 60 + "\n", "")
+    assert printed("rich", REPLY, Note("heading"))[0] == show(REPLY) + "\n"
 
 
 def test_rich_streams_other_rows_and_keeps_the_order() -> None:
