@@ -108,7 +108,7 @@ def _short(options: Options, word: str, words: list[str]) -> None:
         elif letter == "h":
             options.show = USAGE + "\n" + HELP
         else:
-            raise BadOption(f"-{letter}: unknown option")
+            raise BadOption(f"-{letter}: unknown option; 'netsh --help' lists them")
 
 
 def _set_short(options: Options, letter: str, value: str) -> None:
@@ -127,7 +127,7 @@ def _long(options: Options, word: str, words: list[str]) -> None:
         options.show = USAGE + "\n" + HELP if name == "--help" else f"netsh {VERSION}\n"
         return
     if name not in _SETTERS:
-        raise BadOption(f"{name}: unknown option")
+        raise BadOption(f"{name}: unknown option; 'netsh --help' lists them")
     if not equals:
         if not words:
             raise BadOption(f"{name}: its value is missing")
@@ -180,7 +180,7 @@ def main(argv: list[str] | None = None) -> int:
             raise BadOption(f"{'serve' if words[:1] == ['serve'] else 'NETSH_SERVER'}: served labs are still to come")
         options = parse(words)
     except BadOption as bad:
-        sys.stderr.write(f"netsh: {bad}\n{USAGE}")
+        sys.stderr.write(f"netsh: {bad}\n")
         return 2
     try:
         status = _show(options.show) if options.show is not None else _run(options)

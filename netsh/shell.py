@@ -386,10 +386,11 @@ class Shell:
         self.session.complain((self.where if where is None else where) + name, text)
 
     def _usage(self, name: str, text: str, synopsis: str, where: str | None = None) -> int:
+        """Words say what is wrong, and one line is enough; without them it is how the command is used."""
         if text:
             self.complain(name, text, where)
-        self.complained = True
-        if synopsis:
+        else:
+            self.complained = True
             self.session.printer.complaint("usage", synopsis.replace("\n", "\n       "))
         return _USAGE
 

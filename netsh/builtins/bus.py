@@ -56,7 +56,7 @@ def parse(argv: list[str]) -> Args:
     if not argv:
         return Args(None)
     if argv[0].startswith("-"):
-        raise Usage(f"{argv[0]}: unknown option")
+        raise Usage(f"{argv[0]}: unknown option ('help bus' says what there is)")
     if argv[1:2] == ["ideal"]:
         return Args(argv[0], ideal=True, changes=_changes(argv[2:]))
     return Args(argv[0], changes=_changes(argv[1:]))

@@ -45,7 +45,7 @@ def parse(argv: list[str]) -> Args:
     if len(argv) > 1:
         raise Usage(f"{argv[1]}: one host is wanted; to run a command on {argv[0]}: {' '.join(argv)}")
     if argv and argv[0].startswith("-"):
-        raise Usage(f"{argv[0]}: unknown option")
+        raise Usage(f"{argv[0]}: unknown option ('help host' says what there is)")
     return Args(argv[0] if argv else None)
 
 

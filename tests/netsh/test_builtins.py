@@ -123,7 +123,7 @@ def test_nonsense(line: str, complaint: str, status: int) -> None:
     assert session.run(line) == status
     err = session.err
     assert err.startswith(complaint)
-    assert ("\nusage: " in err) is (status == 2)
+    assert err.count("\n") == 1
     assert session.lab.hosts.keys() == before
     assert "tmp" not in str(session.lab.buses)
 

@@ -77,9 +77,9 @@ def test_ill(words: tuple[str, ...], status: int, err: str) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("-z",), "-z: unknown option"),
+        (("-z",), "-z: unknown option; 'netsh --help' lists them"),
         (("-ic",), "-c: its value is missing"),
-        (("--nope",), "--nope: unknown option"),
+        (("--nope",), "--nope: unknown option; 'netsh --help' lists them"),
         (("--clock",), "--clock: its value is missing"),
         (("--clock", "slow"), "--clock slow: a clock is real, fast, or a rate such as x0.1 or x10"),
         (("--seed", "x"), "--seed x: not a whole number"),
@@ -92,7 +92,7 @@ def test_ill(words: tuple[str, ...], status: int, err: str) -> None:
 def test_usage(words: tuple[str, ...], complaint: str) -> None:
     status, out, err = netsh(*words)
     assert (status, out) == (2, "")
-    assert err.startswith(f"netsh: {complaint}\nusage: netsh [-i]")
+    assert err == f"netsh: {complaint}\n"
 
 
 def test_a_server_is_not_ignored() -> None:

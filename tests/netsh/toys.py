@@ -81,6 +81,8 @@ async def fail(ctx: Context, words: list[str]) -> AsyncIterator[Any]:
             raise oserror(errno.ENOENT, "some/file")
         case ["usage"]:
             raise Usage("so not")
+        case ["how"]:
+            raise Usage
         case ["bug"]:
             raise ZeroDivisionError("a bug")
         case ["show"]:
