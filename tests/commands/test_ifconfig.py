@@ -1,0 +1,217 @@
+"""ifconfig: what its words do, and what it says to words that make no sense."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from commands._ifconfig_words import KEYWORDS, MODIFIERS, WORDS
+from commands.ifconfig import COMMAND, Interface
+from netsh.render.json_rows import fields_of
+from stack.addr import Ip4
+from stack.host import Host
+from stack.lab import Lab
+from stack.net.ifnet import IFF_UP, Ifnet
+from tests.commands.runner import Answer, run
+
+
+@pytest.fixture
+def lab() -> Lab:
+    """A host `me` with 10.0.0.2/24 and a neighbour `gw` with 10.0.0.1/24, ready."""
+    lab = Lab()
+    for name, address in (("me", "10.0.0.2"), ("gw", "10.0.0.1")):
+        run(lab, name, f"ifconfig shmif0 create linkstr lan {address}/24")
+    run(lab, "gw", "ifconfig -w 20")
+    run(lab, "me", "ifconfig -w 20")
+    return lab
+
+
+def addresses(lab: Lab, name: str = "me", interface: str = "shmif0") -> list[str]:
+    return [f"{ifa.address}/{ifa.plen}" for ifa in lab[name].interfaces[interface].addresses]
+
+
+BAD = [
+    # words, status, what must be in the one line
+    ("shmif0 10.0.0.300", 2, "10.0.0.300: not an address"),
+    ("shmif0 10.0.0", 2, "10.0.0: not an address"),
+    ("shmif0 010.0.0.1", 2, "010.0.0.1: not an address"),
+    ("shmif0 10.0.0.1/33", 2, "33: a prefix length is between 0 and 32"),
+    ("shmif0 10.0.0.1/", 2, "not a number"),
+    ("shmif0 10.0.0.1/x", 2, "x: not a number"),
+    ("shmif0 10.0.0.1 netmask 255.0.255.0", 2, "holes"),
+    ("shmif0 10.0.0.1 netmask 256.0.0.0", 2, "256.0.0.0: not a netmask"),
+    ("shmif0 10.0.0.1 netmask", 2, "'netmask' requires an argument"),
+    ("shmif0 10.0.0.1 broadcast 10.0.0.256", 2, "10.0.0.256: not an address"),
+    ("shmif0 10.0.0.1 10.0.0.2 10.0.0.3", 2, "10.0.0.3: one word too many"),
+    ("shmif0 10.0.0.1 10.0.0.2", 1, "can't set destination address"),
+    ("shmif0 netmask 255.255.255.0", 2, "netmask: goes with an address"),
+    ("shmif0 alias", 2, "alias: goes with an address"),
+    ("shmif0 upp", 2, "upp: neither a keyword nor a host"),
+    ("shmif0 mtu", 2, "'mtu' requires an argument"),
+    ("shmif0 mtu big", 2, "big: not a number"),
+    ("shmif0 mtu -1", 2, "an MTU in bytes is between 0"),
+    ("shmif0 mtu 67", 1, "SIOCSIFMTU: Invalid argument"),
+    ("shmif0 mtu 65536", 1, "SIOCSIFMTU: Invalid argument"),
+    ("shmif0 link 02:00", 2, "02:00: not a link-layer address"),
+    ("shmif0 link ff:ff:ff:ff:ff:ff active", 1, "SIOCALIFADDR: Invalid argument"),
+    ("lo0 link 02:00:00:00:00:01", 1, "SIOCALIFADDR: Invalid argument"),
+    ("shmif0 active", 2, "active: goes with a link-layer address"),
+    ("shmif0 linkstr other", 1, "SIOCSLINKSTR: Device busy"),
+    ("shmif0 linkstr /tmp/bus", 2, "buses in files"),
+    ("shmif0 linkstr -x", 2, "a bus's name is"),
+    ("lo0 linkstr lan", 1, "SIOCSLINKSTR: Inappropriate ioctl for device"),
+    ("shmif0 inet6 fd00::1/64", 2, "there is no IPv6 yet"),
+    ("shmif0 media 10baseT", 2, "unknown Ethernet media subtype: 10baseT"),
+    ("shmif0 mediaopt full-duplex", 2, "unknown Ethernet media option: full-duplex"),
+    ("shmif0 metric x", 2, "x: not a number"),
+    ("shmif0 up create", 2, "create: comes first"),
+    ("shmif0 destroy up", 2, "destroy: stands alone"),
+    ("shmif0 create", 1, "clone_command: File exists"),
+    ("shmif01 create", 1, "clone_command: Invalid argument"),
+    ("foo0 create", 1, "the kinds are lo shmif"),
+    ("7 create", 1, "clone_command: Invalid argument"),
+    ("lo0 destroy", 1, "clone_command: Invalid argument"),
+    ("shmif7", 1, "SIOCGIFFLAGS shmif7: Device not configured"),
+    ("shmif7 up", 1, "SIOCGIFFLAGS shmif7: Device not configured"),
+    ("99", 1, "SIOCGIFFLAGS 99: Device not configured"),
+    ("shmif0 10.0.0.77 delete", 1, "SIOCDIFADDR: Can't assign requested address"),
+    ("shmif0 10.0.0.2/25 delete", 1, "SIOCDIFADDR: Can't assign requested address"),
+    ("shmif0 224.0.0.9", 1, "SIOCAIFADDR: Can't assign requested address"),
+    ("-q", 2, "unknown option -- q"),
+    ("-w", 2, "option requires an argument -- w"),
+    ("-w x", 2, "x: not a number of seconds"),
+    ("-w nan", 2, "seconds"),
+    ("-w -1", 2, "seconds"),
+    ("-a shmif0", 2, "-a takes no interface"),
+    ("-a inet6", 2, "there is no IPv6 yet"),
+    ("-l shmif0", 2, "-l takes no interface"),
+    ("-s shmif0 up", 2, "up: -s only asks"),
+]
+
+
+@pytest.mark.parametrize(("words", "status", "text"), BAD, ids=[words for words, _, _ in BAD])
+def test_bad_words_get_one_line(lab: Lab, words: str, status: int, text: str) -> None:
+    before = run(lab, "me", "ifconfig -a").text
+    answer = run(lab, "me", f"ifconfig {words}")
+    assert answer.status == status
+    assert len(answer.errors) == 1 and answer.errors[0].startswith("ifconfig: ")
+    assert text in answer.errors[0]
+    assert answer.lines == []
+    assert run(lab, "me", "ifconfig -a").text == before  # nothing was lost
+
+
+def test_an_address_replaces_the_first_and_an_alias_joins_it(lab: Lab) -> None:
+    run(lab, "me", "ifconfig shmif0 10.0.0.3/24")
+    assert addresses(lab) == ["10.0.0.3/24"]
+    run(lab, "me", "ifconfig shmif0 10.1.0.3/16 alias")
+    assert addresses(lab) == ["10.0.0.3/24", "10.1.0.3/16"]
+    run(lab, "me", "ifconfig shmif0 10.1.0.3/17")  # one that it has becomes the first
+    assert addresses(lab) == ["10.1.0.3/17", "10.0.0.3/24"]
+
+
+def test_an_address_that_cannot_be_set_leaves_the_old_one(lab: Lab) -> None:
+    run(lab, "me", "ifconfig lo0 10.9.9.9/32 alias")
+    answer = run(lab, "me", "ifconfig shmif0 10.9.9.9/24")
+    assert answer.errors == ["ifconfig: SIOCAIFADDR: File exists"]
+    assert addresses(lab) == ["10.0.0.2/24"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("10.7.0.1", "10.7.0.1/8"),
+        ("172.16.0.1", "172.16.0.1/16"),
+        ("192.0.2.1", "192.0.2.1/24"),
+        ("10.7.0.1 netmask 255.255.0.0", "10.7.0.1/16"),
+        ("10.7.0.1 netmask 0xffffff00", "10.7.0.1/24"),
+        ("inet 10.7.0.1 prefixlen 12", "10.7.0.1/12"),
+        ("inet 10.7.0.1/24 netmask 255.255.0.0", "10.7.0.1/16"),
+        ("gw", "10.0.0.1/8"),
+    ],
+)
+def test_masks(lab: Lab, words: str, expected: str) -> None:
+    assert run(lab, "me", f"ifconfig shmif0 {words}").both == ""
+    assert addresses(lab) == [expected]
+
+
+def test_an_unusual_broadcast_address(lab: Lab) -> None:
+    run(lab, "me", "ifconfig shmif0 10.7.0.1/16 broadcast 10.7.0.0")
+    assert "\tinet 10.7.0.1/16 broadcast 10.7.0.0 flags 0x1<TENTATIVE>" in run(lab, "me", "ifconfig shmif0").lines
+
+
+@pytest.mark.parametrize(
+    "words", ["10.0.0.2 delete", "10.0.0.2/24 delete", "inet 10.0.0.2 -alias", "delete", "me delete"]
+)
+def test_an_address_is_deleted(lab: Lab, words: str) -> None:
+    assert run(lab, "me", f"ifconfig shmif0 {words}").both == ""
+    assert addresses(lab) == []
+
+
+def test_words_are_done_in_order_until_one_fails(lab: Lab) -> None:
+    answer = run(lab, "me", "ifconfig shmif1 create mtu 1280 linkstr wan 10.5.0.1/24 mtu 66 down")
+    assert answer.status == 1
+    ifp = lab["me"].interfaces["shmif1"]
+    assert (ifp.mtu, ifp.linkstr, addresses(lab, interface="shmif1")) == (1280, "wan", ["10.5.0.1/24"])
+    assert ifp.flags & IFF_UP
+
+
+def test_waiting_takes_as_long_as_the_detection(lab: Lab) -> None:
+    run(lab, "me", "ifconfig shmif0 10.0.0.9/24 alias")
+    before = lab.callouts.now
+    assert run(lab, "me", "ifconfig -w 1").errors == ["ifconfig: timed out waiting for addresses"]
+    assert lab.callouts.now == pytest.approx(before + 1)
+    assert run(lab, "me", "ifconfig -w 20 shmif0").status == 0
+    assert before + 4 < lab.callouts.now < before + 8
+    run(lab, "me", "ifconfig shmif0 down")
+    assert run(lab, "me", "ifconfig -w 0.5").status == 0  # detached is not tentative
+    assert run(lab, "me", "ifconfig -W 0.5").status == 1
+
+
+def test_no_words_show_all(lab: Lab) -> None:
+    assert run(lab, "me", "ifconfig").text == run(lab, "me", "ifconfig -a").text
+
+
+def missing(_host: Host, _name: str, _index: int) -> Ifnet:
+    raise OSError("python-pytun is not installed: pip install 'netsh[tap]'")
+
+
+def forbidden(_host: Host, _name: str, _index: int) -> Ifnet:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize(
+    ("cloner", "line"),
+    [
+        (missing, "ifconfig: clone_command: python-pytun is not installed: pip install 'netsh[tap]'"),
+        (forbidden, "ifconfig: clone_command: Operation not permitted"),
+    ],
+)
+def test_a_device_that_cannot_be_made_says_why(lab: Lab, cloner: object, line: str) -> None:
+    lab.cloners["virt"] = cloner  # type: ignore[assignment]
+    answer = run(lab, "me", "ifconfig virt0 create")
+    assert (answer.errors, answer.status) == ([line], 1)
+    assert run(lab, "me", "ifconfig -C").lines == ["lo shmif virt"]
+
+
+def interface(answer: Answer) -> Interface:
+    (row,) = answer.rows
+    assert isinstance(row, Interface)
+    return row
+
+
+def test_the_row_says_it_all(lab: Lab) -> None:
+    row = interface(run(lab, "me", "ifconfig -v shmif0"))
+    assert row.inet[0].address == Ip4.parse("10.0.0.2")
+    assert row.flags == ("UP", "BROADCAST", "RUNNING", "SIMPLEX", "MULTICAST")
+    assert row.output is not None and row.output.packets == 4
+    json = fields_of(row)
+    assert json["inet"][0]["broadcast"] == "10.0.0.255"
+    assert json["linkstr"] == "lan" and json["link"] == "up"
+
+
+def test_every_keyword_has_its_help() -> None:
+    assert set(WORDS) >= {*KEYWORDS, *MODIFIERS, "alias", "-alias", "delete"}
+    assert all(text and text[0].islower() for text in WORDS.values())
+    page = COMMAND.run.__globals__["__doc__"]
+    assert all(f"    {word}" in page for word in WORDS)
