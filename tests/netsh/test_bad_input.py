@@ -1,0 +1,88 @@
+"""Whatever is typed wrongly is answered by one line that says so, and a status; nothing is lost by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from commands import command
+from netsh import home, saved
+from stack.lab import Lab
+from tests.netsh.toys import Toys
+
+TABLE = [
+    ("pnig www", 127, "netsh: pnig: unknown command (did you mean ping?)"),
+    ("ping", 2, "ping: "),
+    ("ping nowhere", 1, "ping: nowhere: "),
+    ("ping -c x www", 2, "ping: x: "),
+    ("ping -Z www", 2, "ping: "),
+    ("ifconfig nope0", 1, "ifconfig: "),
+    ("ifconfig nope0 create", 1, "ifconfig: "),
+    ("ifconfig shmif0 inet 10.0.0.300/24", 2, "ifconfig: 10.0.0.300: "),
+    ("ifconfig shmif0 inet 10.0.0.1/33", 2, "ifconfig: 33: "),
+    ("ifconfig shmif0 inet 10.0.0.1 netmask 255.0.255.0", 2, "ifconfig: 255.0.255.0: "),
+    ("ifconfig shmif0 mtu", 2, "ifconfig: "),
+    ("route add default", 2, "route: "),
+    ("route add 10.9/16 10.99.0.1", 1, "route: "),
+    ("route frobnicate", 2, "route: "),
+    ("arp -s 10.0.0.9 xx", 2, "arp: "),
+    ("sysctl no.such", 1, "sysctl: "),
+    ("sysctl -w net.inet.ip.ttl=999", 1, "sysctl: "),
+    ("hostname a b", 2, "hostname: "),
+    ("netstat -Z", 2, "netstat: "),
+    ("kill 99", 1, "kill: 99: "),
+    ("kill %9", 2, "kill: %9: "),
+    ("traceroute nowhere", 1, "traceroute: nowhere: "),
+    ("traceroute", 2, "traceroute: "),
+    ("nc www 81", 1, "nc: "),
+    ("nc", 2, "nc: "),
+    ("fetch", 2, "fetch: "),
+    ("fetch http://nowhere/", 1, "fetch: http://nowhere/: "),
+    ("fetch http://www:81/", 1, "fetch: http://www:81/: Connection refused"),
+    ("fetch nonsense://www/", 1, "fetch: "),
+    ("httpd -p x", 2, "httpd: x: "),
+    ("httpd /no/such/folder", 1, "httpd: /no/such/folder: "),
+    ("tcpdump -Z", 2, "tcpdump: "),
+    ("source /no/such", 1, "source: /no/such: No such file or directory"),
+    ("load /no/such", 1, "load: /no/such: No such file or directory"),
+    ("save /no/such/file", 1, "save: /no/such/file: No such file or directory"),
+    ("bus lan delay 10", 2, "bus: delay 10: the unit is missing"),
+    ("link me gw 10.0.0.0/33", 2, "link: 10.0.0.0/33: not a prefix"),
+    ("echo 'x", 2, "netsh: column 6: the quote ' is not closed"),
+]
+
+
+def at_home() -> Toys:
+    session = Toys(Lab())
+    home.build(session)
+    return session
+
+
+@pytest.mark.parametrize(("line", "status", "begin"), TABLE)
+def test_one_line(line: str, status: int, begin: str) -> None:
+    session = at_home()
+    name = line.split()[0]
+    if session.find(name) is None and name != "pnig":
+        pytest.skip(f"there is no {name} yet")
+    before = saved.script_of(session)
+    assert session.run(line) == status
+    err = session.err
+    assert err.startswith(begin)
+    assert err.count("\n") == 1
+    assert "internal error" not in err
+    assert saved.script_of(session) == before
+
+
+@pytest.mark.skipif("nc" not in command.names(), reason="there is no nc yet")
+@pytest.mark.parametrize(
+    "answer", ["", "HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nshort", "garbage\r\n\r\n", "\0" * 9]
+)
+def test_a_server_that_makes_no_sense(answer: str, tmp_path: Path) -> None:
+    path = tmp_path / "answer"
+    path.write_text(answer)
+    session = at_home()
+    assert session.run(f"www nc -l 8080 < {path} & sleep 10ms; fetch http://www:8080/") == 1
+    err = session.err
+    assert err.startswith("fetch: http://www:8080/: ")
+    assert err.count("\n") == 1
