@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
 
 from stack.addr import Ip4, Prefix
 from stack.host import Host
+from stack.kern.proc import SIGKILL, Nap, Proc, pause
+from stack.kern.socket import SO_LINGER, SOCK_STREAM, SOL_SOCKET
+from stack.kern.syscalls import accept, connect, recv, sendall
 from stack.lab import Lab, next_unit
 from stack.mbuf import Mbuf
 from stack.net.route import RTF_GATEWAY, RTF_STATIC, RTF_UP, Rtentry
@@ -65,3 +68,96 @@ def attach(lab: Lab, name: str, wire: str, address: str) -> None:
     ifp = host.ifcreate(next_unit(host, "shmif"))
     ifp.set_linkstr(wire)
     host.set_address(ifp, Ip4.parse(address), 24, dad=False)
+
+
+def sent(lab: Lab, host: str) -> list[tuple[float, Mbuf]]:
+    """The IP packets that a host sends or forwards from now on, with the time of each; the list grows."""
+    found: list[tuple[float, Mbuf]] = []
+
+    def note(hostname: str, protocol: str, m: Mbuf) -> None:
+        if hostname == host and protocol == "ip":
+            found.append((lab.callouts.now, m.copy()))
+
+    lab.probes.send += (note,)
+    return found
+
+
+# --- clients and servers of no manners ----------------------------------------------------------------
+
+
+class Talk:
+    """A TCP conversation in a process of its own: what it got, and how that ended."""
+
+    def __init__(self) -> None:
+        self.got = b""
+        self.error: OSError | None = None
+        self.ended: float | None = None
+
+    def begin(self, lab: Lab, host: str, body: Callable[[Proc], Coroutine[Nap, bool | None, None]]) -> Talk:
+        """Start it."""
+
+        async def whole(proc: Proc) -> int:
+            try:
+                await body(proc)
+            except OSError as error:
+                self.error = error
+            self.ended = lab.callouts.now
+            return 0
+
+        lab.spawn(lab[host], ["talk"], whole)
+        return self
+
+
+def client(lab: Lab, host: str, server: str, port: int, *pieces: bytes | float, hold: bool = False) -> Talk:
+    """Connect, send pieces (a number is a pause in seconds), and read to the end; `hold` does not read."""
+    talk = Talk()
+
+    async def body(proc: Proc) -> None:
+        so = lab[host].socket(SOCK_STREAM)
+        proc.closers.append(so.close)
+        await connect(so, (lab.resolve(server, lab[host]), port))
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                await sendall(so, piece)
+            else:
+                await pause(piece)
+        if hold:
+            await pause(3600)
+        while data := await recv(so, 65536):
+            talk.got += data
+
+    return talk.begin(lab, host, body)
+
+
+def server(lab: Lab, host: str, port: int, *pieces: bytes | float, reset: bool = False) -> Talk:
+    """Take one connection after the other: read a request, answer with pieces, and close or reset it."""
+    talk = Talk()
+
+    async def body(proc: Proc) -> None:
+        listener = lab[host].socket(SOCK_STREAM)
+        proc.closers.append(listener.close)
+        listener.bind((0, port))
+        listener.listen()
+        while True:
+            so, _ = await accept(listener)
+            asked = b""
+            while b"\r\n\r\n" not in asked and (data := await recv(so, 65536)):
+                asked += data
+            talk.got += asked
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    await sendall(so, piece)
+                else:
+                    await pause(piece)
+            if reset:
+                so.setsockopt(SOL_SOCKET, SO_LINGER, 0)
+            so.close()
+
+    return talk.begin(lab, host, body)
+
+
+def end(lab: Lab) -> None:
+    """End all that still runs."""
+    for proc in list(lab.procs.values()):
+        proc.signal(SIGKILL)
+    lab.callouts.advance(lab.callouts.now)
