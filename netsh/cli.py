@@ -311,7 +311,8 @@ def _script(session: Session, options: Options) -> int:
     try:
         text = read_text(path)
     except (OSError, ValueError) as error:
-        raise Unusable(f"{path}: {reason(error)}") from None
+        cure = f"; the command of that name: netsh -- {path} ..." if session.find(path) is not None else ""
+        raise Unusable(f"{path}: {reason(error)}{cure}") from None
     _use_stdin(session)
     return session.run(text, path, Scope(options.arguments, session.scope.variables, path))
 

@@ -60,6 +60,7 @@ def test_well(words: tuple[str, ...], out: str) -> None:
         (("--", "nope"), 127, "netsh: nope: unknown command\n"),
         (("/no/such",), 1, "netsh: /no/such: No such file or directory\n"),
         (("/",), 1, "netsh: /: Is a directory\n"),
+        (("echo", "x"), 1, "netsh: echo: No such file or directory; the command of that name: netsh -- echo ...\n"),
         (("-H", "nobody", "-c", "echo"), 1, "netsh: -H nobody: no such host; there are me, gw, www\n"),
         (("--lab=x", "-c", "echo"), 1, "netsh: --lab x: no such lab; it is home, none, or a file that 'save' wrote\n"),
         (("--lab", "/", "-c", "echo"), 1, "netsh: --lab /: Is a directory\n"),
