@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from commands._routes import netname
 from commands.command import Context, Note
-from stack.addr import Ip4, Mac
+from stack.addr import INADDR_ALLHOSTS_GROUP, Ip4, Mac
 from stack.kern.proc import pause
-from stack.net.ifnet import IFF_UP, Ifnet
+from stack.net.ifnet import IFF_MULTICAST, IFF_UP, Ifnet
 
 _BANNER_EVERY = 21  # lines
 
@@ -98,7 +98,7 @@ def lines(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Iterator[Interfa
     for ifa in ifp.addresses:
         yield _line(ctx, ifp, options, netname(ifa.prefix), ifa.address)
         if "a" in options and ifa is ifp.addresses[0]:
-            for group in ifp.groups or ():
+            for group in sorted({INADDR_ALLHOSTS_GROUP, *(ifp.groups or ())} if ifp.flags & IFF_MULTICAST else ()):
                 yield Membership(ifp.name, Ip4(group))
 
 

@@ -91,8 +91,7 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row | Complaint]:
 
 
 def _show(sysctl: Sysctl, word: str, describe: bool) -> Iterator[Row | Complaint]:
-    prefix = word.rstrip(".")
-    names = list(sysctl.walk(prefix))
+    names = list(sysctl.walk(word.removesuffix("."))) if word != "." else []
     if not names:
         yield Complaint(_unknown(sysctl, word))
     for name in names:
