@@ -57,7 +57,7 @@ def read_url(text: str) -> Url:
     target = quote(parts.path or "/", safe=_SAFE)
     if parts.query:
         target += f"?{quote(parts.query, safe=_SAFE)}"
-    return Url(parts.geturl(), host, int(port or "80"), target)
+    return Url(f"http://{parts.netloc}{target}", host, int(port or "80"), target)
 
 
 def joined(base: Url, location: str) -> Url:
@@ -86,6 +86,7 @@ class Visit:
         self.headers: dict[str, str] = {}
         self.total: int | None = None  # bytes of the body, if the server says so
         self.received = 0
+        self.begun = b""  # the first bytes that the server said
 
     async def ask(self) -> list[Line]:
         """Connect and send the request; its lines."""
@@ -151,6 +152,9 @@ class Visit:
         try:
             while (event := self.conn.next_event()) is h11.NEED_DATA:
                 data = await recv(self.so, _CHUNK, timeout=self.timeout)
+                self.begun = self.begun or data[:5]
+                if not b"HTTP/".startswith(self.begun):  # no need to wait for an end of it
+                    raise Failure(f"{self.url.text}: not an HTTP answer")
                 self.conn.receive_data(data)
         except OSError as error:
             raise self.failure(error) from None
