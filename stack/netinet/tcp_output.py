@@ -69,10 +69,10 @@ def tcp_output(tp: Tcpcb) -> int:
 def _beyond_window(tp: Tcpcb, window: int) -> int:
     """More is out than the window lets: it shrank (or that is our FIN).  A closed one is the persist timer's."""
     if window == 0 and tp.snd.cc:
-        tp.rexmt.stop()
-        tp.rxtshift = 0
         tp.snd_nxt = tp.snd_una
         if tp.persist.due is None:
+            tp.rexmt.stop()
+            tp.rxtshift = 0
             tcp_setpersist(tp)
     return 0
 
