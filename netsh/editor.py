@@ -208,9 +208,12 @@ class Editor:
         return self.state.host.name if self.state.host is not None else ""
 
     def _toolbar(self) -> str:
-        jobs = len(self.state.jobs.running())
-        told = f" {self._host()}   clock {self.state.clock.mode}"
-        return f"{told}   {jobs} job{'s' if jobs > 1 else ''}" if jobs else told
+        told = [f" {self._host()}", f"clock {self.state.clock.mode}"]
+        if jobs := len(self.state.jobs.running()):
+            told.append(f"{jobs} job{'s' if jobs > 1 else ''}")
+            if self.state.clock.rate is None:
+                told.append("time stands still at the prompt")
+        return "   ".join(told)
 
     def _unfinished(self) -> bool:
         """Whether the line leaves a brace or a quote open, so that Enter goes on with the next one."""

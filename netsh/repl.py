@@ -117,10 +117,13 @@ class Keyboard:
         self.before = before = clock.before_waiting
         self.pipe = self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting
+        self.screen.writers = clock.writers
         self._set(self.kept)
         try:
             yield
         finally:
+            self.screen.flush()
+            self.screen.writers = None
             clock.before_waiting = before
             clock.inputs.pop(self.descriptor, None)
             self.session.stdin = Pipe(closed=True)

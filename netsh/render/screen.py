@@ -7,19 +7,17 @@ out as it is.  The two never mix, since nobody else writes.
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 Draw = Callable[[], None]
 
-_BATCH = 0.05  # seconds between two batches of a command that writes without a pause
-
 
 class Screen(io.BufferedIOBase):
     """The bytes on their way to a terminal; `text` is the same as a text file, for a Printer.
 
-    `editor`, set while a line is edited, calls a function while that line is out of the way.
+    `editor`, set while a line is edited, calls a function while that line is out of the way.  `writers`, set
+    while a command runs, are the clock's: what to call when a descriptor can be written.
     """
 
     name = "<terminal>"
@@ -28,15 +26,15 @@ class Screen(io.BufferedIOBase):
         self.out = out
         self.pieces: list[bytes] = []
         self.editor: Callable[[Draw], None] | None = None
-        self.written = 0.0  # when the last batch was
+        self.writers: dict[int, Draw] | None = None
         self.at_margin = True  # the cursor stands in the first column
         self.text = io.TextIOWrapper(self, encoding="utf-8", errors="replace", write_through=True)
 
     def write(self, data: Any) -> int:
-        """Keep bytes for the next batch, which does not wait for a command that never does."""
+        """Keep bytes for the next batch."""
         self.pieces.append(bytes(data))
-        if self.editor is None and time.monotonic() > self.written + _BATCH:
-            self._write()
+        if self.writers is not None:
+            self.writers[self.fileno()] = self.flush
         return len(data)
 
     def flush(self) -> None:
@@ -61,11 +59,12 @@ class Screen(io.BufferedIOBase):
     def _write(self) -> None:
         data = b"".join(self.pieces)
         self.pieces.clear()
+        if self.writers is not None:
+            self.writers.pop(self.fileno(), None)
         if data:
             self.at_margin = data.endswith((b"\n", b"\r"))
             self.out.write(data)
             self.out.flush()
-            self.written = time.monotonic()
 
     def isatty(self) -> bool:
         return self.out.isatty()

@@ -170,6 +170,27 @@ def test_in_fast_time_a_ping_of_an_hour_takes_a_moment(tmp_path: Path) -> None:
         terminal.until_prompt()
 
 
+def test_in_fast_time_a_ping_without_end_has_one(tmp_path: Path) -> None:
+    with Terminal(tmp_path, "--clock", "fast") as terminal:
+        terminal.until_prompt()
+        terminal.type("ping -q www\r")
+        terminal.until_text("PING www")
+        terminal.type(CTRL_C)
+        terminal.until_text("packets transmitted")
+        terminal.until_prompt()
+
+
+def test_in_fast_time_a_job_waits_for_a_command(tmp_path: Path) -> None:
+    with Terminal(tmp_path, "--clock", "fast") as terminal:
+        terminal.until_prompt()
+        run(terminal, "ping -c 2 www &")
+        terminal.until_text("time stands still at the prompt")
+        assert not any("icmp_seq=1" in line for line in terminal.lines)
+        run(terminal, "sleep 5")
+        terminal.until_text("icmp_seq=1")
+        terminal.until_text("Done")
+
+
 def test_the_last_line_of_data_keeps_the_prompt_whole(terminal: Terminal) -> None:
     run(terminal, "echo -n no end")
     assert terminal.lines[terminal.screen.cursor.y - 1] == "no end"

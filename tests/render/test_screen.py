@@ -15,6 +15,9 @@ class Tape(io.BytesIO):
         super().__init__()
         self.events: list[bytes] = []
 
+    def fileno(self) -> int:
+        return 1
+
     def write(self, data: bytes) -> int:  # type: ignore[override]
         self.events.append(bytes(data))
         return len(data)
@@ -29,7 +32,6 @@ class Tape(io.BytesIO):
 def test_text_and_bytes_keep_their_order() -> None:
     tape = Tape()
     screen = Screen(tape)
-    screen.written = float("inf")  # the batch is still young
     screen.text.write("é\n")
     screen.text.buffer.write(b"\xff\n")
     screen.text.write("c\n")
@@ -38,11 +40,16 @@ def test_text_and_bytes_keep_their_order() -> None:
     assert tape.events == [b"\xc3\xa9\n\xff\nc\n"]
 
 
-def test_a_command_that_never_pauses_is_seen_all_the_same() -> None:
+def test_a_command_that_never_waits_is_seen_as_soon_as_the_terminal_takes_it() -> None:
     tape = Tape()
     screen = Screen(tape)
-    screen.text.write("first\n")
-    assert tape.events == [b"first\n"]
+    screen.writers = {}
+    screen.text.write("one\n")
+    screen.text.write("two\n")
+    (write,) = screen.writers.values()
+    write()
+    assert tape.events == [b"one\ntwo\n"]
+    assert screen.writers == {}
 
 
 def test_while_a_line_is_edited_output_goes_above_it_in_batches() -> None:
