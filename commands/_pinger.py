@@ -141,7 +141,7 @@ class Pinger:
         self.next_seq = 0  # the one expected next, for gaps
         self.times: list[float] = [0, math.inf, 0.0, 0.0, 0.0]  # how many, least, most, sum, sum of squares; seconds
         self.route: tuple[str, ...] = ()
-        self.told: set[int] = set()  # total lengths that were complained of
+        self.told_of_options = False  # that they do not come back
 
     # --- setting up -----------------------------------------------------------------------------------
 
@@ -347,17 +347,16 @@ class Pinger:
 
     def _wrong_length(self, header: IpHeader) -> tuple[str, ...]:
         """A reply that is not as long as its request; of missing options it is said only once."""
-        sent = 28 + len(self.options) + self.args.size
-        missing = sent - header.len
-        if not missing:
+        options = len(self.options) - (4 if self.gateway is not None else 0)  # the first stop is in the header
+        sent = 28 + options + self.args.size
+        if header.len == sent:
             return ()
-        which = {MAX_IPOPTLEN: "R", 8: "g"}.get(missing)
-        if which is None or (which not in self.flags if which == "R" else self.gateway is None):
+        if not options or header.len != sent - options:
             return (f"wrong total length {header.len} instead of {sent}",)
-        if missing in self.told:
+        if self.told_of_options:
             return ()
-        self.told.add(missing)
-        return (f"remote host does not support {'record' if which == 'R' else 'source'} route",)
+        self.told_of_options = True
+        return (f"remote host does not support {'record' if 'R' in self.flags else 'source'} route",)
 
     def _wrong_data(self, message: bytes) -> tuple[str, ...]:
         """A reply that does not bring back what was sent: the first bad byte, and all of them."""

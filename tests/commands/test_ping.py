@@ -10,6 +10,7 @@ import pytest
 from commands._pinger import PingError, PingReply, PingStatistics
 from stack.addr import Ip4
 from stack.header.icmp import ICMP_ECHOREPLY, Icmp, build
+from stack.header.ip import Ip as IpHeader
 from stack.kern.proc import SIGINT, SIGTERM
 from stack.lab import Lab
 from stack.mbuf import Mbuf
@@ -437,6 +438,22 @@ def test_pinging_oneself() -> None:
         assert statistics(run(lab, "a", f"ping -c 2 {target}")).received == 2
 
 
-def test_through_a_gateway_of_ones_choice() -> None:
-    answer = run(chain("a", "r", "b"), "a", "ping -g r -c 2 b")
-    assert (len(replies(answer)), answer.status) == (2, 0)
+@pytest.mark.parametrize("options", ["-g r", "-R -g r", "-R"])
+def test_through_a_gateway_of_ones_choice(options: str) -> None:
+    answer = run(chain("a", "r", "b"), "a", f"ping {options} -c 2 b")
+    assert [reply.remarks for reply in replies(answer)] == [(), ()]
+    assert answer.status == 0
+
+
+def test_a_host_that_gives_no_options_back() -> None:
+    lab = pair()
+    spoil(lab, "b", strip)
+    answer = run(lab, "a", "ping -R -c 2 b")
+    assert [reply.remarks for reply in replies(answer)] == [("remote host does not support record route",), ()]
+
+
+def strip(m: Mbuf) -> None:
+    """Take the options out of a packet."""
+    whole = m.payload()
+    header = IpHeader.parse(m.net)._replace(options=b"", len=20 + len(whole))
+    m.net, m.len = header.pack(), header.len
