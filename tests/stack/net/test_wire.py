@@ -14,6 +14,7 @@ from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ifnet import IFF_PROMISC, IFQ_MAXLEN
 from stack.net.wire import Bus, Personality
+from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_MULTICAST_TTL, IPPROTO_IP
 from tests.stack.labs import Station, Watch, attach, ip4, pair, received, settle, udp, wait
 
 WIRE = 24  # bytes a frame costs beyond its own: preamble, FCS, gap
@@ -327,10 +328,10 @@ def test_what_was_in_the_air_is_not_changed_by_who_got_it_first() -> None:
     settle(lab)
     sinks = [udp(host, 9) for host in (b, c)]
     for sink in sinks:
-        sink.setsockopt(0, 12, (ip4("224.1.1.1"), 0))
+        sink.setsockopt(IPPROTO_IP, IP_ADD_MEMBERSHIP, (ip4("224.1.1.1"), 0))
     spy = Station(lab, "lan", 5, sees_all=True)
     so = udp(a)
-    so.setsockopt(0, 10, 5)
+    so.setsockopt(IPPROTO_IP, IP_MULTICAST_TTL, 5)
     so.sendto(b"all", (ip4("224.1.1.1"), 9))
     settle(lab)
     assert [received(sink) for sink in sinks] == [[b"all"], [b"all"]]
