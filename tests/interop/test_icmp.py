@@ -38,7 +38,7 @@ def test_a_hundred_quick_pings_both_ways_at_once(pair: Pair) -> None:
     w = pair.world
     program = w.program(pair.linux, "ping", "-q", "-c100", "-i0.002", OURS)
     answer = w.command("me", f"ping -q -c 100 -i 0.002 {THEIRS}")
-    w.until(lambda: program.done)
+    w.finish_program(program)
     assert "100 received, 0% packet loss" in program.text
     assert "100 packets transmitted, 100 packets received, 0.0% packet loss" in answer.text
 

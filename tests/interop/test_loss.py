@@ -52,7 +52,7 @@ def both_ways(pair: Pair, ours: str, folder: Path, size: int) -> None:
     curl = w.program(pair.linux, "curl", "-sS", "-o", f"{folder}/theirs", f"http://{ours}/noise")
     answer = w.command("me", f"fetch -o {folder}/ours {url}/noise", seconds=SECONDS)
     assert answer.status == 0, answer.err
-    w.until(lambda: curl.done, SECONDS, what="curl")
+    w.finish_program(curl, SECONDS)
     assert curl.child.returncode == 0, curl.text
     assert (folder / "ours").read_bytes() == (folder / "theirs").read_bytes() == (served / "noise").read_bytes()
 

@@ -54,7 +54,7 @@ def test_both_at_once(pair: Pair, file: Path, tmp_path: Path) -> None:
     w.start("me", f"httpd {file.parent}")
     curl = w.program(pair.linux, "curl", "-sS", "-o", str(tmp_path / "theirs"), f"http://{OURS}/noise")
     answer = w.command("me", f"fetch -o {tmp_path}/ours {url}/noise", seconds=40)
-    w.until(lambda: curl.done, 40)
+    w.finish_program(curl, 40)
     assert answer.status == 0 and curl.child.returncode == 0
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes() == file.read_bytes()
 

@@ -193,11 +193,15 @@ class World:
         """Start a program in a namespace."""
         return Program(self.clock, ns, argv)
 
+    def finish_program(self, program: Program, seconds: float = PATIENCE) -> None:
+        """Let a program run to its end."""
+        self.until(lambda: program.done, seconds, what=" ".join(program.argv))
+
     def linux(self, ns: Netns, *argv: str, status: int = 0, seconds: float = PATIENCE) -> str:
         """Run a program in a namespace to its end; what it said, and its status must be that."""
         program = self.program(ns, *argv)
         program.close()
-        self.until(lambda: program.done, seconds, what=f"{' '.join(argv)}\n{program.text}")
+        self.finish_program(program, seconds)
         found = program.child.returncode
         assert found == status, f"{' '.join(argv)}: status {found}\n{program.text}\n{self.story()}"
         return program.text
@@ -208,7 +212,7 @@ class World:
         """What tcpdump saw of us has no bad checksum."""
         for program, path in self.captures:
             program.child.send_signal(signal.SIGINT)
-            self.until(lambda program=program: program.done, what="tcpdump to end")  # type: ignore[misc]
+            self.finish_program(program)
             read = ["tcpdump", "-n", "-vv", "-r", str(path)]
             seen = subprocess.run(read, capture_output=True, text=True, check=True).stdout
             bad = [line for line in seen.splitlines() if _BAD_SUM.search(line)]
