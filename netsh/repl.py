@@ -138,7 +138,11 @@ class Keyboard:
         self.session.printer.out.flush()
         self.screen.flush()
         clock = self.session.clock
-        self._set(self.ordinary if self.pipe.readable.sleepers or clock.readers or clock.writers else self.kept)
+        if self.pipe.readable.sleepers or clock.readers or clock.writers:
+            self._set(self.ordinary)
+            self.screen.lost = True
+        else:
+            self._set(self.kept)
 
     def _set(self, mode: Mode) -> None:
         if mode is not self.mode:

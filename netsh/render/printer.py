@@ -7,7 +7,6 @@ or at `end`.  Each job gathers for itself, so two that speak at once do not mix.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any, TextIO
 from commands.command import Command, Complaint, Data, Note
 from netsh.render.json_rows import json_of
 from netsh.render.palette import FAINT, highlight, paint, visible, visible_bytes, wants_colour
+from netsh.render.screen import terminal_width
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
 
@@ -51,14 +51,6 @@ class Gathered:
         self.rows: list[Any] = []
         self.notes: list[Note] = []
         self.drawn = False  # there has been a table, or a line
-
-
-def terminal_width(out: TextIO) -> int:
-    """The columns of the terminal behind a file; 80 where there is none."""
-    try:
-        return os.get_terminal_size(out.fileno()).columns
-    except (OSError, ValueError):
-        return 80
 
 
 class Printer:

@@ -7,10 +7,19 @@ out as it is.  The two never mix, since nobody else writes.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 Draw = Callable[[], None]
+
+
+def terminal_width(out: IO[Any]) -> int:
+    """The columns of the terminal behind a file; 80 where there is none."""
+    try:
+        return os.get_terminal_size(out.fileno()).columns
+    except (OSError, ValueError):
+        return 80
 
 
 class Screen(io.BufferedIOBase):
@@ -28,6 +37,7 @@ class Screen(io.BufferedIOBase):
         self.editor: Callable[[Draw], None] | None = None
         self.writers: dict[int, Draw] | None = None
         self.at_margin = True  # the cursor stands in the first column
+        self.lost = False  # others have written, too: keys were shown, or a program ran
         self.text = io.TextIOWrapper(self, encoding="utf-8", errors="replace", write_through=True)
 
     def write(self, data: Any) -> int:
@@ -52,9 +62,12 @@ class Screen(io.BufferedIOBase):
     def to_margin(self) -> None:
         """Show what was written, and go to the beginning of a line."""
         self._write()
-        if not self.at_margin:
+        if self.lost:  # so many spaces reach the next line, unless they begin at the margin
+            self.pieces.append(b" " * (terminal_width(self.out) - 1) + b"\r")
+        elif not self.at_margin:
             self.pieces.append(b"\n")
-            self._write()
+        self.lost = False
+        self._write()
 
     def _write(self) -> None:
         data = b"".join(self.pieces)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,12 @@ class Terminal:
     def line(self) -> str:
         """The line the cursor is in."""
         return self.lines[int(self.screen.cursor.y)]
+
+    @property
+    def shows_keys(self) -> bool:
+        """Whether it is an ordinary terminal now: it shows what is typed, a line at a time."""
+        ordinary = termios.ICANON | termios.ECHO
+        return int(termios.tcgetattr(self.child.child_fd)[3]) & ordinary == ordinary
 
     def type(self, text: str) -> None:
         """Press keys."""

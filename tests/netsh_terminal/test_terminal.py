@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,13 +152,41 @@ def test_keys_typed_while_a_command_runs_are_the_next_line(terminal: Terminal) -
 
 
 def test_a_command_that_reads_gets_what_is_typed(terminal: Terminal) -> None:
-    terminal.type("www nc -l 7 &\r")
-    terminal.until_prompt()
-    terminal.type("nc www 7\r")
-    terminal.type("hello\r")
-    terminal.until(lambda terminal: terminal.lines.count("hello") == 2)  # as it is typed, and as www prints it
+    terminal.type("arp -f -\r")
+    terminal.until(lambda terminal: terminal.shows_keys)
+    terminal.type("10.0.0.9 02:00:00:00:00:09\r")
+    terminal.until(lambda terminal: "10.0.0.9 02:00:00:00:00:09" in terminal.lines)
     terminal.type(CTRL_D)
     terminal.until_prompt()
+    run(terminal, "arp -an")
+    assert any(line.startswith("10.0.0.9   02:00:00:00:00:09") for line in terminal.lines)
+
+
+def test_what_was_typed_ahead_is_read_too(terminal: Terminal) -> None:
+    terminal.type("arp -f -\r10.0.0.9 02:00:00:00:00:09\r")
+    terminal.until(lambda terminal: terminal.shows_keys)
+    terminal.type(CTRL_D)
+    terminal.until_prompt()
+    run(terminal, "arp -an")
+    assert any(line.startswith("10.0.0.9   02:00:00:00:00:09") for line in terminal.lines)
+
+
+def test_a_command_that_reads_can_be_stopped(terminal: Terminal) -> None:
+    terminal.type("arp -f -\r")
+    terminal.until(lambda terminal: terminal.shows_keys)
+    terminal.type("nonsense")
+    terminal.until(lambda terminal: terminal.line == "nonsense")
+    terminal.type(CTRL_C)
+    terminal.until_prompt()
+    run(terminal, "echo on")
+    assert "on" in terminal.lines
+
+
+def test_the_prompt_stands_on_a_line_of_its_own_whatever_a_program_wrote(terminal: Terminal) -> None:
+    run(terminal, "echo x y | !tr -d '\\n'")
+    assert terminal.lines[terminal.screen.cursor.y - 1] == "x y"
+    run(terminal, "echo z | !cat -n")
+    assert terminal.lines[terminal.screen.cursor.y - 1].split() == ["1", "z"]
 
 
 def test_in_fast_time_a_ping_of_an_hour_takes_a_moment(tmp_path: Path) -> None:
@@ -203,6 +230,4 @@ def test_a_signal_at_the_prompt_ends_the_shell_and_leaves_the_terminal_as_it_was
     run(terminal, "echo here")
     terminal.child.kill(number)
     assert terminal.until_exit() == 128 + number
-    modes = termios.tcgetattr(terminal.child.child_fd)[3]
-    assert modes & termios.ICANON
-    assert modes & termios.ECHO
+    assert terminal.shows_keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-from netsh.render.screen import Screen
+from netsh.render.screen import Screen, terminal_width
 
 
 class Tape(io.BytesIO):
@@ -83,3 +83,11 @@ def test_to_the_margin_only_when_not_there() -> None:
     screen.to_margin()
     screen.to_margin()
     assert b"".join(tape.events) == b"x\n"
+
+
+def test_to_the_margin_when_nobody_knows_where_the_cursor_is() -> None:
+    tape = Tape()
+    screen = Screen(tape)
+    screen.lost = True
+    screen.to_margin()
+    assert tape.events == [b" " * (terminal_width(tape) - 1) + b"\r"]
