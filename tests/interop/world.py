@@ -195,7 +195,10 @@ class World:
 
     def finish_program(self, program: Program, seconds: float = PATIENCE) -> None:
         """Let a program run to its end."""
-        self.until(lambda: program.done, seconds, what=" ".join(program.argv))
+        try:
+            self.until(lambda: program.done, seconds, what=" ".join(program.argv))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{program.text}") from None
 
     def linux(self, ns: Netns, *argv: str, status: int = 0, seconds: float = PATIENCE) -> str:
         """Run a program in a namespace to its end; what it said, and its status must be that."""
