@@ -13,8 +13,9 @@ raising `Usage` (status 2), `Failure` (its status, mostly 1) or OSError (status 
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import commands
@@ -103,9 +104,11 @@ class Command(NamedTuple):
 _NOT_COMMANDS = {"command"}
 
 
+@lru_cache(maxsize=1)
 def names() -> list[str]:
     """The names of all commands, without importing any."""
-    found = (module.name for module in pkgutil.iter_modules(commands.__path__))
+    files = (name for folder in commands.__path__ for name in os.listdir(folder))
+    found = (name.removesuffix(".py") for name in files if name.endswith(".py"))  # pkgutil takes 5 ms to import
     return sorted(name for name in found if name not in _NOT_COMMANDS and not name.startswith("_"))
 
 

@@ -39,6 +39,7 @@ class Lab:
         self.buses: dict[str, Bus] = {}
         self.procs: dict[int, Proc] = {}
         self.next_pid = 1
+        self.next_link: int | None = None  # where the next link's addresses begin
         self.cloners: dict[str, Cloner] = {}
         self.readers: dict[int, Callable[[], None]] = {}  # descriptors of devices: what to call when readable
 
@@ -104,12 +105,16 @@ class Lab:
         return name
 
     def _free_prefix(self) -> Prefix:
-        hosts = self.hosts.values()
-        used = {ifa.prefix.net for host in hosts for ifp in host.interfaces.values() for ifa in ifp.addresses}
-        for net in range(_LINKS.net, _LINKS.broadcast, 4):
-            if Ip4(net) not in used:
-                return Prefix(Ip4(net), 30)
-        raise oserror(errno.EADDRNOTAVAIL)
+        """The next /30 to number a link from: beyond what was in use when the first one was asked for."""
+        if self.next_link is None:
+            interfaces = [ifp for host in self.hosts.values() for ifp in host.interfaces.values()]
+            used = [ifa.address for ifp in interfaces for ifa in ifp.addresses if _LINKS.has(ifa.address)]
+            self.next_link = max((int(address) + 4 & ~3 for address in used), default=int(_LINKS.net))
+        prefix = Prefix(Ip4(self.next_link), 30)
+        if not _LINKS.has(prefix.net):
+            raise oserror(errno.EADDRNOTAVAIL)
+        self.next_link += 4
+        return prefix
 
     # --- names --------------------------------------------------------------------------------
 
