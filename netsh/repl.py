@@ -135,7 +135,6 @@ class Keyboard:
 
     def _before_waiting(self) -> None:
         self.before()
-        self.session.printer.out.flush()
         self.screen.flush()
         clock = self.session.clock
         if self.pipe.readable.sleepers or clock.readers or clock.writers:
