@@ -6,7 +6,7 @@ those it hears, so a test can be any neighbour, honest or not.  A `Watch` keeps 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stack.addr import ETHER_BROADCAST, Ip4, Mac, Prefix
 from stack.header.arp import ARPOP_REPLY, ARPOP_REQUEST, Arp
@@ -270,12 +270,12 @@ def datagram(
     return header._replace(sum=checksum(header.pack() + data, pseudo) if sum else 0).pack() + data
 
 
-def udp_packet(src: str, dst: str, sport: int = 1000, dport: int = 9, data: bytes = b"hello", **header: int) -> bytes:
+def udp_packet(src: str, dst: str, sport: int = 1000, dport: int = 9, data: bytes = b"hello", **header: Any) -> bytes:
     """A UDP datagram in its IP packet."""
-    return packet(src, dst, datagram(src, dst, sport, dport, data), proto=IPPROTO_UDP, **header)  # type: ignore[arg-type]
+    return packet(src, dst, datagram(src, dst, sport, dport, data), proto=IPPROTO_UDP, **header)
 
 
-def echo(src: str, dst: str, data: bytes = b"abcdefgh", *, ident: int = 7, seq: int = 1, **header: object) -> bytes:
+def echo(src: str, dst: str, data: bytes = b"abcdefgh", *, ident: int = 7, seq: int = 1, **header: Any) -> bytes:
     """An echo request in its IP packet."""
     message = build(8, 0, ident << 16 | seq, data)
-    return packet(src, dst, message, proto=IPPROTO_ICMP, **header)  # type: ignore[arg-type]
+    return packet(src, dst, message, proto=IPPROTO_ICMP, **header)

@@ -319,7 +319,7 @@ SPLITS = ["as it should be", "header in the data", "all in the header", "header 
 def test_a_packet_split_anywhere_arrives(split: str, options: bytes) -> None:
     lab, a, ifp, station, watch = one()
     sink = udp(a, 9)
-    whole = udp_packet("10.0.0.9", "10.0.0.1", data=b"whole", options=options)  # type: ignore[arg-type]
+    whole = udp_packet("10.0.0.9", "10.0.0.1", data=b"whole", options=options)
     hlen = 20 + len(options)
     m = {
         "as it should be": Mbuf(whole[hlen:], net=whole[:hlen]),
