@@ -171,6 +171,17 @@ def test_what_was_typed_ahead_is_read_too(terminal: Terminal) -> None:
     assert any(line.startswith("10.0.0.9   02:00:00:00:00:09") for line in terminal.lines)
 
 
+def test_two_netcats_talk(terminal: Terminal) -> None:
+    run(terminal, "www nc -l 7 &")
+    terminal.type("nc www 7\r")
+    terminal.until(lambda terminal: terminal.shows_keys)
+    terminal.type("hello\r")
+    terminal.until(lambda terminal: terminal.lines.count("hello") == 2)  # as it is typed, and as www prints it
+    terminal.type(CTRL_D)
+    terminal.until_prompt()
+    terminal.until_text("Done")
+
+
 def test_a_command_that_reads_can_be_stopped(terminal: Terminal) -> None:
     terminal.type("arp -f -\r")
     terminal.until(lambda terminal: terminal.shows_keys)
