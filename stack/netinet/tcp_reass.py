@@ -18,20 +18,25 @@ def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
     """
     stat = tp.tcp.stat
     tp.flags |= TF_ACKNOW  # RFC 5681 4.2: a gap, or a gap filled, is acknowledged at once
+    queue = tp.reass if tp.reass is not None else []
     if seq != tp.rcv_nxt:
         stat["rcvoopack"] += 1
         stat["rcvoobyte"] += len(data)
+        if len(queue) >= _MAX_SEGMENTS:
+            tp.tcp.drop("rcvmemdrop")
+            return False
     if flags & TH_FIN and tp.fin_at is None:
         tp.fin_at = seq + len(data) & SEQ_MASK
-    queue = tp.reass if tp.reass is not None else []
-    _insert(tp, queue, seq, data)
+    _insert(queue, seq, data)
     _present(tp, queue)
-    fin = tp.fin_at == tp.rcv_nxt
-    tp.reass = queue if queue or (tp.fin_at is not None and not fin) else None
-    return fin
+    if tp.fin_at is not None and SEQ_SUB(tp.rcv_nxt, tp.fin_at) >= 0:
+        tp.reass = None
+        return True
+    tp.reass = queue if queue or tp.fin_at is not None else None
+    return False
 
 
-def _insert(tp: Tcpcb, queue: list[tuple[int, Piece]], seq: int, data: Piece) -> None:
+def _insert(queue: list[tuple[int, Piece]], seq: int, data: Piece) -> None:
     """Put what is new of a segment into the gaps between those that are here."""
     place = 0
     while data:
@@ -41,8 +46,6 @@ def _insert(tp: Tcpcb, queue: list[tuple[int, Piece]], seq: int, data: Piece) ->
         else:
             gap, piece = len(data), b""
         if gap > 0:
-            if len(queue) >= _MAX_SEGMENTS:
-                return tp.tcp.drop("rcvmemdrop")
             queue.insert(place, (seq, data[:gap]))
             place += 1
         covered = gap + len(piece)  # as far as that one reaches
@@ -50,7 +53,6 @@ def _insert(tp: Tcpcb, queue: list[tuple[int, Piece]], seq: int, data: Piece) ->
             seq = seq + covered & SEQ_MASK
             data = data[covered:]
         place += 1
-    return None
 
 
 def _present(tp: Tcpcb, queue: list[tuple[int, Piece]]) -> None:

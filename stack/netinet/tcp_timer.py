@@ -23,6 +23,7 @@ from stack.netinet.tcp_var import (
     Tcpcb,
 )
 
+_BEAR_WITH = 3  # times that a first SYN cannot even be sent, as with unreachables (tcp_notify)
 _FORGET_RTT_AFTER = TCP_MAXRXTSHIFT // 4  # RFC 1122 4.2.3.5, R1: then the way may have changed
 
 
@@ -47,7 +48,9 @@ def tcp_rexmt(tp: Tcpcb) -> None:
     if tp.state >= TCPS_ESTABLISHED:
         tp.cc.slow_retransmit(tp, min(flight, tp.snd_wnd))
     tp.rexmt.set(tp.rxtcur)
-    tcp_output(tp)
+    error = tcp_output(tp)
+    if error and tp.rxtshift > _BEAR_WITH:
+        tcp_drop(tp, error)
     return None
 
 

@@ -30,7 +30,7 @@ class Mischief(Bus):
     """A bus that does with each frame what a schedule says, and with the rest after it what `then` says."""
 
     def __init__(self, lab: Lab, fates: Iterable[Fate], then: Fate, delay: float = 0.005) -> None:
-        super().__init__("mischief", lab.callouts, lab.probes, "")
+        super().__init__("mischief", lab.callouts, lab.probes, 0)
         self.fates: Iterator[Fate] = iter(fates)
         self.then = then
         self.latency = delay

@@ -1,4 +1,4 @@
-"""TCP over wires that lose, reorder, duplicate, delay and corrupt: what arrives is what was sent, or there is an errno."""
+"""TCP over wires that lose, reorder, duplicate, delay, corrupt: what was sent arrives, or there is an errno."""
 
 from __future__ import annotations
 
