@@ -148,20 +148,11 @@ class World:
     def until(self, done: Callable[[], bool], seconds: float = PATIENCE, what: str = "it") -> None:
         """Let the lab go on until something is true; AssertionError when it takes too long."""
         deadline = time.monotonic() + seconds
-
-        async def watch() -> int:
-            while not done():
-                if time.monotonic() > deadline:
-                    return 1
-                await pause(_TICK)
-            return 0
-
-        watcher = Proc(self.lab.callouts, 0, "", ["test"])
-        watcher.start(watch())
-        status = self.clock.run(watcher, lambda: None)
-        if watcher.failure is not None:
-            raise watcher.failure
-        assert status == 0, f"waited {seconds:g} s for {what}\n{self.story()}"
+        while not done():
+            assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}\n{self.story()}"
+            tick = Proc(self.lab.callouts, 0, "", ["test"])
+            tick.start(_tick())
+            self.clock.run(tick, lambda: None)
 
     def story(self) -> str:
         """The counters of all hosts, for who must find out what went wrong."""
@@ -221,6 +212,11 @@ class World:
             bad = [line for line in seen.splitlines() if _BAD_SUM.search(line)]
             assert not bad, "\n".join(bad[:20])
         self.captures.clear()
+
+
+async def _tick() -> int:
+    await pause(_TICK)
+    return 0
 
 
 @contextlib.contextmanager
