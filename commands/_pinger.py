@@ -333,7 +333,7 @@ class Pinger:
         trip = max(trip, 0.0)
         count, least, most, total, squares = self.times
         self.times = [count + 1, min(least, trip), max(most, trip), total + trip, squares + trip * trip]
-        return trip * 1000
+        return round(trip * 1000, 6)
 
     def _gap(self, seq: int) -> list[Row]:
         """`-v` says which replies are missing before this one."""
@@ -411,7 +411,7 @@ class Pinger:
         if count:
             average = total / count
             variance = max(squares - count * average * average, 0.0) / (count - 1) if count > 1 else 0.0
-            ms = [value * 1000 for value in (least, average, most, math.sqrt(variance))]
+            ms = [round(value * 1000, 6) for value in (least, average, most, math.sqrt(variance))]
             found = found._replace(min=ms[0], avg=ms[1], max=ms[2], stddev=ms[3])
         if count and self.flood:
             sending, receiving = self.last_tx - self.first_tx or 0.0001, self.last_rx - self.first_rx or 0.0001

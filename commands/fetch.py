@@ -1,4 +1,4 @@
-"""fetch: get pages from web servers over HTTP (as FreeBSD's fetch and curl do; RFC 9110, 9112).
+"""Get pages from web servers over HTTP.  FreeBSD's usr.bin/fetch; RFC 9110, 9112.
 
     -o file     write the body there, whole or not at all; `-` is standard output
     -v          show the exchange: `>` is what we say, `<` what the server does
@@ -26,6 +26,7 @@ from commands.command import Command, Complaint, Context, Data, Failure
 from stack.kern.proc import Interrupt
 
 SYNOPSIS = "fetch [-qv] [-o file] [-t seconds] url ..."
+WORDS = {"-q": "no progress bar", "-v": "show the exchange"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 10
 _SLOW = 1.0  # seconds until there is a progress bar

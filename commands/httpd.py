@@ -1,4 +1,4 @@
-"""httpd: serve a folder of the real machine, or a page of its own, over HTTP (BSD libexec/httpd, bozohttpd).
+"""Serve a folder of the real machine, or a page of its own, over HTTP.  BSD libexec/httpd, bozohttpd.
 
     -p port  listen there (80)
     -v       log each request: method, target, status, bytes of the body
@@ -26,6 +26,7 @@ from stack.kern.proc import tsleep
 from stack.kern.socket import SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, Socket
 
 SYNOPSIS = "httpd [-v] [-p port] [folder]"
+WORDS = {"-v": "log each request"}
 
 
 class Args(NamedTuple):

@@ -1,4 +1,4 @@
-"""nc: connect to a port, or listen on one, and pass bytes both ways (BSD usr.bin/nc).
+"""Connect to a port, or listen on one, and pass bytes both ways.  BSD usr.bin/nc, netcat.
 
     -l          listen, and take one connection
     -k          with -l: then take the next one
@@ -38,6 +38,15 @@ SYNOPSIS = (
     "nc [-4dNnuvz] [-p port] [-s source] [-w timeout] host port[-port]\n"
     "nc -l [-4dkNnuv] [-p port] [-w timeout] [address] [port]"
 )
+WORDS = {
+    "-d": "do not read standard input",
+    "-k": "take the next connection, too",
+    "-l": "listen",
+    "-n": "addresses only, no names",
+    "-u": "UDP",
+    "-v": "say what happens",
+    "-z": "only see whether somebody listens",
+}
 _PROBE = 1.0  # seconds that a closed UDP port has to say so
 
 

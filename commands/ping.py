@@ -1,4 +1,4 @@
-"""ping: send ICMP echo requests to a host and time the replies (BSD sbin/ping/ping.c; RFC 792, RFC 1122 3.2.2.6).
+"""Send ICMP echo requests to a host and time the replies.  BSD sbin/ping/ping.c; RFC 792, RFC 1122 3.2.2.6.
 
     -c count     stop after so many replies
     -i interval  seconds between requests (1; 0.01 with -f)
@@ -40,6 +40,20 @@ SYNOPSIS = (
     "ping [-DfLnoPQqRrv] [-c count] [-g gateway] [-I address] [-i interval] [-l preload] [-p pattern]"
     " [-s size] [-T ttl] [-t tos] [-w maxwait] host"
 )
+
+WORDS = {
+    "-D": "do not let routers fragment",
+    "-f": "as fast as replies come",
+    "-L": "multicasts do not come back",
+    "-n": "numbers only",
+    "-o": "stop after the first reply",
+    "-P": "random data",
+    "-Q": "no ICMP errors",
+    "-q": "nothing but the statistics",
+    "-R": "record the route",
+    "-r": "only to neighbours",
+    "-v": "show other ICMP messages too",
+}
 
 
 def parse(argv: list[str]) -> Args:

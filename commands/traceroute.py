@@ -1,4 +1,4 @@
-"""traceroute: find the routers on the way to a host (BSD usr.sbin/traceroute, Van Jacobson).
+"""Find the routers on the way to a host.  BSD usr.sbin/traceroute, by Van Jacobson.
 
 Packets with a short time to live die on the way, and whoever drops one says so.  `*` is no answer in time;
 `!N` `!H` `!P` network, host, protocol unreachable, `!F` fragmentation needed, `!S` source route failed,
@@ -61,6 +61,13 @@ SYNOPSIS = (
     "traceroute [-FIlnP] [-f first] [-g gateway] [-m max] [-p port] [-q probes] [-s address] [-t tos]"
     " [-w seconds] host [length]"
 )
+WORDS = {
+    "-F": "do not let routers fragment",
+    "-I": "probe with ICMP instead of UDP",
+    "-l": "show the time to live of the answers",
+    "-n": "numbers only",
+    "-P": "find the MTU on the way",
+}
 _SHORTEST = 28  # bytes: an IP header, and one of ICMP or UDP
 _GATEWAYS = 8  # that fit into the IP header
 _NOTES = {
@@ -245,7 +252,7 @@ class Tracer:
             note = self._answer(header, record.data[header.hlen :])
             if note is not None:
                 name = None if "n" in self.args.flags else self.ctx.name_of(header.src)
-                return Probe(header.src, name, (self.ctx.now - begun) * 1000, header.ttl, note)
+                return Probe(header.src, name, round((self.ctx.now - begun) * 1000, 6), header.ttl, note)
         return Probe()
 
     def _send(self, ttl: int) -> None:
