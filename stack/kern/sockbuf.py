@@ -22,11 +22,12 @@ Piece = bytes | memoryview
 class StreamBuf:
     """Bytes in order, up to `hiwat` of them; `cc` counts those here."""
 
-    __slots__ = ("cc", "channel", "hiwat", "lowat", "pieces", "start")
+    __slots__ = ("auto", "cc", "channel", "hiwat", "lowat", "pieces", "start")
 
     def __init__(self, hiwat: int, wmesg: str, lowat: int = 1) -> None:
         self.hiwat = hiwat
         self.lowat = lowat
+        self.auto = True  # the protocol may let it grow (SB_AUTOSIZE), until a program sets its size
         self.cc = 0
         self.pieces: deque[Piece] = deque()
         self.start = 0  # bytes of the first piece that are gone already

@@ -417,11 +417,14 @@ def _unchanging(data: bytes | bytearray | memoryview) -> Piece:
 
 def _set_sndbuf(so: Socket, value: int) -> None:
     so.snd.hiwat = value
+    so.snd.auto = False
     so.snd.lowat = min(so.snd.lowat, value)
 
 
 def _set_rcvbuf(so: Socket, value: int) -> None:
     so.rcv.hiwat = value
+    if isinstance(so.rcv, StreamBuf):
+        so.rcv.auto = False
 
 
 def _set_sndlowat(so: Socket, value: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 
-from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
+from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_NOFDREF
 from stack.mbuf import M_BCAST, M_MCAST, Mbuf
@@ -27,34 +27,40 @@ from stack.netinet.tcp_fsm import (
 )
 from stack.netinet.tcp_output import tcp_output
 from stack.netinet.tcp_reass import tcp_reass
+from stack.netinet.tcp_recovery import tcp_sack_first, tcp_sack_output
+from stack.netinet.tcp_sack import Scoreboard
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import (
     tcp_cancel_timers,
     tcp_close,
     tcp_drop,
-    tcp_mss_from_peer,
+    tcp_options_from_peer,
     tcp_reset_peer,
     tcp_respond,
 )
 from stack.netinet.tcp_var import (
     PR_SLOWHZ,
+    TCP_PAWS_IDLE,
     TCPTV_MIN,
     TCPTV_REXMTMAX,
     TCPTV_RTO_SYN,
     TF_ACKNOW,
     TF_DELACK,
+    TF_SACK,
     TF_SENTFIN,
+    TF_TSTMP,
     TcpBase,
     Tcpcb,
 )
 
+NO_OPTIONS = TcpOptions()
 _DUPTHRESH = 3  # RFC 5681 3.2
 
 
 class Segment:
     """A segment on its way through the steps; trimming changes `seq`, `data` and `flags`, not `first` and `bare`."""
 
-    __slots__ = ("ack", "bare", "data", "first", "flags", "m", "options", "seq", "window", "x")
+    __slots__ = ("ack", "bare", "data", "first", "flags", "m", "seq", "told", "window", "x")
 
     def __init__(self, m: Mbuf, x: int, seq: int, ack: int, flags: int, window: int) -> None:
         self.m = m
@@ -65,7 +71,7 @@ class Segment:
         self.bare = not m.data and not flags & (TH_SYN | TH_FIN)
         self.window = window
         self.data: Piece = m.data
-        self.options = m.transport[20:]
+        self.told = TcpOptions.parse(m.transport[20:]) if len(m.transport) > 20 else NO_OPTIONS
 
     @property
     def length(self) -> int:
@@ -81,7 +87,12 @@ class TcpSegments(TcpBase):
         if tp.state == TCPS_SYN_SENT:
             if not self._syn_sent(tp, seg):
                 return
-        elif not (self._acceptable(tp, seg) and self._check_rst(tp, seg) and self._check_syn(tp, seg)):
+        elif not (
+            self._check_paws(tp, seg)
+            and self._acceptable(tp, seg)
+            and self._check_rst(tp, seg)
+            and self._check_syn(tp, seg)
+        ):
             return
         if not seg.flags & TH_ACK:
             return self.drop("rcvnoack", seg.m)
@@ -125,7 +136,7 @@ class TcpSegments(TcpBase):
         tp.rcv_nxt = tp.rcv_adv = seg.seq + 1 & M32
         tp.snd_wnd = tp.max_sndwnd = seg.window
         tp.snd_wl1, tp.snd_wl2 = seg.seq, tp.snd_una
-        tcp_mss_from_peer(tp, TcpOptions.parse(seg.options).mss if seg.options else None)
+        tcp_options_from_peer(tp, seg.told)
         seg.seq = seg.seq + 1 & M32
         seg.flags &= ~TH_SYN
 
@@ -162,9 +173,33 @@ class TcpSegments(TcpBase):
         tp.snd_una = tp.snd_nxt = tp.snd_max
         tp.rexmt.stop()
 
+    def _check_paws(self, tp: Tcpcb, seg: Segment) -> bool:
+        """RFC 7323 5.3: a segment from the past is dropped, by the peer's own clock; 3.2: so is one without a time."""
+        if not tp.flags & TF_TSTMP or seg.flags & TH_RST:
+            return True
+        if seg.told.ts is None:
+            if seg.flags & TH_SYN:
+                return True
+            self.drop("rcvnotstamp", seg.m)
+            return False
+        value = seg.told.ts[0]
+        if SEQ_LT(value, tp.ts_recent):
+            if self.callouts.now - tp.ts_recent_age <= TCP_PAWS_IDLE:
+                self.stat["rcvduppack"] += 1
+                self.stat["rcvdupbyte"] += len(seg.data)
+                self.drop("pawsdrop", seg.m)
+                if seg.data or seg.flags & (TH_SYN | TH_FIN):
+                    tp.flags |= TF_ACKNOW
+                    tcp_output(tp)
+                return False
+        elif SEQ_GT(seg.first, tp.last_ack_sent):
+            return True  # it does not span what we acknowledged last
+        tp.ts_recent, tp.ts_recent_age = value, self.callouts.now
+        return True
+
     def _acceptable(self, tp: Tcpcb, seg: Segment) -> bool:
         """First, check the sequence number: trim the segment to the window; an ack for one outside of it."""
-        window = min(tp.rcv.space, TCP_MAXWIN)
+        window = min(tp.rcv.space, tp.max_window)
         window = max(window, SEQ_SUB(tp.rcv_adv, tp.rcv_nxt))
         before = SEQ_SUB(tp.rcv_nxt, seg.seq)
         if before > 0 and not self._trim_front(tp, seg, before):
@@ -288,8 +323,9 @@ class TcpSegments(TcpBase):
             return self._challenge(tp, seg, "rcvacktoomuch")
         if SEQ_LT(ack, tp.snd_una - tp.max_sndwnd & M32):
             return self._challenge(tp, seg, "rcvoldack")  # RFC 5961 5.2: a blind guess
+        news = bool(tp.flags & TF_SACK) and self._update_scoreboard(tp, seg)
         if SEQ_LEQ(ack, tp.snd_una):
-            self._duplicate_ack(tp, seg)
+            self._duplicate_ack(tp, seg, news)
         elif not self._new_ack(tp, seg):
             return False
         self._update_window(tp, seg)
@@ -308,20 +344,46 @@ class TcpSegments(TcpBase):
         else:
             self._established(tp)
 
-    def _duplicate_ack(self, tp: Tcpcb, seg: Segment) -> None:
-        """RFC 5681 2: no data, no window news, something out: each says that a segment has left the network."""
-        if not seg.bare or seg.window != tp.snd_wnd or seg.ack != tp.snd_una:
+    def _update_scoreboard(self, tp: Tcpcb, seg: Segment) -> bool:
+        """Take in the blocks of an ack; True when they tell something new (RFC 6675 5, Update)."""
+        if tp.sack is None:
+            if not seg.told.sack:
+                return False
+            tp.sack = Scoreboard()
+        una = seg.ack if SEQ_GT(seg.ack, tp.snd_una) else tp.snd_una
+        news = tp.sack.update(una, tp.snd_max, seg.told.sack)
+        if not tp.sack.blocks and not tp.in_recovery:
+            tp.sack = None
+        return news
+
+    def _duplicate_ack(self, tp: Tcpcb, seg: Segment, news: bool) -> None:
+        """RFC 5681 2: no data, no window news, something out: each says that a segment has left the network.
+
+        With SACK it is the blocks that say so, whatever else the segment bears (RFC 6675 2, DupAcks).
+        """
+        if not news and (not seg.bare or seg.window != tp.snd_wnd or seg.ack != tp.snd_una or tp.flags & TF_SACK):
             return
         if tp.rexmt.due is None:  # nothing is out, or only a probe of a closed window
             tp.dupacks = 0
             return
         self.stat["rcvdupack"] += 1
         tp.dupacks += 1
-        if tp.in_recovery:
+        if tp.in_recovery and tp.flags & TF_SACK:
+            tcp_sack_output(tp)
+        elif tp.in_recovery:
             tp.cc.duplicate_ack(tp)
             tcp_output(tp)
-        elif tp.dupacks == _DUPTHRESH:
+        elif tp.dupacks == _DUPTHRESH or (tp.sack and tp.sack.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una):
             self._fast_retransmit(tp)
+        elif tp.dupacks < _DUPTHRESH and self.rfc3042:
+            self._limited_transmit(tp)
+
+    def _limited_transmit(self, tp: Tcpcb) -> None:
+        """RFC 3042: the first two duplicates each let a new segment leave, so that a third may come."""
+        window = tp.snd_cwnd
+        tp.snd_cwnd = min(SEQ_SUB(tp.snd_max, tp.snd_una), window) + tp.dupacks * tp.maxseg
+        tcp_output(tp)
+        tp.snd_cwnd = window
 
     def _fast_retransmit(self, tp: Tcpcb) -> None:
         """RFC 5681 3.2, RFC 6582 3.2 step 2: but not for what a time-out has sent again."""
@@ -332,15 +394,30 @@ class TcpSegments(TcpBase):
         tp.in_recovery = True
         tp.rexmt.stop()
         tp.rtttime = None
-        onxt = tp.snd_nxt
+        if tp.flags & TF_SACK or tp.cc.partial_acks:
+            tp.snd_recover = tp.snd_max  # RFC 6582 3.2 step 2, RFC 6675 5 (4.1): RecoveryPoint
+        if tp.flags & TF_SACK:
+            tp.cc.fast_retransmit(tp, flight)
+            tp.snd_cwnd = tp.snd_ssthresh
+            tp.sack = tp.sack or Scoreboard()
+            tp.sack.high_rxt = None
+            tcp_sack_first(tp)
+            tcp_sack_output(tp)
+        else:
+            self._retransmit_first(tp)
+            tp.cc.fast_retransmit(tp, flight)
+        if tp.rexmt.due is None:
+            tp.rexmt.set(tp.rxtcur)
+
+    def _retransmit_first(self, tp: Tcpcb) -> None:
+        """Send the first segment that is missing again, and that alone; then go on where we were."""
+        onxt, window = tp.snd_nxt, tp.snd_cwnd
         tp.snd_nxt = tp.snd_una
         tp.snd_cwnd = tp.maxseg
         tcp_output(tp)
-        tp.cc.fast_retransmit(tp, flight)
+        tp.snd_cwnd = window
         if SEQ_GT(onxt, tp.snd_nxt):
             tp.snd_nxt = onxt
-        if tp.rexmt.due is None:
-            tp.rexmt.set(tp.rxtcur)
 
     def _new_ack(self, tp: Tcpcb, seg: Segment) -> bool:
         """Something new is acknowledged; False when that was the connection's end."""
@@ -348,30 +425,51 @@ class TcpSegments(TcpBase):
         acked = ack - tp.snd_una & M32
         self.stat["rcvackpack"] += 1
         self.stat["rcvackbyte"] += acked
-        if tp.rtttime is not None and SEQ_GT(ack, tp.rtseq):
-            tcp_xmit_timer(tp, self.callouts.now - tp.rtttime)
+        if tp.rtttime is not None:
+            if SEQ_GT(ack, tp.rtseq):
+                tcp_xmit_timer(tp, self.callouts.now - tp.rtttime)
+        elif tp.flags & TF_TSTMP and seg.told.ts is not None and seg.told.ts[1]:
+            # RFC 7323 4: also where Karn could not tell which copy was acknowledged
+            tcp_xmit_timer(tp, max(SEQ_SUB(tp.ts_val, seg.told.ts[1]), 0) / 1000)
         tp.rxtshift = 0
         if ack == tp.snd_max:
             tp.rexmt.stop()
         elif tp.persist.due is None:
             tp.rexmt.set(tp.rxtcur)
-        if tp.in_recovery:
+        partial = tp.in_recovery and bool(tp.flags & TF_SACK or tp.cc.partial_acks) and SEQ_LT(ack, tp.snd_recover)
+        if partial and not tp.flags & TF_SACK:
+            tp.cc.partial_ack(tp, acked)
+        elif tp.in_recovery and not partial:
             tp.in_recovery = False
             tp.cc.recovered(tp, tp.snd_max - ack & M32)
-        else:
+        elif not partial:
             tp.cc.newack(tp, acked)
-        tp.dupacks = 0
+        if not partial:
+            tp.dupacks = 0
+            if tp.sack is not None and not tp.sack.blocks:
+                tp.sack = None
         fin_acked = acked > tp.snd.cc
         tp.snd_wnd = max(tp.snd_wnd - acked, 0)
         tp.snd.drop(min(acked, tp.snd.cc))
         tp.snd_una = ack
         if SEQ_LT(tp.snd_nxt, ack):
             tp.snd_nxt = ack
+        if partial:
+            self._go_on_recovering(tp)
         if not tp.snd.cc:
             tp.persist.stop()  # the last byte was a probe
         if tp.so.writable:
             tp.snd.channel.wakeup()
         return not fin_acked or self._fin_acked(tp, seg)
+
+    def _go_on_recovering(self, tp: Tcpcb) -> None:
+        """A partial ack: the next segment that is missing (RFC 6582 3.2 step 5, RFC 6675 5 step (C))."""
+        self.stat["partialacks"] += 1
+        if tp.flags & TF_SACK:
+            tcp_sack_output(tp)
+        else:
+            self._retransmit_first(tp)
+            tcp_output(tp)
 
     def _fin_acked(self, tp: Tcpcb, seg: Segment) -> bool:
         """Our FIN is acknowledged: the arrows `rcv ACK of FIN` of figure 5."""
@@ -436,6 +534,8 @@ class TcpSegments(TcpBase):
         tp.rcv_nxt = tp.rcv_nxt + len(data) & M32
         if not tp.so.state & SS_CANTRCVMORE:
             tp.rcv.append(data)
+        if tp.rcv.auto:
+            tcp_grow_rcvbuf(tp, len(data))
         tp.rcv.channel.wakeup()
         if tp.flags & TF_DELACK or (self.ack_on_push and flags & TH_PUSH):
             tp.flags |= TF_ACKNOW  # RFC 1122 4.2.3.2: at least every second segment
@@ -462,6 +562,18 @@ class TcpSegments(TcpBase):
         tp.delack.stop()
         tp.twomsl.set(2.0 * self.msl)
         tp.so.isdisconnected()
+
+
+def tcp_grow_rcvbuf(tp: Tcpcb, size: int) -> None:
+    """A buffer that a round trip's data nearly fills grows (NetBSD's recvbuf_auto)."""
+    tp.rfbuf_cnt += size
+    tcp = tp.tcp
+    now = tcp.callouts.now
+    if tp.srtt is None or now - tp.rfbuf_since < tp.srtt or not tcp.recvbuf_auto:
+        return
+    if tp.rfbuf_cnt > tp.rcv.hiwat // 8 * 7 and tp.rcv.hiwat < tcp.recvbuf_max:
+        tp.rcv.hiwat = min(tp.rcv.hiwat + tcp.recvbuf_inc, tcp.recvbuf_max)
+    tp.rfbuf_cnt, tp.rfbuf_since = 0, now
 
 
 def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:

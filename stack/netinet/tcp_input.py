@@ -13,7 +13,7 @@ from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
 from stack.mbuf import M_BCAST, M_MCAST, Mbuf
 from stack.netinet.ip_output import M32
-from stack.netinet.tcp_do_segment import Segment, TcpSegments, tcp_xmit_timer
+from stack.netinet.tcp_do_segment import Segment, TcpSegments, tcp_grow_rcvbuf, tcp_xmit_timer
 from stack.netinet.tcp_fsm import (
     TCPS_ESTABLISHED,
     TCPS_LISTEN,
@@ -24,6 +24,7 @@ from stack.netinet.tcp_output import tcp_ack, tcp_output
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
+    TSTAMP_HDR,
     tcp_close,
 )
 from stack.netinet.tcp_var import (
@@ -31,6 +32,7 @@ from stack.netinet.tcp_var import (
     TCP_ISSINCR,
     TF_ACKNOW,
     TF_DELACK,
+    TF_TSTMP,
     Tcpcb,
 )
 
@@ -57,12 +59,16 @@ class TcpInput(TcpSegments):
         if tp is None:
             return self._no_connection(Segment(m, x, seq, ack, words & 0xFF, window), lport, fport)
         assert isinstance(tp, Tcpcb)
+        if not words & TH_SYN:
+            window <<= tp.snd_scale
         if (
             tp.state == TCPS_ESTABLISHED
             and words & 0xF7 == TH_ACK  # perhaps with PSH
             and seq == tp.rcv_nxt
             and tp.snd_nxt == tp.snd_max
             and not tp.in_recovery
+            and tp.sack is None
+            and (len(header) == 20 if not tp.flags & TF_TSTMP else self._timely(tp, header))
             and self._predicted(tp, m, seq, ack, window, words)
         ):
             return None
@@ -73,6 +79,19 @@ class TcpInput(TcpSegments):
         return self.segment_arrives(tp, seg)
 
     # --- header prediction --------------------------------------------------------------------
+
+    def _timely(self, tp: Tcpcb, header: bytes) -> bool:
+        """Whether a segment's only option is a timestamp, and not an old one (RFC 7323 5.3)."""
+        if len(header) != 32 or header[20:24] != TSTAMP_HDR:
+            return False
+        value = int.from_bytes(header[24:28])
+        if value != tp.ts_recent:
+            if value - tp.ts_recent & M32 > 0x7FFFFFFF:
+                return False
+            if tp.rcv_nxt == tp.last_ack_sent:  # 4.3 (2): it spans what we acknowledged last
+                tp.ts_recent = value
+        tp.ts_recent_age = self.callouts.now
+        return True
 
     def _predicted(self, tp: Tcpcb, m: Mbuf, seq: int, ack: int, window: int, words: int) -> bool:
         """Van Jacobson's two common cases: the next data, or an ack for new data; False when it is neither."""
@@ -104,6 +123,8 @@ class TcpInput(TcpSegments):
         rcv = tp.rcv
         rcv.pieces.append(data)
         rcv.cc += size
+        if rcv.auto:
+            tcp_grow_rcvbuf(tp, size)
         if rcv.channel.sleepers or rcv.channel.upcall:
             rcv.channel.wakeup()
         if tp.flags & TF_DELACK or (self.ack_on_push and words & TH_PUSH):

@@ -10,7 +10,14 @@ from stack.mbuf import CSUM_TCP, Mbuf
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT, SEQ_SUB
-from stack.netinet.tcp_subr import TCP_HEADER, tcp_mss, tcp_template
+from stack.netinet.tcp_subr import (
+    TCP_HEADER,
+    TCP_HEADER_TSTAMP,
+    TSTAMP_HDR,
+    tcp_initial_window,
+    tcp_syn_options,
+    tcp_template,
+)
 from stack.netinet.tcp_var import (
     TCP_BACKOFF,
     TCPTV_PERSMAX,
@@ -20,6 +27,7 @@ from stack.netinet.tcp_var import (
     TF_FORCE,
     TF_NODELAY,
     TF_SENTFIN,
+    TF_TSTMP,
     Tcpcb,
 )
 
@@ -28,7 +36,7 @@ def tcp_output(tp: Tcpcb) -> int:
     """Send all that may be sent now; 0, or the errno of a connection that never came about."""
     if tp.snd_max == tp.snd_una and tp.tcp.callouts.now - tp.idle_since >= tp.rxtcur:
         # RFC 5681 4.1: after a pause the network is asked anew
-        tp.snd_cwnd = min(tp.snd_cwnd, tp.tcp.init_win * tp.maxseg)
+        tp.snd_cwnd = min(tp.snd_cwnd, tcp_initial_window(tp))
     while True:
         flags = TCP_OUTFLAGS[tp.state]
         offset = tp.snd_nxt - tp.snd_una & M32
@@ -44,22 +52,23 @@ def tcp_output(tp: Tcpcb) -> int:
         elif length < 0:
             length = _beyond_window(tp, window)
             offset = tp.snd_nxt - tp.snd_una & M32
-        more = length > tp.maxseg
+        size = tcp_data_size(tp)
+        more = length > size
         if more:
             if tp.snd_nxt == tp.snd_max and tp.state == TCPS_ESTABLISHED and tp.template and not tp.flags & TF_FORCE:
-                sent = _send_run(tp, offset, length // tp.maxseg)
+                sent = _send_run(tp, offset, size, length // size)
                 if not sent or not tp.flags & TF_NODELAY:
                     return 0  # what is left is less than a segment: it waits for an ack (Nagle)
                 continue
-            length = tp.maxseg
+            length = size
         if flags & TH_FIN and (offset + length < buffered):
             flags &= ~TH_FIN  # data first
-        if not _worth_sending(tp, flags, offset, length, buffered):
+        if not (length == size or _worth_sending(tp, flags, offset, length, buffered)):
             if buffered and tp.rexmt.due is None and tp.persist.due is None:
                 tp.rxtshift = 0
                 tcp_setpersist(tp)
             return 0
-        error = _send(tp, flags, offset, length, buffered)
+        error = tcp_send(tp, flags, offset, length, buffered)
         if error:
             return error
         if not more or tp.flags & TF_FORCE:
@@ -80,7 +89,7 @@ def _beyond_window(tp: Tcpcb, window: int) -> int:
 def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> bool:
     """Whether a segment should leave now: RFC 9293 3.8.6.2.1 (sender's silly windows), 3.7.4 (Nagle), 3.8.6.2.2."""
     if length:
-        if length == tp.maxseg or tp.flags & TF_FORCE:
+        if tp.flags & TF_FORCE:
             return True
         idle = tp.snd_una == tp.snd_max
         if (idle or tp.flags & TF_NODELAY) and offset + length >= buffered:
@@ -100,8 +109,9 @@ def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: in
 
 def tcp_window_opened(tp: Tcpcb) -> bool:
     """RFC 9293 3.8.6.2.2: the peer is told of room when it is worth two segments, or half of what there can be."""
-    room = min(tp.rcv.space, TCP_MAXWIN) - max(SEQ_SUB(tp.rcv_adv, tp.rcv_nxt), 0)
-    return room >= 2 * tp.maxseg or 2 * room >= min(tp.rcv.hiwat, TCP_MAXWIN)
+    most = tp.max_window
+    room = min(tp.rcv.space, most) - max(SEQ_SUB(tp.rcv_adv, tp.rcv_nxt), 0)
+    return room >= 2 * tp.maxseg or 2 * room >= min(tp.rcv.hiwat, most)
 
 
 def _window(tp: Tcpcb) -> int:
@@ -109,18 +119,30 @@ def _window(tp: Tcpcb) -> int:
     window = tp.rcv.space
     if window < tp.rcv.hiwat // 4 and window < tp.maxseg:
         window = 0
-    if window > TCP_MAXWIN:
-        window = TCP_MAXWIN
+    if window > tp.max_window:
+        window = tp.max_window
     promised = tp.rcv_adv - tp.rcv_nxt & M32
     return promised if window < promised < 1 << 31 else window
 
 
-def _send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int:
+def _options(tp: Tcpcb) -> bytes:
+    """The options of a segment that is no SYN: the time (RFC 7323 3.2), and what lies beyond a gap (RFC 2018 3)."""
+    if tp.sacked:
+        return TcpOptions(sack=tp.sacked, ts=(tp.ts_val, tp.ts_recent) if tp.flags & TF_TSTMP else None).pack()
+    return TcpOptions(ts=(tp.ts_val, tp.ts_recent)).pack() if tp.flags & TF_TSTMP else b""
+
+
+def tcp_data_size(tp: Tcpcb) -> int:
+    """Bytes of data in a full segment: SACK blocks take from its room (RFC 9293 3.7.1)."""
+    return tp.maxseg - 4 - 8 * len(tp.sacked) if tp.sacked else tp.maxseg
+
+
+def tcp_send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int:
     """Build one segment, send it, and remember that it is out."""
     tcp = tp.tcp
     stat = tcp.stat
     data: Piece = b""
-    options = b""
+    options = _options(tp)
     again = tp.snd_nxt != tp.snd_max and SEQ_LT(tp.snd_nxt, tp.snd_max)
     if length:
         data = tp.snd.copy(offset, length)
@@ -130,7 +152,7 @@ def _send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int
     elif flags & (TH_SYN | TH_FIN | TH_RST):
         stat["sndctrl"] += 1
         if flags & TH_SYN:
-            options = TcpOptions(mss=tcp_mss(tp)).pack()
+            options = tcp_syn_options(tp, flags)
     elif tp.flags & TF_ACKNOW:
         stat["sndacks"] += 1
     else:
@@ -140,7 +162,8 @@ def _send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int
     window = _window(tp) if not flags & TH_SYN else min(tp.rcv.space, TCP_MAXWIN)
     seq = tp.snd_nxt if length or flags & (TH_SYN | TH_FIN) or tp.persist.due is not None else tp.snd_max
     words = 20 + len(options) << 10 | flags
-    header = TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt if flags & TH_ACK else 0, words, window, 0, 0)
+    shown = window if flags & TH_SYN else window >> tp.rcv_scale  # RFC 7323 2.2: a SYN's is never scaled
+    header = TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt if flags & TH_ACK else 0, words, shown, 0, 0)
     m = Mbuf(data, header + options)
     m.csum = CSUM_TCP
     _account(tp, flags, length)
@@ -156,18 +179,30 @@ def _send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> int
     return 0
 
 
-def _send_run(tp: Tcpcb, offset: int, count: int) -> bool:
+def _header(tp: Tcpcb, flags: int, seq: int, window: int) -> bytes:
+    """The header of a segment of an established connection, with its options."""
+    window >>= tp.rcv_scale
+    if not tp.flags & TF_TSTMP or tp.sacked:
+        options = _options(tp)
+        words = 20 + len(options) << 10 | flags
+        return TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt, words, window, 0, 0) + options
+    value = int(tp.tcp.callouts.now * 1000) + tp.ts_offset & M32
+    return TCP_HEADER_TSTAMP.pack(
+        tp.lport, tp.fport, seq, tp.rcv_nxt, 8 << 12 | flags, window, 0, 0, TSTAMP_HDR, value, tp.ts_recent
+    )
+
+
+def _send_run(tp: Tcpcb, offset: int, size: int, count: int) -> bool:
     """A run of full segments of new data, which is all a bulk transfer sends; False when IP would not have one."""
-    tcp, size, seq, copy = tp.tcp, tp.maxseg, tp.snd_nxt, tp.snd.copy
+    tcp, seq, copy = tp.tcp, tp.snd_nxt, tp.snd.copy
     window = _window(tp)
-    last = tp.snd.cc - size
     tp.rcv_adv = tp.rcv_nxt + window & M32
     tp.last_ack_sent = tp.rcv_nxt
     tp.flags &= ~(TF_ACKNOW | TF_DELACK)
     tp.delack.due = None
+    last = tp.snd.cc - size
     for _ in range(count):
-        words = 5 << 12 | TH_ACK if offset < last else 5 << 12 | TH_ACK | TH_PUSH
-        m = Mbuf(copy(offset, size), TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt, words, window, 0, 0))
+        m = Mbuf(copy(offset, size), _header(tp, TH_ACK if offset < last else TH_ACK | TH_PUSH, seq, window))
         m.csum = CSUM_TCP
         _account(tp, 0, size)
         error = tcp.ip.output(m, tp.template, tp.more)
@@ -190,9 +225,7 @@ def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:
         tcp_output(tp)
         return
     window = _window(tp)
-    words = 5 << 12 | TH_ACK
-    header = TCP_HEADER.pack(tp.lport, tp.fport, tp.snd_max, tp.rcv_nxt, words, window, 0, 0)
-    m = Mbuf(b"", header)
+    m = Mbuf(b"", _header(tp, TH_ACK, tp.snd_max, window))
     m.csum = CSUM_TCP
     stat = tp.tcp.stat
     stat["sndtotal"] += 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 from stack.header.tcp import TH_FIN
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE
+from stack.netinet.tcp_sack import Block
 from stack.netinet.tcp_seq import SEQ_MASK, SEQ_SUB
-from stack.netinet.tcp_var import TF_ACKNOW, Tcpcb
+from stack.netinet.tcp_var import TF_ACKNOW, TF_SACK, TF_TSTMP, Tcpcb
 
+_MAX_BLOCKS = 4  # as many as find room (RFC 2018 3)
 _MAX_SEGMENTS = 1024  # of one connection: a peer that sends single bytes does not fill our memory
 
 
@@ -29,11 +31,31 @@ def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
         tp.fin_at = seq + len(data) & SEQ_MASK
     _insert(queue, seq, data)
     _present(tp, queue)
+    tp.sacked = _blocks(tp, queue, seq) if tp.flags & TF_SACK and queue else ()
     if tp.fin_at is not None and SEQ_SUB(tp.rcv_nxt, tp.fin_at) >= 0:
-        tp.reass = None
+        tp.reass, tp.sacked = None, ()
         return True
     tp.reass = queue if queue or tp.fin_at is not None else None
     return False
+
+
+def _blocks(tp: Tcpcb, queue: list[tuple[int, Piece]], seq: int) -> tuple[Block, ...]:
+    """What to tell the peer (RFC 2018 4): the block with the segment that came last first, then those told before."""
+    whole: list[Block] = []
+    for start, piece in queue:
+        end = start + len(piece) & SEQ_MASK
+        if whole and whole[-1][1] == start:
+            whole[-1] = whole[-1][0], end
+        else:
+            whole.append((start, end))
+    places = {seq: 0} | {start: rank for rank, (start, _) in enumerate(tp.sacked, 1)}
+
+    def rank(block: Block) -> int:
+        size = SEQ_SUB(block[1], block[0])
+        inside = [place for at, place in places.items() if 0 <= SEQ_SUB(at, block[0]) < size]
+        return min(inside, default=len(places))
+
+    return tuple(sorted(whole, key=rank)[: _MAX_BLOCKS - bool(tp.flags & TF_TSTMP)])
 
 
 def _insert(queue: list[tuple[int, Piece]], seq: int, data: Piece) -> None:

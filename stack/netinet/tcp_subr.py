@@ -6,13 +6,15 @@ import errno
 from struct import Struct
 
 from stack.header.ip import IPPROTO_TCP
-from stack.header.tcp import TH_ACK, TH_RST
+from stack.header.tcp import TCP_MAX_WINSHIFT, TCP_MAXWIN, TCPOLEN_TSTAMP_APPA, TH_ACK, TH_RST, TcpOptions
 from stack.mbuf import CSUM_TCP, Mbuf
 from stack.netinet.ip_output import M32, ip_template
 from stack.netinet.tcp_fsm import TCPS_CLOSED, TCPS_SYN_RECEIVED
-from stack.netinet.tcp_var import TcpBase, Tcpcb
+from stack.netinet.tcp_var import TF_SACK, TF_SCALE, TF_TSTMP, TcpBase, Tcpcb
 
 TCP_HEADER = Struct("!HHIIHHHH")
+TCP_HEADER_TSTAMP = Struct("!HHIIHHHH4sII")  # with RFC 7323 appendix A's option: TSTAMP_HDR, value, echo
+TSTAMP_HDR = TcpOptions(ts=(0, 0)).pack()[:4]
 
 
 def tcp_respond(
@@ -44,7 +46,55 @@ def tcp_mss_from_peer(tp: Tcpcb, offer: int | None) -> None:
     """Take the peer's offer into account; without one it takes mssdflt (RFC 9293 MUST-15)."""
     peer = max(offer, tp.tcp.minmss) if offer is not None else tp.tcp.mssdflt
     tp.maxseg = min(peer, tcp_mss(tp))
-    tp.snd_cwnd = tp.tcp.init_win * tp.maxseg
+    if tp.flags & TF_TSTMP:
+        tp.maxseg -= TCPOLEN_TSTAMP_APPA
+    tp.snd_cwnd = tcp_initial_window(tp)
+
+
+def tcp_initial_window(tp: Tcpcb) -> int:
+    """RFC 6928 2: ten segments, or 14600 bytes where segments are large; init_win says how many."""
+    count = tp.tcp.init_win
+    return min(count * tp.maxseg, max(2 * tp.maxseg, count * 1460))
+
+
+def tcp_syn_options(tp: Tcpcb, flags: int) -> bytes:
+    """The options of a SYN: all that we offer; of a SYN-ACK: what the peer offered too."""
+    tcp, answer = tp.tcp, bool(flags & TH_ACK)
+    wscale = ts = None
+    if tp.flags & TF_SCALE if answer else tcp.rfc1323 and tcp.win_scale:
+        wscale = tp.rcv_scale = tcp_rcv_scale(tp)
+    if tp.flags & TF_TSTMP if answer else tcp.rfc1323 and tcp.timestamps:
+        ts = tp.ts_val, tp.ts_recent if answer else 0
+    sack_ok = bool(tp.flags & TF_SACK if answer else tcp.sack_enable)
+    return TcpOptions(tcp_mss(tp), wscale, sack_ok, (), ts).pack()
+
+
+def tcp_rcv_scale(tp: Tcpcb) -> int:
+    """The least scale by which all of the buffer, as large as it may grow, can be advertised."""
+    largest = max(tp.rcv.hiwat, tp.tcp.recvbuf_max if tp.tcp.recvbuf_auto and tp.rcv.auto else 0)
+    scale = 0
+    while scale < TCP_MAX_WINSHIFT and TCP_MAXWIN << scale < largest:
+        scale += 1
+    return scale
+
+
+def tcp_options_from_peer(tp: Tcpcb, told: TcpOptions) -> None:
+    """A SYN came with options: what both of us offer is agreed (RFC 7323 2.2, 3.2; RFC 2018 2)."""
+    tcp = tp.tcp
+    tp.flags &= ~(TF_SCALE | TF_TSTMP | TF_SACK)
+    if told.wscale is not None and tcp.rfc1323 and tcp.win_scale:
+        tp.flags |= TF_SCALE
+        tp.snd_scale = min(told.wscale, TCP_MAX_WINSHIFT)
+        tp.rcv_scale = tcp_rcv_scale(tp)
+    else:
+        tp.rcv_scale = 0
+    tp.max_window = TCP_MAXWIN << tp.rcv_scale
+    if told.ts is not None and tcp.rfc1323 and tcp.timestamps:
+        tp.flags |= TF_TSTMP
+        tp.ts_recent, tp.ts_recent_age = told.ts[0], tcp.callouts.now
+    if told.sack_ok and tcp.sack_enable:
+        tp.flags |= TF_SACK
+    tcp_mss_from_peer(tp, told.mss)
 
 
 def tcp_drop(tp: Tcpcb, error: int) -> None:

@@ -43,6 +43,7 @@ def tcp_rexmt(tp: Tcpcb) -> None:
     tp.snd_nxt = tp.snd_una
     tp.snd_recover = tp.snd_max  # RFC 6582 4: later duplicates are of what we send again now
     tp.in_recovery = False
+    tp.sack = None  # RFC 2018 8: the peer may throw away what it has beyond a gap
     tp.rtttime = None  # Karn
     tp.flags |= TF_ACKNOW
     if tp.state >= TCPS_ESTABLISHED:

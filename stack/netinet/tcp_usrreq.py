@@ -155,6 +155,8 @@ class Tcp(TcpInput):
         """Send bytes, when the windows let them."""
         tp = self.tcpcb(so)
         tp.snd.append(data)
+        if tp.snd.auto and tp.snd.cc >= tp.snd.hiwat // 8 * 7:
+            self._grow_sndbuf(tp)
         out = tp.snd_max - tp.snd_una & M32
         if out and min(tp.snd_wnd, tp.snd_cwnd) - out < tp.maxseg and tp.state == TCPS_ESTABLISHED:
             if not tp.flags & TF_NODELAY and tp.rexmt.due is not None:
@@ -162,6 +164,12 @@ class Tcp(TcpInput):
         error = tcp_output(tp)
         if error:
             raise oserror(error)
+
+    def _grow_sndbuf(self, tp: Tcpcb) -> None:
+        """A full buffer that the peer's window and the network would let be larger grows (NetBSD's sendbuf_auto)."""
+        room = min(tp.snd_wnd, tp.snd_cwnd) - (tp.snd_max - tp.snd_una & M32)
+        if self.sendbuf_auto and tp.snd_wnd * 5 // 4 >= tp.snd.hiwat < self.sendbuf_max and tp.snd.cc >= room:
+            tp.snd.hiwat = min(tp.snd.hiwat + self.sendbuf_inc, self.sendbuf_max)
 
     def sockaddr(self, so: Socket) -> Address:
         """The local address and port."""

@@ -7,15 +7,17 @@ import random
 from collections.abc import Callable, Mapping
 
 from stack.callout import Callout, Callouts
-from stack.header.tcp import TCP_MSS
+from stack.header.tcp import TCP_MAXWIN, TCP_MSS
 from stack.kern.sockbuf import Piece, StreamBuf
 from stack.kern.socket import Socket
 from stack.kern.sysctl import Variable
 from stack.mbuf import Mbuf
 from stack.netinet.ip_output import IpOutput
 from stack.netinet.pcb import Inpcb, PcbDefaults, PcbTable, Services
-from stack.netinet.tcp_congctl import CongestionControl, Reno
+from stack.netinet.tcp_congctl import CongestionControl, NewReno, Reno
+from stack.netinet.tcp_cubic import Cubic
 from stack.netinet.tcp_fsm import TCP_STATES, TCPS_CLOSED
+from stack.netinet.tcp_sack import Block, Scoreboard
 from stack.probe import Probes, Protocol
 
 # Tcpcb.flags (tcp_var.h)
@@ -24,6 +26,9 @@ TF_DELACK = 0x0002  # ack, but try to delay it
 TF_NODELAY = 0x0004  # do not wait for small segments to grow (RFC 1122 4.2.3.4)
 TF_SENTFIN = 0x0010  # our FIN has been sent
 TF_FORCE = 0x0020  # send a byte into a closed window (t_force)
+TF_SCALE = 0x0040  # both sides scale their windows (RFC 7323 2)
+TF_TSTMP = 0x0080  # both sides send timestamps (RFC 7323 3)
+TF_SACK = 0x0100  # both sides acknowledge selectively (RFC 2018)
 
 # seconds (tcp_timer.h)
 TCPTV_RTO = 1.0  # RFC 6298 2.1: before the first measurement
@@ -32,8 +37,11 @@ TCPTV_MIN, TCPTV_REXMTMAX = 1.0, 64.0  # RFC 6298 2.4, 2.5
 TCPTV_PERSMIN, TCPTV_PERSMAX = 5.0, 60.0
 TCP_MAXRXTSHIFT = 12  # retransmissions before a connection is given up
 TCP_BACKOFF = (1, 2, 4, 8, 16, 32, 64, 64, 64, 64, 64, 64, 64)
+TCP_PAWS_IDLE = 24 * 86400.0  # RFC 7323 5.5: older timestamps prove nothing
 TCP_ISSINCR = 64000  # from an old connection's last number to a new one's first
 PR_SLOWHZ = 2  # keepalive's knobs count half seconds
+
+CONGCTL: Mapping[str, Callable[[], CongestionControl]] = {"reno": Reno, "newreno": NewReno, "cubic": Cubic}
 
 SYSCTLS = {
     "net.inet.tcp.sendspace": Variable("tcp", "sendspace", "send buffer by default, bytes", 1),
@@ -41,6 +49,19 @@ SYSCTLS = {
     "net.inet.tcp.mssdflt": Variable("tcp", "mssdflt", "segment size for a peer that names none", 32, 65495),
     "net.inet.tcp.minmss": Variable("tcp", "minmss", "smallest segment size we believe in", 32, 65495),
     "net.inet.tcp.init_win": Variable("tcp", "init_win", "initial congestion window, segments", 1, 64),
+    "net.inet.tcp.rfc1323": Variable("tcp", "rfc1323", "window scaling and timestamps", 0, 1),
+    "net.inet.tcp.win_scale": Variable("tcp", "win_scale", "scale windows, when rfc1323 is on", 0, 1),
+    "net.inet.tcp.timestamps": Variable("tcp", "timestamps", "send timestamps, when rfc1323 is on", 0, 1),
+    "net.inet.tcp.sack.enable": Variable("tcp", "sack_enable", "acknowledge selectively", 0, 1),
+    "net.inet.tcp.recvbuf_auto": Variable("tcp", "recvbuf_auto", "let receive buffers grow", 0, 1),
+    "net.inet.tcp.recvbuf_inc": Variable("tcp", "recvbuf_inc", "bytes a receive buffer grows by", 1),
+    "net.inet.tcp.recvbuf_max": Variable("tcp", "recvbuf_max", "bytes a receive buffer grows to", 1),
+    "net.inet.tcp.sendbuf_auto": Variable("tcp", "sendbuf_auto", "let send buffers grow", 0, 1),
+    "net.inet.tcp.sendbuf_inc": Variable("tcp", "sendbuf_inc", "bytes a send buffer grows by", 1),
+    "net.inet.tcp.sendbuf_max": Variable("tcp", "sendbuf_max", "bytes a send buffer grows to", 1),
+    "net.inet.tcp.rfc3042": Variable("tcp", "rfc3042", "limited transmit", 0, 1),
+    "net.inet.tcp.abc.enable": Variable("tcp", "abc_enable", "count bytes, not acks (RFC 3465)", 0, 1),
+    "net.inet.tcp.abc.aggressive": Variable("tcp", "abc_aggressive", "two segments an ack in slow start", 0, 1),
     "net.inet.tcp.ack_on_push": Variable("tcp", "ack_on_push", "ack segments with PSH at once", 0, 1),
     "net.inet.tcp.delack_ticks": Variable("tcp", "delack_ticks", "delay of an ack, hundredths of a second", 0, 50),
     "net.inet.tcp.keepidle": Variable("tcp", "keepidle", "idle time before keepalive probes, half seconds", 1),
@@ -52,6 +73,7 @@ SYSCTLS = {
     "net.inet.tcp.ackdropppslimit": Variable("tcp", "ackdropppslimit", "challenge acks a second; -1: any", -1),
     "net.inet.tcp.msl": Variable("tcp", "msl", "maximum segment lifetime, seconds", 1, 600),
     "net.inet.tcp.congctl.available": Variable("tcp", "congctl_available", "congestion controls", writable=False),
+    "net.inet.tcp.congctl.selected": Variable("tcp", "congctl_selected", "the one in use", choices=tuple(CONGCTL)),
 }
 
 
@@ -109,6 +131,7 @@ class Tcpcb(Inpcb):
     """
 
     __slots__ = (
+        "abc_limit",
         "cc",
         "delack",
         "dupacks",
@@ -122,24 +145,31 @@ class Tcpcb(Inpcb):
         "keepprobes",
         "last_ack_sent",
         "max_sndwnd",
+        "max_window",
         "maxopd",
         "maxseg",
         "persist",
         "rcv",
         "rcv_adv",
         "rcv_nxt",
+        "rcv_scale",
         "reass",
         "rexmt",
+        "rfbuf_cnt",
+        "rfbuf_since",
         "rtseq",
         "rtttime",
         "rttvar",
         "rxtcur",
         "rxtshift",
+        "sack",
+        "sacked",
         "snd",
         "snd_cwnd",
         "snd_max",
         "snd_nxt",
         "snd_recover",
+        "snd_scale",
         "snd_ssthresh",
         "snd_una",
         "snd_wl1",
@@ -150,6 +180,9 @@ class Tcpcb(Inpcb):
         "state",
         "tcp",
         "template",
+        "ts_offset",
+        "ts_recent",
+        "ts_recent_age",
         "twomsl",
     )  # fmt: skip
 
@@ -164,6 +197,14 @@ class Tcpcb(Inpcb):
         self.template = 0  # the IP header of what we send (ip_template); 0 until it is known
         self.maxseg = tcp.mssdflt  # bytes of data in a segment we send
         self.maxopd = 0  # TCP_MAXSEG, when a program set it
+        # options both sides agreed on (RFC 7323, RFC 2018)
+        self.snd_scale = self.rcv_scale = 0
+        self.max_window = TCP_MAXWIN  # what we can advertise at most, bytes; goes with rcv_scale
+        self.ts_recent = 0  # what the peer's clock said last (TS.Recent), and when we heard it
+        self.ts_recent_age = 0.0
+        self.ts_offset = 0  # RFC 7323 5.4: our clock does not tell how long we have been up
+        self.sack: Scoreboard | None = None  # what the peer has beyond a gap; None while it has nothing
+        self.sacked: tuple[Block, ...] = ()  # what we told it that we have, newest first
         # sending (SND.UNA, SND.NXT, ...)
         self.iss = self.snd_una = self.snd_nxt = self.snd_max = 0
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = self.max_sndwnd = 0
@@ -172,7 +213,8 @@ class Tcpcb(Inpcb):
         self.reass: list[tuple[int, Piece]] | None = None  # what lies beyond a gap, by sequence number
         self.fin_at: int | None = None  # where the peer's FIN is, when it lies beyond a gap
         # congestion (RFC 5681)
-        self.cc: CongestionControl = tcp.congestion
+        self.abc_limit = 2 if tcp.abc_enable and tcp.abc_aggressive else 1  # RFC 3465 2.2, L
+        self.cc: CongestionControl = CONGCTL[tcp.congctl_selected]()
         self.snd_cwnd = tcp.mssdflt
         self.snd_ssthresh = 65535 << 14
         self.dupacks = 0
@@ -186,6 +228,8 @@ class Tcpcb(Inpcb):
         self.rxtcur = TCPTV_RTO
         self.rxtshift = 0
         self.softerror = 0
+        self.rfbuf_since = tcp.callouts.now  # receive buffer sizing: when this round began, bytes since
+        self.rfbuf_cnt = 0
         self.idle_since = tcp.callouts.now
         self.keepprobes = 0
         timers = tcp.timers
@@ -196,6 +240,17 @@ class Tcpcb(Inpcb):
         self.delack = Timer(tcp.callouts, lambda: timers["delack"](self))
 
 
+    @property
+    def now(self) -> float:
+        """The lab's time, seconds."""
+        return self.tcp.callouts.now
+
+    @property
+    def ts_val(self) -> int:
+        """Our timestamp clock, in milliseconds (RFC 7323 4.4)."""
+        return int(self.tcp.callouts.now * 1000) + self.ts_offset & 0xFFFFFFFF
+
+
 class TcpBase(Protocol):
     """What all parts of TCP on one host share: knobs, the table of connections, the door of states."""
 
@@ -204,7 +259,20 @@ class TcpBase(Protocol):
     recvspace = 32768
     mssdflt = TCP_MSS
     minmss = 216
-    init_win = 4
+    init_win = 10
+    rfc1323 = 1
+    win_scale = 1
+    timestamps = 1
+    sack_enable = 1
+    recvbuf_auto = 1
+    recvbuf_inc = 16384
+    recvbuf_max = 262144
+    sendbuf_auto = 1
+    sendbuf_inc = 8192
+    sendbuf_max = 262144
+    rfc3042 = 1
+    abc_enable = 1
+    abc_aggressive = 1
     ack_on_push = 0
     delack_ticks = 20
     keepidle = 14400
@@ -215,10 +283,10 @@ class TcpBase(Protocol):
     rstppslimit = 100
     ackdropppslimit = 100
     msl = 30
-    congctl_available = "reno"
+    congctl_available = " ".join(CONGCTL)
+    congctl_selected = "newreno"
     fixed_iss: int | None = None  # where connections begin to count, for those who want to choose it
 
-    congestion: CongestionControl = Reno()
     timers: Mapping[str, Callable[[Tcpcb], None]]  # what runs when a named timer runs out (tcp_timer_funcs)
     raw_input: Callable[[Mbuf, int], bool]
 

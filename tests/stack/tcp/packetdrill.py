@@ -75,6 +75,19 @@ class Waiting(NamedTuple):
     outcome: list[tuple[float, str]]
 
 
+# Scripts begin with the TCP of RFC 9293 and RFC 5681 alone; one about an extension switches it on
+CLASSIC = {
+    "net.inet.tcp.rfc1323": "0",
+    "net.inet.tcp.sack.enable": "0",
+    "net.inet.tcp.rfc3042": "0",
+    "net.inet.tcp.abc.enable": "0",
+    "net.inet.tcp.congctl.selected": "reno",
+    "net.inet.tcp.init_win": "4",
+    "net.inet.tcp.recvbuf_auto": "0",
+    "net.inet.tcp.sendbuf_auto": "0",
+}
+
+
 class Drill:
     """Runs one script against a host of its own."""
 
@@ -89,6 +102,8 @@ class Drill:
         self.tun = tun
         self.host.set_address(tun, US, 24, dad=False)
         tun.sent.clear()  # joins of groups
+        for name, value in CLASSIC.items():
+            self.host.sysctl.set(name, value)
         self.flows: dict[int, Flow] = {}
         self.flow = self._flow(PORT, PEER_PORT)
         self.calls = Calls(self.host)

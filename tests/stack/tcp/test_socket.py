@@ -347,7 +347,7 @@ def test_options(world: World) -> None:
     fails(errno.EINVAL, lambda: so.setsockopt(IPPROTO_TCP, TCP_MAXSEG, 100000))
     so.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     assert so.getsockopt(IPPROTO_TCP, TCP_NODELAY) == 1
-    assert so.getsockopt(IPPROTO_TCP, TCP_CONGCTL) == "reno"
+    assert so.getsockopt(IPPROTO_TCP, TCP_CONGCTL) == "newreno"
 
 
 def test_a_child_inherits(world: World) -> None:

@@ -1,0 +1,84 @@
+"""Loss recovery with selective acknowledgements: what to send next, and how much (RFC 6675 5).
+
+BSD has this inside tcp_output; here it is apart, since it asks other questions: not "what follows what was
+sent", but "what is missing at the other end, and is there room in the network".
+"""
+
+from __future__ import annotations
+
+from stack.header.tcp import TH_ACK, TH_FIN
+from stack.netinet.ip_output import M32
+from stack.netinet.tcp_output import tcp_data_size, tcp_send
+from stack.netinet.tcp_sack import Block, Scoreboard
+from stack.netinet.tcp_seq import SEQ_SUB
+from stack.netinet.tcp_var import TF_SENTFIN, Tcpcb
+
+
+def tcp_sack_output(tp: Tcpcb) -> None:
+    """Send while the pipe has room for a segment: first what is lost, then new data, then what may be lost (C)."""
+    scoreboard = tp.sack
+    if scoreboard is None:
+        return
+    mss = tp.maxseg
+    pipe = scoreboard.pipe(tp.snd_una, tp.snd_max, mss)
+    while tp.snd_cwnd - pipe >= mss:
+        hole = scoreboard.next_hole(tp.snd_una, mss)
+        if hole is not None:
+            sent = _send_hole(tp, scoreboard, hole)
+        else:
+            sent = _send_new(tp)
+            if not sent:
+                hole = scoreboard.next_hole(tp.snd_una, mss, only_lost=False)
+                sent = _send_hole(tp, scoreboard, hole) if hole is not None else 0
+        if not sent:
+            return
+        pipe += sent
+
+
+def tcp_sack_first(tp: Tcpcb) -> None:
+    """Recovery begins: the first segment that is missing goes out whatever the pipe holds (4.3)."""
+    scoreboard = tp.sack
+    if scoreboard is None:
+        return
+    hole = scoreboard.next_hole(tp.snd_una, tp.maxseg, only_lost=False)
+    if hole is None:
+        end = min(SEQ_SUB(tp.snd_max, tp.snd_una), tp.maxseg)
+        hole = tp.snd_una, tp.snd_una + end & M32
+    _send_hole(tp, scoreboard, hole)
+
+
+def _send_hole(tp: Tcpcb, scoreboard: Scoreboard, hole: Block) -> int:
+    """Send a piece again; the bytes that went out."""
+    start, end = hole
+    size = _send_at(tp, start, SEQ_SUB(end, start))
+    if size:
+        tp.tcp.stat["sack_rexmits"] += 1
+        tp.tcp.stat["sack_rexmit_bytes"] += size
+        scoreboard.high_rxt = start + size & M32
+    return size
+
+
+def _send_new(tp: Tcpcb) -> int:
+    """Send a segment that was never sent, if there is one and the peer has room for it."""
+    offset = SEQ_SUB(tp.snd_max, tp.snd_una)
+    size = min(tp.snd.cc - offset, tp.snd_wnd - offset, tp.maxseg)
+    if size <= 0 or (size < tp.maxseg and offset + size < tp.snd.cc):
+        return 0
+    return _send_at(tp, tp.snd_max, size)
+
+
+def _send_at(tp: Tcpcb, seq: int, size: int) -> int:
+    """Send bytes from a sequence number on (or the FIN, when it is there); what it took of the sequence space."""
+    offset = SEQ_SUB(seq, tp.snd_una)
+    length = min(size, tp.snd.cc - offset, tcp_data_size(tp))
+    flags = TH_ACK
+    if length <= 0:
+        if not tp.flags & TF_SENTFIN:
+            return 0
+        length, flags = 0, TH_ACK | TH_FIN
+    tp.snd_nxt = seq
+    before = tp.snd_nxt
+    tcp_send(tp, flags, offset, length, tp.snd.cc)
+    size = SEQ_SUB(tp.snd_nxt, before)
+    tp.snd_nxt = tp.snd_max
+    return max(size, 0)
