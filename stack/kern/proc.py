@@ -186,6 +186,15 @@ class Proc:
         self.alarm = None
         self.awaken(False)
 
+    def __del__(self) -> None:
+        """A lab is thrown away while this lives: unwind from the inside, as a kill does.
+
+        Left to the collector, coroutines and asynchronous generators are closed in any order, and complain.
+        """
+        if self.status is None and self.coro is not None:
+            self.pending = SIGKILL
+            self._run(False)
+
     def _exit(self, status: int) -> None:
         self.status = status
         self.coro = None

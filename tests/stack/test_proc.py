@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 
 import pytest
 
@@ -470,3 +472,29 @@ def test_pipe(world: World) -> None:
     world.run()
     assert world.said == [(0, "first "), (1, "then a l"), (1, "onger on"), (1, "e"), (3, "end")]
     assert not pipe.buffer
+
+
+def test_a_lab_thrown_away_unwinds_its_processes_in_order() -> None:
+    ended: list[str] = []
+
+    async def inner() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+                await pause(1.0)
+        finally:
+            ended.append("inner")
+
+    async def run(proc: Proc) -> int:
+        proc.closers.append(lambda: ended.append("closed"))
+        async with aclosing(inner()) as rows:
+            async for _ in rows:
+                pass
+        return 0
+
+    lab = Lab()
+    lab.spawn(lab.add_host("a"), ["loop"], run)
+    lab.run(2.5)
+    del lab
+    gc.collect()
+    assert ended == ["inner", "closed"]
