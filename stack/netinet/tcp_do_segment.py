@@ -189,7 +189,7 @@ class TcpSegments(TcpBase):
                 self.stat["rcvdupbyte"] += len(seg.data)
                 self.drop("pawsdrop", seg.m)
                 if seg.data or seg.flags & (TH_SYN | TH_FIN):
-                    tp.flags |= TF_ACKNOW
+                    self._ack_unacceptable(tp)
                     tcp_output(tp)
                 return False
         elif SEQ_GT(seg.first, tp.last_ack_sent):
@@ -233,7 +233,7 @@ class TcpSegments(TcpBase):
                 self.drop("rcvbadrst", seg.m)
                 return False
             if size or before > size:
-                tp.flags |= TF_ACKNOW  # its ack may have been lost; or it is a keepalive probe
+                self._ack_unacceptable(tp)  # ours may have been lost; or it is a keepalive probe
             seg.data = b""
             seg.seq = tp.rcv_nxt
             return True  # the ack in it may still be news
@@ -270,9 +270,14 @@ class TcpSegments(TcpBase):
         """3.10.7.4 first: not acceptable, so an ack, unless it is a reset."""
         self.drop("rcvafterwin", seg.m)
         if not seg.flags & TH_RST:
-            tp.flags |= TF_ACKNOW
+            self._ack_unacceptable(tp)
             tcp_output(tp)
         return False
+
+    def _ack_unacceptable(self, tp: Tcpcb) -> None:
+        """Say where we are; but not too often (RFC 5961 7), or two ends that disagree would never stop."""
+        if self.in_rate("unacceptable", self.ackdropppslimit):
+            tp.flags |= TF_ACKNOW
 
     def _check_rst(self, tp: Tcpcb, seg: Segment) -> bool:
         """Second, the RST bit: RFC 5961 3.2, only the very next sequence number is believed."""
