@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from typing import Any, NamedTuple
 
-from commands._file import reason
 from commands.command import Context, Failure
+from stack.kern.errors import reason
 from stack.kern.socket import SOCK_STREAM
 from stack.kern.syscalls import connect, recv, sendall
 

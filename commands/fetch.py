@@ -19,10 +19,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import NamedTuple
 
-from commands._file import WholeFile, reason
 from commands._getopt import getopt, seconds, wrong
 from commands._visit import Line, Url, Visit, joined, read_url
 from commands.command import Command, Complaint, Context, Data, Failure
+from stack.dev.files import WholeFile
+from stack.kern.errors import reason
 from stack.kern.proc import Interrupt
 
 SYNOPSIS = "fetch [-qv] [-o file] [-t seconds] url ..."

@@ -12,12 +12,13 @@ from contextlib import suppress
 
 from netsh import home, repl, saved
 from netsh.clock import Clock, Signals, parse_mode
-from netsh.files import read_text, reason
+from netsh.files import read_text
 from netsh.render.printer import FORMATS, Printer
 from netsh.session import Session
 from netsh.state import end
 from netsh.words import Scope
 from stack.host import Host
+from stack.kern.errors import reason
 from stack.kern.pipe import Pipe
 from stack.lab import Lab
 

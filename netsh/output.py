@@ -8,10 +8,12 @@ from typing import Any
 
 from commands.command import Command, Complaint, Data, Note, Usage
 from netsh.clock import Clock
-from netsh.files import AppendedFile, WholeFile, reason
+from netsh.files import AppendedFile
 from netsh.filters import FILTERS, Sink
 from netsh.program import Program
 from netsh.render.printer import Printer, json_of, text_of
+from stack.dev.files import WholeFile
+from stack.kern.errors import reason
 
 
 class Refused(Exception):

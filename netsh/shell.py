@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any
 
 from commands.command import Command, Complaint, Context, Failure, Usage
-from netsh.files import open_for_reading, reason
+from netsh.files import open_for_reading
 from netsh.grammar import Assign, Chain, For, Pipeline, Script, Statement
 from netsh.jobs import JobStarted
 from netsh.nearest import nearest
@@ -19,6 +19,7 @@ from netsh.output import Closed, Output, Refused, build
 from netsh.state import State
 from netsh.words import ExpansionError, Scope, expand, expand_all, expand_one
 from stack.host import Host
+from stack.kern.errors import reason
 from stack.kern.pipe import Pipe
 from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc, pause, tsleep
 

@@ -11,8 +11,9 @@ from typing import Any
 from commands.command import Failure, Usage
 from netsh import saved
 from netsh.builtins import builtin, no_rows
-from netsh.files import read_text, reason
+from netsh.files import read_text
 from netsh.shell import ShellContext
+from stack.kern.errors import reason
 
 SYNOPSIS = "load file"
 

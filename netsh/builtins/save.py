@@ -11,8 +11,9 @@ from typing import Any
 from commands.command import Failure, Usage
 from netsh import saved
 from netsh.builtins import builtin, no_rows
-from netsh.files import WholeFile, reason
 from netsh.shell import ShellContext
+from stack.dev.files import WholeFile
+from stack.kern.errors import reason
 
 SYNOPSIS = "save file"
 

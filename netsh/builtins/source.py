@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator
 from commands.command import Complaint, Failure, Usage
 from netsh import grammar
 from netsh.builtins import builtin, no_rows
-from netsh.files import read_text, reason
+from netsh.files import read_text
 from netsh.session import describe
 from netsh.shell import Shell, ShellContext
 from netsh.words import Scope
+from stack.kern.errors import reason
 
 SYNOPSIS = "source file [arg ...]"
 _DEPTH = 20

@@ -6,11 +6,10 @@ a frame  16 bytes: seconds, nanoseconds, length kept, length on the wire; then t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from struct import Struct
 
+from stack.dev.files import WholeFile
 from stack.net.bpf import Captured
 
 _MAGIC_NANOSECONDS = 0xA1B23C4D
@@ -41,19 +40,10 @@ def pack(frames: Iterable[Captured], epoch: float = 0.0) -> Iterator[bytes]:
 
 def write(path: str, frames: Iterable[Captured], epoch: float = 0.0) -> None:
     """Write a file whole or not at all: until it is complete, what stood there before stays."""
-    whole = os.path.realpath(path)
-    if os.path.exists(whole) and not os.path.isfile(whole):  # a pipe, say: its reader takes it as it comes
-        with open(whole, "wb", buffering=0) as file:
-            file.writelines(pack(frames, epoch))
-        return
-    growing = os.path.join(os.path.dirname(whole), f".{os.path.basename(whole)}.{os.getpid()}~")
+    file = WholeFile(path)
     try:
-        with open(growing, "wb") as file:
-            if os.path.exists(whole):
-                os.fchmod(file.fileno(), os.stat(whole).st_mode & 0o7777)
-            file.writelines(pack(frames, epoch))
-        os.replace(growing, whole)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(growing)
-        raise
+        for piece in pack(frames, epoch):
+            file.write(piece)
+        file.commit()
+    finally:
+        file.discard()

@@ -60,3 +60,10 @@ def strerror(code: int) -> str:
 def oserror(code: int, what: str | None = None) -> OSError:
     """The OSError (of the subclass Python has for it) with BSD's words; `what` is a name it is about."""
     return OSError(code, strerror(code)) if what is None else OSError(code, strerror(code), what)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why something failed, in BSD's words where it has some; ValueError is what open(2) makes of a NUL in a name."""
+    if isinstance(error, ValueError):
+        return str(error)
+    return STRERROR.get(error.errno or 0) or error.strerror or str(error)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsh.files import AppendedFile, WholeFile, read_text
+from netsh.files import AppendedFile, read_text
 from netsh.nearest import distance, nearest
 from netsh.units import DURATION, RATE, SHARE, Quantity, parse, unparse
 from netsh.words import quote
+from stack.dev.files import WholeFile
 
 
 @pytest.mark.parametrize(
