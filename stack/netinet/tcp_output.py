@@ -63,16 +63,13 @@ def tcp_output(tp: Tcpcb) -> int:
             length = size
         if flags & TH_FIN and (offset + length < buffered):
             flags &= ~TH_FIN  # data first
-        if not (length == size or _worth_sending(tp, flags, offset, length, buffered)):
-            if buffered and tp.rexmt.due is None and tp.persist.due is None:
-                tp.rxtshift = 0
-                tcp_setpersist(tp)
-            return 0
-        error = tcp_send(tp, flags, offset, length, buffered)
-        if error:
+        worth = length == size or _worth_sending(tp, flags, offset, length, buffered)
+        error = tcp_send(tp, flags, offset, length, buffered) if worth else 0
+        if buffered and not (worth and length) and tp.rexmt.due is None and tp.persist.due is None:
+            tp.rxtshift = 0
+            tcp_setpersist(tp)  # no ack will come and let it go on
+        if error or not (worth and more) or tp.flags & TF_FORCE:
             return error
-        if not more or tp.flags & TF_FORCE:
-            return 0
 
 
 def _beyond_window(tp: Tcpcb, window: int) -> int:
