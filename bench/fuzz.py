@@ -46,6 +46,21 @@ ADDRESSES = [
         "240.0.0.1", "10.9.0.1", "10.9.0.255",
     )
 ]  # fmt: skip
+KNOBS = [
+    ("net.inet.ip.forwarding", "0"),
+    ("net.inet.ip.directed-broadcast", "1"),
+    ("net.inet.ip.forwsrcrt", "0"),
+    ("net.inet.ip.allowsrcrt", "0"),
+    ("net.inet.ip.checkinterface", "1"),
+    ("net.inet.ip.maxfragpackets", "2"),
+    ("net.inet.ip.redirect", "0"),
+    ("net.inet.icmp.bmcastecho", "1"),
+    ("net.inet.icmp.maskrepl", "1"),
+    ("net.inet.icmp.returndatabytes", "500"),
+    ("net.inet.icmp.errppslimit", "-1"),
+    ("net.inet.udp.checksum", "0"),
+    ("net.inet.tcp.ackdropppslimit", "5"),
+]
 TYPES = (0x0800, 0x0800, 0x0800, 0x0806, 0x86DD, 0x8100, 0x0026)
 PROTOCOLS = (IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP, 4, 99, 255)
 
@@ -130,16 +145,37 @@ class World:
         so.sendto(build(ICMP_ECHO, 0, 1, self.rng.randbytes(40)), (self.rng.choice((A, B, RIGHT)), 0))
 
     def _change(self, host: Host) -> None:
-        """An address comes, goes, or is sought by duplicate address detection; a neighbour is forgotten."""
+        """A link, a knob, an MTU or an address is another; neighbours are forgotten."""
         ifp = host.interfaces["shmif0"]
         assert isinstance(ifp, Ethernet) and ifp.arptab is not None
         alias = Ip4.parse(f"10.9.0.{1 + self.hosts.index(host)}")
-        if self.rng.random() < 0.2:
-            ifp.arptab.flush()
-        elif ifp.find(alias) is not None:
-            host.delete_address(ifp, alias)
-        else:
-            host.set_address(ifp, alias, 24, alias=True, dad=self.rng.random() < 0.7)
+        match self.rng.randrange(12):
+            case 0:
+                ifp.arptab.flush()
+            case 1:
+                ifp.set_linkstr(None)
+                ifp.set_linkstr("right" if host is self.hosts[2] else "left")
+            case 2:
+                ifp.down()
+                ifp.up()
+            case 3:
+                ifp.set_mtu(self.rng.choice((68, 576, 1500, 1500, 9000)))
+            case 4 | 5 | 6:
+                name, value = self.rng.choice(KNOBS)
+                host.sysctl.set(name, self.rng.choice((value, str(host.sysctl.default(name)))))
+            case _ if ifp.find(alias) is not None:
+                host.delete_address(ifp, alias)
+            case _:
+                host.set_address(ifp, alias, 24, alias=True, dad=self.rng.random() < 0.7)
+
+    def restore(self) -> None:
+        """As it was in the beginning: every knob, every MTU, no sockets."""
+        for host in self.hosts:
+            for name, _ in KNOBS:
+                host.sysctl.set(name, str(host.sysctl.default(name)))
+            host.interfaces["shmif0"].set_mtu(1500)
+        for so in (*self.sockets, *self.listeners):
+            so.close()
 
     def _talk(self, host: Host) -> None:
         """Somebody who is connected says something, half closes, or goes."""
@@ -410,8 +446,7 @@ class Run:
     def aftermath(self) -> None:
         """When all is quiet, nothing is left behind, and the lab works as before."""
         world = self.world
-        for so in (*world.sockets, *world.listeners):
-            so.close()
+        world.restore()
         for _ in range(int(QUIET / 50)):
             world.advance(50)
         a = world.hosts[0]
