@@ -207,7 +207,10 @@ def statistics(host: Host, name: str, *, brief: bool = False) -> Statistics:
     stat = dict(protocol.stat)
     if name == "ip":
         ip = host.ip
+        stat.pop("pmtuchg", None)  # NetBSD counts it with ICMP
         stat |= {"total": ip.total, "delivered": ip.delivered, "forward": ip.forwarded, "localout": ip.localout}
+    elif name == "icmp":
+        stat["pmtuchg"] = host.ip.stat.get("pmtuchg", 0)
     sums = SUMS.get(name, {})
     names = _COUNTER.findall(BLOCKS[name])
     counters = {key: sum(stat.get(part, 0) for part in sums.get(key, (key,))) for key in names}

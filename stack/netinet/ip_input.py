@@ -65,6 +65,8 @@ SYSCTLS = {
     "net.inet.ip.forwsrcrt": Variable("ip", "forwsrcrt", "forward source-routed packets", 0, 1),
     "net.inet.ip.directed-broadcast": Variable("ip", "directed_broadcast", "forward to a net's broadcast", 0, 1),
     "net.inet.ip.allowsrcrt": Variable("ip", "allowsrcrt", "accept source-routed packets for us", 0, 1),
+    "net.inet.ip.mtudisc": Variable("ip", "mtudisc", "find the MTU of the way (RFC 1191)", 0, 1),
+    "net.inet.ip.mtudisctimeout": Variable("ip", "mtudisctimeout", "seconds a found MTU is remembered", 0),
     "net.inet.ip.maxfragpackets": Variable("ip", "maxfragpackets", "packets in reassembly at once", 0, 65535),
     "net.inet.ip.checkinterface": Variable("ip", "checkinterface", "take packets only where their address is", 0, 1),
 }

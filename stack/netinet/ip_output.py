@@ -49,6 +49,8 @@ class IpOutput(Protocol):
     name = "ip"
     default_ttl = 64
     maxfragpackets = 200
+    mtudisc = 1
+    mtudisctimeout = 600
 
     def __init__(
         self, hostname: str, probes: Probes, callouts: Callouts, rng: random.Random, routes: RouteTable,

@@ -15,6 +15,7 @@ from stack.netinet.tcp_subr import (
     TCP_HEADER_TSTAMP,
     TSTAMP_HDR,
     tcp_initial_window,
+    tcp_mtudisc,
     tcp_syn_options,
     tcp_template,
 )
@@ -279,6 +280,8 @@ def _not_sent(tp: Tcpcb, error: int) -> int:
     if error == errno.ENOBUFS:
         tp.tcp.stat["selfquench"] += 1
         tp.snd_cwnd = tp.maxseg
+    elif error == errno.EMSGSIZE and tcp_mtudisc(tp):
+        pass  # our own interface bears less than it did; the timer sends it again, in smaller pieces
     elif tp.state >= TCPS_SYN_RECEIVED:
         tp.softerror = error
     else:

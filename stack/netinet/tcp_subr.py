@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 from struct import Struct
 
-from stack.header.ip import IPPROTO_TCP
+from stack.header.ip import IP_DF, IPPROTO_TCP
 from stack.header.tcp import TCP_MAX_WINSHIFT, TCP_MAXWIN, TCPOLEN_TSTAMP_APPA, TH_ACK, TH_RST, TcpOptions
 from stack.mbuf import CSUM_TCP, Mbuf
 from stack.netinet.ip_output import M32, ip_template
 from stack.netinet.tcp_fsm import TCPS_CLOSED, TCPS_SYN_RECEIVED
-from stack.netinet.tcp_var import TF_SACK, TF_SCALE, TF_TSTMP, TcpBase, Tcpcb
+from stack.netinet.tcp_var import TF_BLACKHOLE, TF_SACK, TF_SCALE, TF_TSTMP, TcpBase, Tcpcb
 
 TCP_HEADER = Struct("!HHIIHHHH")
 TCP_HEADER_TSTAMP = Struct("!HHIIHHHH4sII")  # with RFC 7323 appendix A's option: TSTAMP_HDR, value, echo
@@ -30,7 +30,8 @@ def tcp_respond(
 
 def tcp_template(tp: Tcpcb) -> int:
     """The IP header of all that a connection sends; made anew when its options change."""
-    tp.template = ip_template(tp.laddr, tp.faddr, IPPROTO_TCP, tp.ttl, tp.tos, tp.df)
+    df = IP_DF if tp.tcp.ip.mtudisc and not tp.flags & TF_BLACKHOLE else tp.df  # RFC 1191 6.1
+    tp.template = ip_template(tp.laddr, tp.faddr, IPPROTO_TCP, tp.ttl, tp.tos, df)
     return tp.template
 
 
@@ -49,6 +50,19 @@ def tcp_mss_from_peer(tp: Tcpcb, offer: int | None) -> None:
     if tp.flags & TF_TSTMP:
         tp.maxseg -= TCPOLEN_TSTAMP_APPA
     tp.snd_cwnd = tcp_initial_window(tp)
+
+
+def tcp_mtudisc(tp: Tcpcb) -> bool:
+    """The way's MTU is another now: smaller segments, if they must be; what was too big is sent again (tcp_mtudisc)."""
+    size = min(tp.maxseg, tcp_mss(tp) - (TCPOLEN_TSTAMP_APPA if tp.flags & TF_TSTMP else 0))
+    if size == tp.maxseg:
+        return False
+    tp.maxseg = size
+    tp.snd_nxt = tp.snd_una
+    tp.rtttime = None  # Karn
+    tp.sack = None
+    tp.in_recovery = False  # RFC 1191 6.4: it was no sign of congestion
+    return True
 
 
 def tcp_initial_window(tp: Tcpcb) -> int:

@@ -19,6 +19,7 @@ from stack.netinet.tcp_var import (
     TCPTV_MIN,
     TCPTV_REXMTMAX,
     TF_ACKNOW,
+    TF_BLACKHOLE,
     TF_FORCE,
     Tcpcb,
 )
@@ -39,6 +40,7 @@ def tcp_rexmt(tp: Tcpcb) -> None:
     tp.rxtcur = min(2 * tp.rxtcur, TCPTV_REXMTMAX)
     if tp.rxtshift > _FORGET_RTT_AFTER:
         tp.srtt = None
+        _give_up_mtudisc(tp)
     flight = tp.snd_max - tp.snd_una & M32
     tp.snd_nxt = tp.snd_una
     tp.snd_recover = tp.snd_max  # RFC 6582 4: later duplicates are of what we send again now
@@ -53,6 +55,15 @@ def tcp_rexmt(tp: Tcpcb) -> None:
     if error and tp.rxtshift > _BEAR_WITH:
         tcp_drop(tp, error)
     return None
+
+
+def _give_up_mtudisc(tp: Tcpcb) -> None:
+    """Nothing comes through: perhaps it is too big, and the router's word is lost (RFC 2923 2.1)."""
+    if tp.tcp.ip.mtudisc and not tp.flags & TF_BLACKHOLE and tp.state >= TCPS_ESTABLISHED:
+        tp.tcp.stat["pmtublackhole"] += 1
+        tp.flags |= TF_BLACKHOLE
+        tp.maxseg = min(tp.maxseg, tp.tcp.mssdflt)
+        tp.template = 0
 
 
 def tcp_persist(tp: Tcpcb) -> None:

@@ -16,6 +16,7 @@ from stack.netinet.in_ import (
     TCP_MAXSEG,
     TCP_NODELAY,
 )
+from stack.netinet.ip_mtudisc import icmp_mtudisc
 from stack.netinet.ip_output import M32
 from stack.netinet.pcb import Inpcb
 from stack.netinet.tcp_fsm import (
@@ -33,7 +34,7 @@ from stack.netinet.tcp_fsm import (
 from stack.netinet.tcp_input import TcpInput
 from stack.netinet.tcp_output import tcp_ack, tcp_output, tcp_window_opened
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_LT
-from stack.netinet.tcp_subr import tcp_close, tcp_drop
+from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_mtudisc
 from stack.netinet.tcp_timer import TIMERS
 from stack.netinet.tcp_var import PR_SLOWHZ, TF_NODELAY, Tcpcb
 
@@ -231,8 +232,8 @@ class Tcp(TcpInput):
 
     def ctlinput(self, error: int, about: Ip, quoted: bytes, mtu: int) -> None:
         """An ICMP error about a segment of ours (tcp_ctlinput; RFC 5927 4): believed only if it quotes what is out."""
-        if len(quoted) < 8 or not error or error == errno.EMSGSIZE:
-            return  # we do not search for the path's MTU, so nothing we sent can have been too big
+        if len(quoted) < 8 or not error:
+            return
         lport, fport = int.from_bytes(quoted[:2]), int.from_bytes(quoted[2:4])
         tp: Inpcb | None = self.table.connected.get((about.src, lport, about.dst, fport))
         if not isinstance(tp, Tcpcb):
@@ -240,6 +241,11 @@ class Tcp(TcpInput):
         seq = int.from_bytes(quoted[4:8])
         if not (SEQ_GEQ(seq, tp.snd_una) and SEQ_LT(seq, tp.snd_max)):
             return self.drop("badicmp")
+        if error == errno.EMSGSIZE:
+            icmp_mtudisc(self.ip, about, mtu)
+            if tcp_mtudisc(tp):
+                tcp_output(tp)
+            return None
         if tp.state in (TCPS_SYN_SENT, TCPS_SYN_RECEIVED) and error in (errno.ECONNREFUSED, errno.EHOSTUNREACH):
             if error == errno.ECONNREFUSED or tp.rxtshift > 3:  # RFC 1122 4.2.3.9: hard, or soft for long
                 return tcp_drop(tp, error)

@@ -26,6 +26,7 @@ TF_DELACK = 0x0002  # ack, but try to delay it
 TF_NODELAY = 0x0004  # do not wait for small segments to grow (RFC 1122 4.2.3.4)
 TF_SENTFIN = 0x0010  # our FIN has been sent
 TF_FORCE = 0x0020  # send a byte into a closed window (t_force)
+TF_BLACKHOLE = 0x0200  # path MTU discovery was given up: nobody tells us (RFC 2923 2.1)
 TF_SCALE = 0x0040  # both sides scale their windows (RFC 7323 2)
 TF_TSTMP = 0x0080  # both sides send timestamps (RFC 7323 3)
 TF_SACK = 0x0100  # both sides acknowledge selectively (RFC 2018)
