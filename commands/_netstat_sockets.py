@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from commands._getopt import number
 from commands.command import Context
 from stack.addr import Ip4
 from stack.netinet.pcb import Inpcb, PcbTable
@@ -18,6 +19,12 @@ SERVICES = {  # of /etc/services, what one meets here
     53: "domain", 67: "bootps", 68: "bootpc", 69: "tftp", 79: "finger", 80: "http", 110: "pop3", 123: "ntp",
     143: "imap", 161: "snmp", 179: "bgp", 443: "https", 514: "syslog", 520: "router",
 }  # fmt: skip
+
+
+def port_number(word: str) -> int:
+    """A port by its number, or by the service that netstat shows in its place."""
+    named = next((port for port, service in SERVICES.items() if service == word), None)
+    return named if named is not None else number(word, "a port", 1, 65535)
 
 
 class Connection(NamedTuple):

@@ -1,0 +1,108 @@
+"""Show TCP's control blocks: the variables of a connection, once or again and again.
+
+    -w seconds  again after so long, until Ctrl-C or until the connection has ended
+    -c count    so many times (each second, unless -w says otherwise)
+
+Without a port all of the host's are shown.  A port may be of either end; with a host before it, the end of that
+host.  The columns are what we send and what we receive; sequence numbers count from the first of their direction.
+
+    tcpstat
+    tcpstat www:80
+    tcpstat -w 0.1 -c 20 5001
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from commands._getopt import getopt, host, number, seconds, wrong
+from commands._netstat_sockets import port_number
+from commands._tcpcb import (
+    ControlBlock,
+    Listener,
+    addresses,
+    blocks,
+    matching,
+    none_there,
+    row_of,
+    show_connection,
+    show_listener,
+)
+from commands.command import Command, Context, Note
+from stack.kern.proc import pause
+from stack.netinet.tcp_fsm import TCPS_LISTEN
+from stack.netinet.tcp_var import Tcpcb
+
+SYNOPSIS = "tcpstat [-c count] [-w seconds] [host:port | port]"
+WORDS = {"-c": "so many times", "-w": "again after so many seconds"}
+_FOREVER = 1 << 62
+
+
+class Args(NamedTuple):
+    """Which control blocks (port 0: all of them), how often, and with how many seconds between."""
+
+    host: str | None = None
+    port: int = 0
+    times: int = 1
+    wait: float = 1.0
+
+
+Row = ControlBlock | Listener | Note
+
+
+def parse(argv: list[str]) -> Args:
+    """Options, and perhaps an end."""
+    options, words = getopt("tcpstat", argv, "c:w:")
+    if len(words) > 1:
+        raise wrong(f"{words[1]}: one word too many")
+    wait = seconds(options.get("w", "1"), least=0.001)
+    times = number(options["c"], "the count", 1) if "c" in options else _FOREVER if "w" in options else 1
+    name, port = _end(words[0]) if words else (None, 0)
+    return Args(name, port, times, wait)
+
+
+def _end(word: str) -> tuple[str | None, int]:
+    """`host:port`, `port`, or as netstat writes it, `10.0.0.1.80`."""
+    name, colon, port = word.rpartition(":")
+    if not colon and word.count(".") == 4:
+        name, colon, port = word.rpartition(".")
+    if not colon:
+        return None, port_number(word)
+    return host(name), port_number(port)
+
+
+async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
+    """Show them, and show them again."""
+    where = addresses(ctx, args.host) if args.host is not None else None
+    living = False
+    for turn in range(args.times):
+        if turn:
+            await pause(args.wait)
+        found = matching(ctx, where, args.port) if args.port else blocks(ctx)
+        connected = any(tp.state != TCPS_LISTEN for tp in found)
+        if args.port and ((living and not connected) or not found):
+            if not turn:
+                raise none_there(args.host + f":{args.port}" if args.host else f"{args.port}")
+            return
+        living = living or connected
+        for row in _rows(found, again=turn > 0):
+            yield row
+
+
+def _rows(found: list[Tcpcb], *, again: bool) -> list[Row]:
+    """A row each, an empty line between them."""
+    rows: list[Row] = []
+    for tp in found:
+        if rows or again:
+            rows.append(Note(""))
+        rows.append(row_of(tp))
+    return rows
+
+
+def show(row: ControlBlock | Listener) -> str:
+    """Aligned pairs."""
+    return show_listener(row) if isinstance(row, Listener) else show_connection(row)
+
+
+COMMAND = Command("tcpstat", SYNOPSIS, parse, run, show)
