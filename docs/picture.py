@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import sys
 from io import StringIO
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -55,7 +57,8 @@ def main() -> None:
         if line.startswith(PROMPT):
             text.stylize("bold", 0, len(PROMPT))
         console.print(text, no_wrap=True, crop=False)
-    console.save_svg(sys.argv[1], title="netsh")
+    svg = re.sub(r"@font-face\s*{.*?}\s*", "", console.export_svg(title="netsh"), flags=re.DOTALL)
+    Path(sys.argv[1]).write_text(svg)  # without fonts from elsewhere: any monospaced one will do
 
 
 if __name__ == "__main__":
