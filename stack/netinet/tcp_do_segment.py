@@ -29,7 +29,7 @@ from stack.netinet.tcp_output import tcp_output
 from stack.netinet.tcp_reass import tcp_reass
 from stack.netinet.tcp_recovery import tcp_sack_first, tcp_sack_output
 from stack.netinet.tcp_sack import Scoreboard
-from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
+from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import (
     tcp_cancel_timers,
     tcp_close,
@@ -90,6 +90,7 @@ class TcpSegments(TcpBase):
         elif not (
             self._check_paws(tp, seg)
             and self._acceptable(tp, seg)
+            and self._note_time(tp, seg)
             and self._check_rst(tp, seg)
             and self._check_syn(tp, seg)
         ):
@@ -182,19 +183,25 @@ class TcpSegments(TcpBase):
                 return True
             self.drop("rcvnotstamp", seg.m)
             return False
-        value = seg.told.ts[0]
-        if SEQ_LT(value, tp.ts_recent):
-            if self.callouts.now - tp.ts_recent_age <= TCP_PAWS_IDLE:
-                self.stat["rcvduppack"] += 1
-                self.stat["rcvdupbyte"] += len(seg.data)
-                self.drop("pawsdrop", seg.m)
-                if seg.data or seg.flags & (TH_SYN | TH_FIN):
-                    self._ack_unacceptable(tp)
-                    tcp_output(tp)
-                return False
-        elif SEQ_GT(seg.first, tp.last_ack_sent):
-            return True  # it does not span what we acknowledged last
-        tp.ts_recent, tp.ts_recent_age = value, self.callouts.now
+        if SEQ_GEQ(seg.told.ts[0], tp.ts_recent):
+            return True
+        if self.callouts.now - tp.ts_recent_age > TCP_PAWS_IDLE:
+            tp.ts_recent = seg.told.ts[0]
+            return True
+        self.stat["rcvduppack"] += 1
+        self.stat["rcvdupbyte"] += len(seg.data)
+        self.drop("pawsdrop", seg.m)
+        if not seg.bare:
+            self._ack_unacceptable(tp, seg)
+            tcp_output(tp)
+        return False
+
+    def _note_time(self, tp: Tcpcb, seg: Segment) -> bool:
+        """RFC 7323 4.3, 5.3 R3: the time of a segment in the window that spans what we acknowledged last."""
+        if tp.flags & TF_TSTMP and seg.told.ts is not None and SEQ_GEQ(seg.told.ts[0], tp.ts_recent):
+            end = seg.first + len(seg.m.data) + (not seg.bare) & M32
+            if SEQ_LEQ(seg.first, tp.last_ack_sent) and SEQ_LEQ(tp.last_ack_sent, end):
+                tp.ts_recent, tp.ts_recent_age = seg.told.ts[0], self.callouts.now
         return True
 
     def _acceptable(self, tp: Tcpcb, seg: Segment) -> bool:
@@ -233,7 +240,7 @@ class TcpSegments(TcpBase):
                 self.drop("rcvbadrst", seg.m)
                 return False
             if size or before > size:
-                self._ack_unacceptable(tp)  # ours may have been lost; or it is a keepalive probe
+                self._ack_unacceptable(tp, seg)  # ours may have been lost; or it is a keepalive probe
             seg.data = b""
             seg.seq = tp.rcv_nxt
             return True  # the ack in it may still be news
@@ -270,13 +277,13 @@ class TcpSegments(TcpBase):
         """3.10.7.4 first: not acceptable, so an ack, unless it is a reset."""
         self.drop("rcvafterwin", seg.m)
         if not seg.flags & TH_RST:
-            self._ack_unacceptable(tp)
+            self._ack_unacceptable(tp, seg)
             tcp_output(tp)
         return False
 
-    def _ack_unacceptable(self, tp: Tcpcb) -> None:
-        """Say where we are; but not too often (RFC 5961 7), or two ends that disagree would never stop."""
-        if self.in_rate("unacceptable", self.ackdropppslimit):
+    def _ack_unacceptable(self, tp: Tcpcb, seg: Segment) -> None:
+        """Say where we are; to bare acks not too often (RFC 5961 7), or two ends that disagree would never stop."""
+        if not seg.bare or self.in_rate("unacceptable", self.ackdropppslimit):
             tp.flags |= TF_ACKNOW
 
     def _check_rst(self, tp: Tcpcb, seg: Segment) -> bool:
@@ -392,8 +399,8 @@ class TcpSegments(TcpBase):
 
     def _fast_retransmit(self, tp: Tcpcb) -> None:
         """RFC 5681 3.2, RFC 6582 3.2 step 2: but not for what a time-out has sent again."""
-        if SEQ_LEQ(tp.snd_una, tp.snd_recover):
-            return
+        if SEQ_LT(tp.snd_una, tp.snd_recover) or (tp.snd_una == tp.snd_recover and not tp.flags & TF_SACK):
+            return  # with SACK there are no such duplicates (RFC 6675 5.1)
         self.stat["fastrexmt"] += 1
         flight = min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd)
         tp.in_recovery = True

@@ -26,6 +26,7 @@ from stack.netinet.tcp_subr import (
     TCP_HEADER,
     TSTAMP_HDR,
     tcp_close,
+    tcp_rcv_scale,
 )
 from stack.netinet.tcp_var import (
     PR_SLOWHZ,
@@ -105,7 +106,7 @@ class TcpInput(TcpSegments):
                 return False
             self._predicted_data(tp, data, seq, words)
             return True
-        if not 0 < ack - tp.snd_una & M32 <= tp.snd_max - tp.snd_una & M32 or not window:
+        if not 0 < ack - tp.snd_una & M32 <= tp.snd_max - tp.snd_una & M32 or not window or tp.rxtshift:
             return False
         self._predicted_ack(tp, seq, ack, window)
         return True
@@ -197,6 +198,7 @@ class TcpInput(TcpSegments):
         if old is not None and SEQ_LEQ(iss, old):
             iss = old + TCP_ISSINCR & M32  # RFC 9293 3.6.1: beyond all that the old one used
         tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = iss
+        tp.rcv_scale = tcp_rcv_scale(tp)
         self.syn_came(tp, seg)
         self.set_state(tp, TCPS_SYN_RECEIVED)
         tp.keep.set(self.keepinit / PR_SLOWHZ)

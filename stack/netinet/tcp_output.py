@@ -235,6 +235,15 @@ def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:
     tp.tcp.ip.output(m, tp.template, tp.more)
 
 
+def tcp_probe(tp: Tcpcb) -> None:
+    """Send what must be answered: an empty segment with a number the peer has had already (RFC 9293 3.8.4)."""
+    m = Mbuf(b"", _header(tp, TH_ACK, tp.snd_una - 1 & M32, _window(tp)))
+    m.csum = CSUM_TCP
+    tp.tcp.stat["sndtotal"] += 1
+    tp.tcp.stat["sndctrl"] += 1
+    tp.tcp.ip.output(m, tp.template or tcp_template(tp), tp.more)
+
+
 def _count_data(tp: Tcpcb, length: int, again: bool) -> None:
     stat = tp.tcp.stat
     if tp.flags & TF_FORCE and length == 1:

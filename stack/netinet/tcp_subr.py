@@ -76,7 +76,7 @@ def tcp_syn_options(tp: Tcpcb, flags: int) -> bytes:
     tcp, answer = tp.tcp, bool(flags & TH_ACK)
     wscale = ts = None
     if tp.flags & TF_SCALE if answer else tcp.rfc1323 and tcp.win_scale:
-        wscale = tp.rcv_scale = tcp_rcv_scale(tp)
+        wscale = tp.rcv_scale
     if tp.flags & TF_TSTMP if answer else tcp.rfc1323 and tcp.timestamps:
         ts = tp.ts_val, tp.ts_recent if answer else 0
     sack_ok = bool(tp.flags & TF_SACK if answer else tcp.sack_enable)
@@ -84,7 +84,7 @@ def tcp_syn_options(tp: Tcpcb, flags: int) -> bytes:
 
 
 def tcp_rcv_scale(tp: Tcpcb) -> int:
-    """The least scale by which all of the buffer, as large as it may grow, can be advertised."""
+    """The least scale by which all of the buffer, as large as it may grow, can be advertised; settled once."""
     largest = max(tp.rcv.hiwat, tp.tcp.recvbuf_max if tp.tcp.recvbuf_auto and tp.rcv.auto else 0)
     scale = 0
     while scale < TCP_MAX_WINSHIFT and TCP_MAXWIN << scale < largest:
@@ -99,7 +99,6 @@ def tcp_options_from_peer(tp: Tcpcb, told: TcpOptions) -> None:
     if told.wscale is not None and tcp.rfc1323 and tcp.win_scale:
         tp.flags |= TF_SCALE
         tp.snd_scale = min(told.wscale, TCP_MAX_WINSHIFT)
-        tp.rcv_scale = tcp_rcv_scale(tp)
     else:
         tp.rcv_scale = 0
     tp.max_window = TCP_MAXWIN << tp.rcv_scale

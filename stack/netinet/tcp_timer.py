@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping
 
-from stack.header.ip import IPPROTO_TCP
-from stack.header.tcp import TCP_MAXWIN, TH_ACK
 from stack.kern.socket import SO_KEEPALIVE
-from stack.netinet.ip_output import M32, ip_template
+from stack.netinet.ip_output import M32
 from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_TIME_WAIT
-from stack.netinet.tcp_output import tcp_output, tcp_rexmtval, tcp_setpersist
-from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_respond
+from stack.netinet.tcp_output import tcp_output, tcp_probe, tcp_rexmtval, tcp_setpersist
+from stack.netinet.tcp_subr import tcp_close, tcp_drop
 from stack.netinet.tcp_var import (
     PR_SLOWHZ,
     TCP_BACKOFF,
@@ -101,9 +99,7 @@ def tcp_keep(tp: Tcpcb) -> None:
         return tcp_drop(tp, errno.ETIMEDOUT)
     tp.keepprobes += 1
     tcp.stat["keepprobe"] += 1
-    # a byte it has had already: it must answer with an ack
-    x = ip_template(tp.faddr, tp.laddr, IPPROTO_TCP, 0)
-    tcp_respond(tcp, x, tp.lport, tp.fport, tp.snd_una - 1, tp.rcv_nxt, TH_ACK, min(tp.rcv.space, TCP_MAXWIN))
+    tcp_probe(tp)
     tp.keep.set(tcp.keepintvl / PR_SLOWHZ)
     return None
 

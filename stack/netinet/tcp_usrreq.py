@@ -34,7 +34,7 @@ from stack.netinet.tcp_fsm import (
 from stack.netinet.tcp_input import TcpInput
 from stack.netinet.tcp_output import tcp_ack, tcp_output, tcp_window_opened
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_LT
-from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_mtudisc
+from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_mtudisc, tcp_rcv_scale
 from stack.netinet.tcp_timer import TIMERS
 from stack.netinet.tcp_var import PR_SLOWHZ, TF_NODELAY, Tcpcb
 
@@ -105,6 +105,7 @@ class Tcp(TcpInput):
         self.set_state(tp, TCPS_SYN_SENT)
         tp.keep.set(self.keepinit / PR_SLOWHZ)
         tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = self.new_iss(tp)
+        tp.rcv_scale = tcp_rcv_scale(tp)
         error = tcp_output(tp)
         if error:
             tcp_close(tp)

@@ -85,8 +85,8 @@ def matches(found: re.Match[str], seen: str) -> bool:
     return bool(found["options"] == "..." or found["options"] == packet["options"])
 
 
-def pack_options(text: str) -> bytes:
-    """The bytes of options as a script writes them, padded to 4."""
+def pack_options(text: str, iss: int = 0) -> bytes:
+    """The bytes of options as a script writes them, padded to 4; SACK blocks count from `iss`."""
     out = b""
     for option in filter(None, (part.strip() for part in text.split(","))):
         word, *numbers = option.split()
@@ -100,6 +100,9 @@ def pack_options(text: str) -> bytes:
             out += b"\4\2"
         elif word == "wscale":
             out += bytes((3, 3, int(numbers[0])))
+        elif word == "sack":
+            edges = [(int(edge) + iss & 0xFFFFFFFF).to_bytes(4) for span in numbers for edge in span.split(":")]
+            out += bytes((5, 2 + 4 * len(edges))) + b"".join(edges)
         elif word == "TS":
             out += b"\x08\x0a" + int(numbers[1]).to_bytes(4) + int(numbers[3]).to_bytes(4)
         else:

@@ -187,7 +187,7 @@ class Drill:
         flow, flags = self.flow, sum(FLAGS[letter] for letter in found["flags"])
         seq, size = int(found["seq"]), int(found["size"])
         assert int(found["end"]) == seq + size
-        options = pack_options(found["options"] or "")
+        options = pack_options(found["options"] or "", flow.iss)
         ack = flow.iss + int(found["ack"]) if found["ack"] else 0
         header = Tcp(flow.fport, flow.lport, flow.irs + seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 20 + len(options), flags)
         header = header._replace(win=int(found["win"] or 0), urp=int(found["urg"] or 0))
