@@ -387,6 +387,9 @@ class Socket:
         so.options = self.options & ~SO_ACCEPTCONN
         so.linger = self.linger
         so.snd.lowat, so.rcv.lowat = self.snd.lowat, self.rcv.lowat
+        so.snd.auto = self.snd.auto
+        if isinstance(so.rcv, StreamBuf) and isinstance(self.rcv, StreamBuf):
+            so.rcv.auto = self.rcv.auto
         so.head = self
         self.q0.append(so)
         return so
