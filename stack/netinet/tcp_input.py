@@ -58,6 +58,7 @@ class TcpInput(TcpSegments):
         fport, lport, seq, ack, words, window, _, _ = TCP_HEADER.unpack_from(header)
         tp = self.table.connected.get((laddr, lport, faddr, fport))
         if tp is None:
+            self.stat["pcbhashmiss"] += 1
             return self._no_connection(Segment(m, x, seq, ack, words & 0xFF, window), lport, fport)
         assert isinstance(tp, Tcpcb)
         if not words & TH_SYN:

@@ -59,6 +59,8 @@ class Udp(Datagrams):
         if m.flags & (M_BCAST | M_MCAST) or laddr >> 28 == 14:
             return self._to_many(m, x, sport, dport)
         inp = self.table.lookup(laddr, dport, faddr, sport)
+        if inp is None or not inp.fport:
+            self.stat["pcbhashmiss"] += 1
         if inp is None:
             self.drop("noport", m)
             if not self.raw_input(m, x):
