@@ -82,7 +82,7 @@ class Context:
 
     def name_of(self, address: int) -> str | None:
         """The name of the host that has an address; None when nobody has."""
-        return self.lab.name_of(address)
+        return self.lab.name_of(address, self.host)
 
     def socket(self, kind: int, protocol: int = 0) -> Socket:
         """A new socket on this host, closed when the process ends (socket(2))."""
@@ -100,6 +100,9 @@ class Command(NamedTuple):
     run: Callable[[Context, Any], AsyncIterator[Any]]
     show: Callable[[Any], str]  # a row as BSD prints it, without the last newline
 
+
+# Those that are content with sockets, whoever's they are, or with processes; all others need the stack itself.
+FOR_ANY_SOCKETS = frozenset({"fetch", "hostname", "httpd", "kill", "nc", "ps", "python", "ttcp"})
 
 _NOT_COMMANDS = {"command"}
 

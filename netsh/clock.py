@@ -5,7 +5,8 @@
     fast    time jumps from event to event, and stands still when nobody waits for anything
 
 This is the one loop that waits for the real machine: descriptors of devices, standard input, programs
-behind a `|`, and signals.  A lab with a device in it runs in real time, whatever is asked for.
+behind a `|`, and signals.  A lab with a device in it, or with a socket of the machine's, runs in real time,
+whatever is asked for.
 """
 
 from __future__ import annotations
@@ -97,13 +98,13 @@ class Clock:
     @property
     def rate(self) -> float | None:
         """Virtual seconds a real second; None in fast time."""
-        return 1.0 if self.lab.readers else self.asked
+        return 1.0 if self.lab.has_devices else self.asked
 
     def set_mode(self, text: str) -> None:
         """Change the mode; ValueError when it cannot be had."""
         asked = parse_mode(text)
-        if self.lab.readers and asked != 1.0:
-            raise ValueError("a lab with a real device in it runs on the real clock")
+        if self.lab.has_devices and asked != 1.0:
+            raise ValueError("a lab with a real device or socket in it runs on the real clock")
         self.asked = asked
         self._rebase()
 
@@ -218,9 +219,17 @@ class Clock:
         for descriptor, pipe in self.inputs.items():
             if pipe.readable.sleepers and not pipe.closed:
                 wanted[descriptor] = select.POLLIN
-        for descriptor in self.writers:
-            wanted[descriptor] = wanted.get(descriptor, 0) | select.POLLOUT
+        for writers in (self.lab.writers, self.writers):
+            for descriptor in writers:
+                wanted[descriptor] = wanted.get(descriptor, 0) | select.POLLOUT
         return wanted
+
+    def servants(self, descriptor: int) -> tuple[Callable[[], None] | None, Callable[[], None] | None]:
+        """Who is called when a descriptor is readable, and when it is writable: the lab's devices come first."""
+        return (
+            self.lab.readers.get(descriptor) or self.readers.get(descriptor),
+            self.lab.writers.get(descriptor) or self.writers.get(descriptor),
+        )
 
     def _poll(self, descriptors: dict[int, int], wait: float | None) -> None:
         """Wait for a descriptor or a signal, and do what is to be done for each that is ready."""
@@ -239,12 +248,16 @@ class Clock:
         if self.signals.awake is not None and descriptor == self.signals.awake[0]:
             with suppress(BlockingIOError):
                 os.read(descriptor, _CHUNK)
-        elif (reader := self.lab.readers.get(descriptor) or self.readers.get(descriptor)) is not None:
-            reader()
-        elif (pipe := self.inputs.get(descriptor)) is not None:
-            _fill(descriptor, pipe)
-        if events & ~select.POLLIN and (writer := self.writers.get(descriptor)) is not None:
-            writer()
+        if events & ~select.POLLOUT:
+            reader, _ = self.servants(descriptor)
+            if reader is not None:
+                reader()
+            elif (pipe := self.inputs.get(descriptor)) is not None:
+                _fill(descriptor, pipe)
+        if events & ~select.POLLIN:
+            _, writer = self.servants(descriptor)  # after the reader, which may have closed it
+            if writer is not None:
+                writer()
 
 
 def _fill(descriptor: int, pipe: Pipe) -> None:

@@ -169,3 +169,5 @@ def end(lab: Lab) -> None:
     for name in list(lab.hosts):
         lab.remove_host(name)
     lab.callouts.advance(lab.callouts.now)
+    if lab.machine is not None:
+        lab.machine.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import random
 from collections.abc import Callable
+from typing import Protocol
 from zlib import crc32
 
 from stack.addr import INADDR_LOOPBACK, Ip4, Mac, Prefix
@@ -56,11 +57,23 @@ SYSCTLS: dict[str, Variable] = {
 }
 
 
+class Machine(Protocol):
+    """The sockets of the machine that runs us, for hosts that use those (stack/dev/sockin.py)."""
+
+    @property
+    def busy(self) -> bool: ...
+    def socket(self, kind: int, protocol: int) -> Socket: ...
+    def resolve(self, name: str) -> Ip4: ...
+    def name_of(self, address: int) -> str | None: ...
+    def close(self) -> None: ...
+
+
 class Host:
     """One stack.  `name` is the lab's name for it, `hostname` what it calls itself."""
 
     ostype = "netsh"
     osrelease = "0.1"
+    machine: Machine | None = None  # whose sockets its programs get, in the place of the stack's
 
     def __init__(
         self, name: str, *, seed: int, callouts: Callouts, probes: Probes, rng: random.Random,
@@ -224,15 +237,22 @@ class Host:
 
     # --- sockets ------------------------------------------------------------------------------
 
+    @property
+    def sockets(self) -> str:
+        """Whose sockets its programs get: those of its `stack`, or those of the machine, the real `host`."""
+        return "stack" if self.machine is None else "host"
+
     def socket(self, kind: int, protocol: int = 0) -> Socket:
         """A new socket; OSError EPROTOTYPE or EPROTONOSUPPORT for what does not go together."""
-        if kind == SOCK_RAW:
+        if kind == SOCK_RAW and self.machine is None:
             return self._socket(kind, protocol, self.rawip)
-        if kind not in (SOCK_STREAM, SOCK_DGRAM):
+        if kind not in (SOCK_STREAM, SOCK_DGRAM):  # the machine's raw sockets among them: they are for root
             raise oserror(errno.EPROTONOSUPPORT)
         usual = IPPROTO_TCP if kind == SOCK_STREAM else IPPROTO_UDP
         if protocol not in (0, usual):
             raise oserror(errno.EPROTOTYPE if protocol in (IPPROTO_TCP, IPPROTO_UDP) else errno.EPROTONOSUPPORT)
+        if self.machine is not None:
+            return self.machine.socket(kind, usual)
         if kind == SOCK_STREAM:
             return self._socket(kind, usual, self.tcp)
         return self._socket(kind, usual, self.udp)

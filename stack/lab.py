@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 
 from stack.addr import Ip4, Prefix
 from stack.callout import Callouts
-from stack.host import Cloner, Host
+from stack.host import Cloner, Host, Machine
 from stack.kern.errors import oserror
 from stack.kern.proc import SIGKILL, Nap, Proc
 from stack.net.ifnet import Ifnet
@@ -42,6 +42,13 @@ class Lab:
         self.next_link: int | None = None  # where the next link's addresses begin
         self.cloners: dict[str, Cloner] = {}
         self.readers: dict[int, Callable[[], None]] = {}  # descriptors of devices: what to call when readable
+        self.writers: dict[int, Callable[[], None]] = {}  # and when writable
+        self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
+
+    @property
+    def has_devices(self) -> bool:
+        """Whether something of the real machine is at work in it, which keeps real time."""
+        return bool(self.readers or self.writers or (self.machine is not None and self.machine.busy))
 
     # --- hosts and buses ----------------------------------------------------------------------
 
@@ -122,7 +129,10 @@ class Lab:
         """The address of a name: dots, or a host of the lab, by its address nearest to who asks.
 
         OSError ENOENT when nobody is called so, EADDRNOTAVAIL when that host has no address yet.
+        Who uses the machine's sockets asks the machine.
         """
+        if asker is not None and asker.machine is not None:
+            return asker.machine.resolve(name)
         try:
             return Ip4.parse(name)
         except ValueError:
@@ -148,8 +158,10 @@ class Lab:
                     return address
         return addresses[0]
 
-    def name_of(self, address: int) -> str | None:
+    def name_of(self, address: int, asker: Host | None = None) -> str | None:
         """The name of the host that has an address."""
+        if asker is not None and asker.machine is not None:
+            return asker.machine.name_of(address)
         if address >> 24 == 127:
             return "localhost" if address == 0x7F000001 else None
         for host in self.hosts.values():

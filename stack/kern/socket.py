@@ -204,7 +204,11 @@ class Socket:
         if not self.rcv.records:
             self._nothing_to_read()
             return Record(b"", (0, 0), 0, 0)
-        return self.rcv.records[0] if peek else self.rcv.take()
+        if peek:
+            return self.rcv.records[0]
+        record = self.rcv.take()
+        self.usrreqs.rcvd(self)
+        return record
 
     def _nothing_to_read(self) -> None:
         """Raise what a read of an empty buffer raises; return at the end of the stream."""
@@ -225,6 +229,7 @@ class Socket:
         if how != SHUT_WR:
             self.cantrcvmore()
             self.rcv.flush()
+            self.usrreqs.rcvd(self)
         if how != SHUT_RD:
             self.usrreqs.shutdown(self)
 
