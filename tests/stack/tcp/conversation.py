@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from stack.addr import Ip4, Prefix
@@ -75,7 +75,10 @@ class Side(NamedTuple):
 class Talk:
     """A client and a server that send all they have, end their direction, and read to the end."""
 
-    def __init__(self, lab: Lab, client: Side, server: Side, bus: Bus | None = None, mtu: int = 1500) -> None:
+    def __init__(
+        self, lab: Lab, client: Side, server: Side, bus: Bus | None = None, mtu: int = 1500,
+        knobs: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.lab = lab
         self.hosts = lab.add_host("client"), lab.add_host("server")
         self.sides = client, server
@@ -84,6 +87,8 @@ class Talk:
         if bus is not None:
             lab.buses[bus.label] = bus
         for number, host in enumerate(self.hosts, 1):
+            for name, value in (knobs or {}).items():
+                host.sysctl.set(name, value)
             ifp = host.ifcreate("shmif0")
             ifp.set_linkstr(bus.label if bus is not None else "lan")
             ifp.set_mtu(mtu)

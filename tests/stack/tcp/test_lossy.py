@@ -14,6 +14,7 @@ from stack.lab import Lab
 from stack.net.wire import Personality
 from tests.stack.tcp.conversation import Fate, Mischief, Side, Talk, counters
 from tests.stack.tcp.notation import pattern
+from tests.stack.tcp.packetdrill import CLASSIC
 
 MEGABYTE = 1_000_000
 ROUGH = Personality(delay=0.010, loss=0.05, reorder=0.05, duplicate=0.02)
@@ -52,6 +53,25 @@ def test_other_wires(personality: Personality) -> None:
     for seed in range(5):
         talk = Talk(Lab(seed), *two_streams(seed, 60_000))
         talk.run(personality)
+        assert talk.intact and not talk.errors[0] | talk.errors[1] and not talk.leaks, f"seed {seed}"
+
+
+KNOBS: dict[str, dict[str, str]] = {
+    "all": {},
+    "classic": CLASSIC,
+    "newreno": CLASSIC | {"net.inet.tcp.congctl.selected": "newreno", "net.inet.tcp.rfc3042": "1"},
+    "sack": CLASSIC | {"net.inet.tcp.sack.enable": "1"},
+    "timestamps": CLASSIC | {"net.inet.tcp.rfc1323": "1"},
+    "cubic": {"net.inet.tcp.congctl.selected": "cubic"},
+}
+
+
+@pytest.mark.parametrize("knobs", [name for name in KNOBS if name != "all"])
+def test_other_knobs(knobs: str) -> None:
+    """With each of TCP's extensions alone, and with none, what is sent arrives too."""
+    for seed in range(10):
+        talk = Talk(Lab(seed), *two_streams(seed, 300_000), knobs=KNOBS[knobs])
+        talk.run(ROUGH)
         assert talk.intact and not talk.errors[0] | talk.errors[1] and not talk.leaks, f"seed {seed}"
 
 
@@ -103,11 +123,14 @@ SIDES = st.builds(
 
 
 @settings(max_examples=150)
-@given(fates=st.lists(FATES, max_size=60), client=SIDES, server=SIDES, mtu=st.sampled_from([296, 576, 1500]))
-def test_any_schedule(fates: list[Fate], client: Side, server: Side, mtu: int) -> None:
+@given(
+    fates=st.lists(FATES, max_size=60), client=SIDES, server=SIDES, mtu=st.sampled_from([296, 576, 1500]),
+    knobs=st.sampled_from(["all", "all", *KNOBS]),
+)  # fmt: skip
+def test_any_schedule(fates: list[Fate], client: Side, server: Side, mtu: int, knobs: str) -> None:
     """Whatever becomes of the first frames, both streams arrive; unless not even the handshake came about in time."""
     lab = Lab()
-    talk = Talk(lab, client, server, Mischief(lab, fates, Fate()), mtu)
+    talk = Talk(lab, client, server, Mischief(lab, fates, Fate()), mtu, KNOBS[knobs])
     talk.run()
     if talk.errors[0] | talk.errors[1]:
         assert talk.errors[0] <= {errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}, talk.errors
@@ -118,11 +141,11 @@ def test_any_schedule(fates: list[Fate], client: Side, server: Side, mtu: int) -
 
 
 @settings(max_examples=150)
-@given(fates=st.lists(FATES, max_size=60), client=SIDES, server=SIDES)
-def test_the_wire_is_cut(fates: list[Fate], client: Side, server: Side) -> None:
+@given(fates=st.lists(FATES, max_size=60), client=SIDES, server=SIDES, knobs=st.sampled_from(["all", "classic"]))
+def test_the_wire_is_cut(fates: list[Fate], client: Side, server: Side, knobs: str) -> None:
     """After so many frames nothing passes any more: both sides end, with an errno or with all there was."""
     lab = Lab()
-    talk = Talk(lab, client, server, Mischief(lab, fates, Fate("lost")))
+    talk = Talk(lab, client, server, Mischief(lab, fates, Fate("lost")), knobs=KNOBS[knobs])
     for host in talk.hosts:
         host.tcp.keepidle, host.tcp.keepintvl = 200, 20
     talk.run()
