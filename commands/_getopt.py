@@ -6,6 +6,7 @@ from commands.command import Failure
 from stack.addr import Ip4
 from stack.lab import is_name
 
+_LONGEST = 1e9  # seconds: thirty years
 USAGE = 2  # the status of a command that was called wrongly
 
 
@@ -64,7 +65,9 @@ def seconds(word: str, *, least: float = 0.0) -> float:
         value = float(word)
     except ValueError:
         raise wrong(f"{word}: not a number of seconds") from None
-    if not least <= value <= 1e9:
+    if value > _LONGEST:
+        raise wrong(f"{word}: seconds are at most {_LONGEST:.0f}")
+    if not value >= least:
         raise wrong(f"{word}: seconds are at least {least:g}")
     return value
 
@@ -80,10 +83,15 @@ def host(word: str) -> str:
     return word
 
 
+def too_many(word: str) -> Failure:
+    """A word behind those that are wanted, perhaps because options are written last elsewhere."""
+    return wrong(f"{word}: one word too many" + ("; options stand first" if word.startswith("-") else ""))
+
+
 def one_of(words: list[str], what: str) -> str:
     """The only operand there may be."""
     if not words:
         raise wrong(f"{what} is missing")
     if len(words) > 1:
-        raise wrong(f"{words[1]}: one word too many")
+        raise too_many(words[1])
     return words[0]

@@ -49,14 +49,16 @@ def read_url(text: str) -> Url:
         raise Failure(f"{text}: only http is spoken here")
     if "@" in parts.netloc:
         raise Failure(f"{text}: names and passwords in URLs are not understood")
+    if "[" in parts.netloc:
+        raise Failure(f"{text}: there is no IPv6 yet")
     host, colon, port = parts.netloc.partition(":")
     if not host:
         raise Failure(f"{text}: there is no host in it")
     if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536) and (port or colon):
         raise Failure(f"{text}: a port is between 1 and 65535")
-    target = quote(parts.path or "/", safe=_SAFE)
+    target = quote(parts.path or "/", safe=_SAFE, errors="surrogateescape")
     if parts.query:
-        target += f"?{quote(parts.query, safe=_SAFE)}"
+        target += "?" + quote(parts.query, safe=_SAFE, errors="surrogateescape")
     return Url(f"http://{parts.netloc}{target}", host, int(port or "80"), target)
 
 

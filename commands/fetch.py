@@ -53,6 +53,8 @@ def parse(argv: list[str]) -> Args:
     found, words = getopt("fetch", argv, "o:qt:v")
     if not words:
         raise wrong("a URL is missing")
+    if late := next((word for word in words if word.startswith("-")), None):
+        raise wrong(f"{late}: not a URL; options stand first")
     output = found.get("o")
     if output == "":
         raise wrong("-o: the name of a file is missing")

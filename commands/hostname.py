@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from commands._getopt import getopt, wrong
+from commands._getopt import getopt, too_many, wrong
 from commands.command import Command, Context
 
 SYNOPSIS = """hostname [-s]
@@ -40,7 +40,7 @@ def parse(argv: list[str]) -> Args:
     if not words:
         return Args(None, "s" in options)
     if len(words) > 1:
-        raise wrong(f"{words[1]}: one word too many")
+        raise too_many(words[1])
     name = words[0]
     if not 0 < len(name) <= _MAXHOSTNAMELEN or not all(char.isalnum() or char in "-._" for char in name):
         raise wrong(f"{name}: a name has letters, digits, '-', '_' and '.', at most {_MAXHOSTNAMELEN} of them")

@@ -41,7 +41,7 @@ def parse(argv: list[str]) -> Args:
     """Read the command line."""
     found, words = getopt("httpd", argv, "p:v")
     if len(words) > 1:
-        raise wrong(f"{words[1]}: one folder at a time")
+        raise wrong(f"{words[1]}: one folder at a time" + ("; options stand first" if words[1].startswith("-") else ""))
     port = number(found.get("p", "80"), "the port", 1, 65535)
     return Args(words[0] if words else None, port, "v" in found)
 

@@ -124,6 +124,8 @@ def parse(argv: list[str]) -> Args:
         return Args(options, "", [])
     if not words:
         return Args(options, "", [])
+    if not words[0]:
+        raise wrong("the name of an interface is empty ('ifconfig -l' lists them)")
     steps = [] if words[1:] == ["inet"] else parse_words(words[1:])
     if steps and "s" in options:
         raise wrong(f"{words[1]}: -s only asks for the link")

@@ -26,7 +26,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import NamedTuple
 
-from commands._getopt import getopt, host, number, seconds, wrong
+from commands._getopt import getopt, host, number, seconds, too_many, wrong
 from commands._relay import Relay
 from commands.command import Command, Complaint, Context, Data, Failure
 from stack.addr import Ip4
@@ -101,7 +101,7 @@ def parse(argv: list[str]) -> Args:
     if "k" in flags:
         raise wrong("must use -l with -k")
     if len(words) != 2:
-        raise wrong(f"{words[2]}: one word too many" if len(words) > 2 else "a host and a port are wanted")
+        raise too_many(words[2]) if len(words) > 2 else wrong("a host and a port are wanted")
     return Args(flags, host(words[0]), _ports(words[1]), source, own, timeout)
 
 
@@ -115,7 +115,7 @@ def _parse_listener(
     if not words:
         raise wrong("a port is missing")
     if len(words) > 2:
-        raise wrong(f"{words[2]}: one word too many")
+        raise too_many(words[2])
     port = number(words[-1], "the port", 1, 65535)
     return Args(flags, host(words[0]) if len(words) == 2 else None, range(port, port + 1), timeout=timeout)
 

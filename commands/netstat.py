@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from commands._getopt import getopt, seconds, wrong
+from commands._getopt import getopt, seconds, too_many, wrong
 from commands._netstat_if import (
     InterfaceTraffic,
     Interval,
@@ -67,7 +67,7 @@ def parse(argv: list[str]) -> Args:
     if words and "w" not in options:
         options["w"] = words.pop(0)
     if words:
-        raise wrong(f"{words[0]}: one word too many")
+        raise too_many(words[0])
     family = options.get("f", "inet")
     if family != "inet":
         known = "there is no IPv6 yet" if family == "inet6" else "unknown address family; there is inet"

@@ -81,7 +81,7 @@ def parse(argv: list[str]) -> Args:
 async def run(ctx: Context, args: Args) -> AsyncIterator[Row | Complaint]:
     """Show or turn them, one after the other; one that fails does not keep the others."""
     sysctl, bare = ctx.host.sysctl, "n" in args.options
-    for word in args.words or [""]:
+    for word in args.words or _top(sysctl):
         rows = _set(sysctl, word) if "=" in word else _show(sysctl, word, "d" in args.options)
         for row in rows:
             if isinstance(row, Complaint):
@@ -90,8 +90,13 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row | Complaint]:
                 yield Bare(row[-1]) if bare and not isinstance(row, Complaint) else row
 
 
+def _top(sysctl: Sysctl) -> list[str]:
+    """What -a shows: all there is, by the first words of the names."""
+    return list(dict.fromkeys(name.partition(".")[0] for name in sysctl.walk()))
+
+
 def _show(sysctl: Sysctl, word: str, describe: bool) -> Iterator[Row | Complaint]:
-    names = list(sysctl.walk(word.removesuffix("."))) if word != "." else []
+    names = list(sysctl.walk(word.removesuffix("."))) if word not in ("", ".") else []
     if not names:
         yield Complaint(_unknown(sysctl, word))
     for name in names:
@@ -107,7 +112,7 @@ def _unknown(sysctl: Sysctl, word: str) -> str:
     if levels[-1] == "stats":
         return f"{word}: use 'netstat' to view this information"
     known = 0
-    while known < len(levels) and any(sysctl.walk(".".join(levels[: known + 1]))):
+    while known < len(levels) and levels[known] and any(sysctl.walk(".".join(levels[: known + 1]))):
         known += 1
     where = "top" if known == 0 else ("second", "third", "fourth", "fifth")[min(known, 4) - 1]
     return f"{where} level name '{levels[min(known, len(levels) - 1)]}' in '{word}' is invalid"

@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
-from commands._getopt import getopt, host, number, seconds, wrong
+from commands._getopt import getopt, host, number, seconds, too_many, wrong
 from commands._icmp import quoted
 from commands.command import Command, Context, Failure
 from stack.addr import Ip4
@@ -140,7 +140,7 @@ def parse(argv: list[str]) -> Args:
     if not words:
         raise wrong("a host is missing")
     if len(words) > 2:
-        raise wrong(f"{words[2]}: one word too many")
+        raise too_many(next((word for word in words if word.startswith("-")), words[2]))
     if len(words) == 2:
         values["length"] = number(words[1], "the packet length", _SHORTEST, 65535)
     args = Args(host(words[0]), frozenset(found) - frozenset(_VALUES), gateways=tuple(gateways), **values)

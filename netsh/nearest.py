@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The closest of the known words; None when none is close."""
-    known = sorted(set(known))
+    known, word = sorted(set(known)), word.lower()
     best, least = None, max((len(word) + 1) // 3, 1) + 1
     for candidate in known:
         if abs(len(candidate) - len(word)) < least and (apart := distance(word, candidate)) < least:

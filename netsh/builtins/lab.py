@@ -63,7 +63,7 @@ def parse(argv: list[str]) -> int | None:
     if argv[0] != "seed" or len(argv) != 2:
         raise Usage(f"{' '.join(argv)}: not understood; a lab is loaded with 'load', and named at the start by --lab")
     if not (argv[1].isascii() and argv[1].isdigit() and len(argv[1]) < 19):
-        raise Usage(f"{argv[1]}: not a seed, which is a whole number")
+        raise Usage(f"{argv[1]}: not a seed, which is a whole number of up to 18 digits")
     return int(argv[1])
 
 

@@ -14,6 +14,8 @@ from netsh.builtins import builtin, no_rows
 from netsh.shell import ShellContext
 from stack.kern.proc import pause
 
+_LONGEST = 1e9
+
 SYNOPSIS = "sleep time"
 
 
@@ -22,9 +24,12 @@ def parse(argv: list[str]) -> float:
     if len(argv) != 1:
         raise Usage("one time is wanted")
     try:
-        return units.parse(units.DURATION, argv[0] + "s" if argv[0][-1:].isdigit() else argv[0])
+        seconds = units.parse(units.DURATION, argv[0] + "s" if argv[0][-1:].isdigit() else argv[0])
     except ValueError as error:
         raise Usage(str(error)) from None
+    if seconds > _LONGEST:
+        raise Usage(f"{argv[0]}: more than {_LONGEST:.0f} seconds, which are thirty years")
+    return seconds
 
 
 async def run(ctx: ShellContext, seconds: float) -> AsyncIterator[Any]:

@@ -27,6 +27,7 @@ _STYLE = {"mac": MAC, "address": ADDRESS, "good": GOOD, "bad": BAD}
 # What a terminal would obey: all of C0 and C1 but tab, newline, carriage return and backspace.
 _CONTROLS = {code: f"^{chr(code ^ 64)}" for code in [*range(32), 127] if code not in (8, 9, 10, 13)}
 _CONTROLS |= {code: f"\\x{code:02x}" for code in range(128, 160)}
+_MOVING = _CONTROLS | {code: f"^{chr(code ^ 64)}" for code in (8, 13)}
 _CONTROL_BYTES = re.compile(rb"[\0-\x07\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
@@ -43,6 +44,11 @@ def highlight(text: str) -> str:
 def visible(text: str) -> str:
     """The text with control characters shown, not obeyed: what came over a network must not steer a terminal."""
     return text.translate(_CONTROLS)
+
+
+def steady(text: str) -> str:
+    """The same, with carriage return and backspace shown, too: what a line says is not written over."""
+    return text.translate(_MOVING)
 
 
 def visible_bytes(data: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from commands.command import Command, Complaint, Data, Note
 from netsh.render.json_rows import json_of
-from netsh.render.palette import FAINT, highlight, paint, visible, visible_bytes, wants_colour
+from netsh.render.palette import FAINT, highlight, paint, steady, visible, visible_bytes, wants_colour
 from netsh.render.screen import terminal_width
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
@@ -82,9 +82,9 @@ class Printer:
         self.out.flush()
 
     def complaint(self, name: str, text: str) -> None:
-        """One line on stderr, in every format."""
+        """One line on stderr, in every format; whatever was typed, nothing in it steers a terminal."""
         self.out.flush()
-        self.err.write(f"{name}: {visible(text) if self.format == 'rich' else text}\n")
+        self.err.write(f"{name}: {steady(text)}\n")
         self.err.flush()
 
     def write(self, data: str | bytes) -> None:

@@ -49,6 +49,8 @@ class Personality(NamedTuple):
         """ValueError with what is wrong, in words."""
         if self.delay < 0 or self.rate < 0:
             raise ValueError("delay and rate cannot be negative")
+        if self.delay > 1e6 or 0 < self.rate < 1:
+            raise ValueError("a delay is at most 1000000 s, and a rate at least 1 bit/s; rate 0 is no limit")
         if not all(0 <= chance <= 1 for chance in (self.loss, self.duplicate, self.reorder)):
             raise ValueError("loss, duplicate and reorder are between 0% and 100%")
         if self.queue < 1:

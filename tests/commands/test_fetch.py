@@ -188,7 +188,7 @@ def test_a_redirection_without_a_place(lab: Lab) -> None:
         ("http://b:x/", "http://b:x/: a port is between 1 and 65535"),
         ("http://b:\u0668\u0660/", "http://b:\u0668\u0660/: a port is between 1 and 65535"),
         ("http://me:secret@b/", "http://me:secret@b/: names and passwords in URLs are not understood"),
-        ("http://[::1]/", "http://[::1]/: a port is between 1 and 65535"),
+        ("http://[::1]/", "http://[::1]/: there is no IPv6 yet"),
         ("http://[b/", "http://[b/: not a URL"),
         ("http://b b/", "http://b b/: Host name lookup failure"),
     ],
