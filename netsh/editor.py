@@ -139,13 +139,14 @@ class Editor:
 
     def typed_ahead(self) -> bytes:
         """What was typed behind the line, as a command would read it; it is the command's from now on."""
-        return "".join(key.data for key in get_typeahead(self.app.input)).replace("\r", "\n").encode()
+        text = "".join(key.data for key in get_typeahead(self.app.input))
+        return text.replace("\r", "\n").encode(errors="surrogateescape")  # bytes that were no text are themselves
 
     def type_ahead(self, data: bytes) -> None:
         """Put back what a command left."""
         keys: list[KeyPress] = []
         parser = Vt100Parser(keys.append)
-        parser.feed(data.decode(errors="replace").replace("\n", "\r"))
+        parser.feed(data.decode(errors="surrogateescape").replace("\n", "\r"))
         store_typeahead(self.app.input, keys)
 
     # -- the lab, while a line is edited --------------------------------------------------------------
@@ -226,6 +227,7 @@ class Editor:
     def _keys(self) -> KeyBindings:
         bindings = KeyBindings()
         bindings.add("tab")(self._tab)
+        bindings.add("c-z")(lambda _event: None)  # there is nothing to suspend, and it is no part of a line
         return bindings
 
     def _tab(self, event: KeyPressEvent) -> None:

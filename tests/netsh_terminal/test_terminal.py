@@ -171,6 +171,20 @@ def test_what_was_typed_ahead_is_read_too(terminal: Terminal) -> None:
     assert any(line.startswith("10.0.0.9   02:00:00:00:00:09") for line in terminal.lines)
 
 
+def test_bytes_that_are_no_text_may_be_typed_ahead(terminal: Terminal) -> None:
+    terminal.type("sleep 0.2; echo done\recho ")
+    terminal.child.send(b"\xff\xe9\r")
+    terminal.until_text("done")
+    terminal.until_prompt()
+    run(terminal, "echo on")
+    assert "on" in terminal.lines
+
+
+def test_ctrl_z_at_the_prompt_is_nothing(terminal: Terminal) -> None:
+    terminal.type("\x1aecho \x1aon\r")
+    terminal.until(lambda terminal: "on" in terminal.lines)
+
+
 def test_two_netcats_talk(terminal: Terminal) -> None:
     run(terminal, "www nc -l 7 &")
     terminal.type("nc www 7\r")
