@@ -1,7 +1,7 @@
 """What all benchmarks share: a calibration loop, medians, and one way to print and to keep figures.
 
 The calibration is a fixed pure-Python loop, timed before and after in the same process: machines are noisy
-and differ, so a figure is read together with how fast that loop was at the time.
+and differ, so a figure is given in steps of that loop too: how many of them what was measured took.
 """
 
 from __future__ import annotations
@@ -53,16 +53,36 @@ def figure(name: str, run: Callable[[], float], times: int, unit: str, target: s
     return Figure(name, *repeat(run, times), unit, target)
 
 
+# what one of the thing measured takes, in nanoseconds, by the figure's unit
+_NANOSECONDS: dict[str, Callable[[float], float]] = {
+    "s": lambda value: value * 1e9,
+    "ms": lambda value: value * 1e6,
+    "hops/s": lambda value: 1e9 / value,
+    "Gbit/s": lambda value: 8000 / value,  # for a thousand bytes
+}
+
+
+def steps(each: Figure, calibration: float) -> float | None:
+    """The figure as a ratio to the calibration loop of the same run: steps of it; None for what is no time."""
+    nanoseconds = _NANOSECONDS.get(each.unit)
+    return nanoseconds(each.median) / calibration if nanoseconds is not None else None
+
+
 def report(title: str, figures: list[Figure], calibration: float) -> None:
     """Print a table, and one JSON line a figure where --json was given."""
     if "--json" in sys.argv:
         for each in figures:
-            print(json.dumps({"bench": title, "calibration_ns": round(calibration, 2), **each._asdict()}))
+            ratio = steps(each, calibration)
+            row = {"bench": title, "calibration_ns": round(calibration, 2), **each._asdict(), "steps": ratio}
+            print(json.dumps(row))
         return
     print(f"{title}   (calibration: {calibration:.1f} ns a step)")
-    for name, median, low, high, unit, target in figures:
+    for each in figures:
+        name, median, low, high, unit, target = each
+        ratio = steps(each, calibration)
+        taken = f"{_text(ratio)} steps" if ratio is not None else ""
         spread = f"{_text(low)} .. {_text(high)}"
-        print(f"  {name:<44} {_text(median):>12} {unit:<12} {spread:<24} {f'target {target}' if target else ''}")
+        print(f"  {name:<44} {_text(median):>12} {unit:<12} {spread:<24} {taken:>18}  {f'target {target}' if target else ''}")
 
 
 def _text(value: float) -> str:
