@@ -67,6 +67,31 @@ def test_all_knobs(lab: Lab) -> None:
     assert run(lab, "me", "sysctl net.inet.ip.").lines == run(lab, "me", "sysctl net.inet.ip").lines
 
 
+# all that NetBSD 7 lists, in its order
+NETBSD_TCP = (
+    "rfc1323 sendspace recvspace mssdflt syn_cache_limit syn_bucket_limit init_win mss_ifmtu sack.enable sack.maxholes "
+    "sack.globalmaxholes sack.globalholes win_scale timestamps compat_42 cwm cwm_burstsize ack_on_push keepidle "
+    "keepintvl keepcnt slowhz log_refused rstppslimit delack_ticks init_win_local do_loopback_cksum msl minmss "
+    "congctl.available congctl.selected keepinit recvbuf_auto recvbuf_inc recvbuf_max sendbuf_auto sendbuf_inc "
+    "sendbuf_max ecn.enable ecn.maxretries local_by_rtt iss_hash abc.enable abc.aggressive mslt.enable mslt.loopback "
+    "mslt.local mslt.remote mslt.remote_threshold vtw.enable vtw.entries"
+)
+
+
+def test_knobs_of_tcp_stand_as_in_netbsd(lab: Lab) -> None:
+    lines = [line.split(" = ") for line in run(lab, "me", "sysctl net.inet.tcp").lines]
+    ours = {name.removeprefix("net.inet.tcp."): value for name, value in lines}
+    theirs = NETBSD_TCP.split()
+    assert [name for name in ours if name in theirs] == [name for name in theirs if name in ours]
+    assert len(ours.keys() & set(theirs)) >= 28
+    same = {
+        "rfc1323": "1", "mssdflt": "536", "sack.enable": "1", "keepidle": "14400", "slowhz": "2", "minmss": "216",
+        "congctl.available": "reno newreno cubic", "congctl.selected": "newreno", "recvbuf_max": "262144",
+        "abc.aggressive": "1",
+    }  # fmt: skip
+    assert {name: ours[name] for name in same} == same
+
+
 def test_a_knob_changes_what_the_host_does(lab: Lab) -> None:
     run(lab, "me", "sysctl -w net.inet.ip.ttl=7")
     assert lab["me"].ip.default_ttl == 7 and lab["gw"].ip.default_ttl == 64
