@@ -82,7 +82,8 @@ def report(title: str, figures: list[Figure], calibration: float) -> None:
         ratio = steps(each, calibration)
         taken = f"{_text(ratio)} steps" if ratio is not None else ""
         spread = f"{_text(low)} .. {_text(high)}"
-        print(f"  {name:<44} {_text(median):>12} {unit:<12} {spread:<24} {taken:>18}  {f'target {target}' if target else ''}")
+        aim = f"target {target}" if target else ""
+        print(f"  {name:<40} {_text(median):>10} {unit:<8} {spread:<22} {taken:>18}  {aim}")
 
 
 def _text(value: float) -> str:
