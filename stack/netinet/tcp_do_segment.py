@@ -1,18 +1,19 @@
 """A segment for a connection, step by step (BSD netinet/tcp_input.c; FreeBSD calls this part tcp_do_segment).
 
 Each step of RFC 9293 3.10.7.3 and 3.10.7.4 is a function that says whether to go on with the next.
-Read also RFC 5681 (what acks mean) and RFC 5961 (what a segment must prove).
+Read also RFC 5961 (what a segment must prove); what its ack then means is in tcp_acks.py.
 """
 
 from __future__ import annotations
 
 import errno
 
-from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
+from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_NOFDREF
-from stack.mbuf import M_BCAST, M_MCAST, Mbuf
+from stack.mbuf import M_BCAST, M_MCAST
 from stack.netinet.ip_output import M32
+from stack.netinet.tcp_acks import TcpAcks, tcp_xmit_timer
 from stack.netinet.tcp_fsm import (
     TCPS_CLOSE_WAIT,
     TCPS_CLOSED,
@@ -27,11 +28,9 @@ from stack.netinet.tcp_fsm import (
 )
 from stack.netinet.tcp_output import tcp_output
 from stack.netinet.tcp_reass import tcp_reass
-from stack.netinet.tcp_recovery import tcp_sack_first, tcp_sack_output
-from stack.netinet.tcp_sack import Scoreboard
+from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import (
-    tcp_cancel_timers,
     tcp_close,
     tcp_drop,
     tcp_options_from_peer,
@@ -41,45 +40,16 @@ from stack.netinet.tcp_subr import (
 from stack.netinet.tcp_var import (
     PR_SLOWHZ,
     TCP_PAWS_IDLE,
-    TCPTV_MIN,
-    TCPTV_REXMTMAX,
     TCPTV_RTO_SYN,
     TF_ACKNOW,
     TF_DELACK,
-    TF_SACK,
     TF_SENTFIN,
     TF_TSTMP,
-    TcpBase,
     Tcpcb,
 )
 
-NO_OPTIONS = TcpOptions()
-_DUPTHRESH = 3  # RFC 5681 3.2
 
-
-class Segment:
-    """A segment on its way through the steps; trimming changes `seq`, `data` and `flags`, not `first` and `bare`."""
-
-    __slots__ = ("ack", "bare", "data", "first", "flags", "m", "seq", "told", "window", "x")
-
-    def __init__(self, m: Mbuf, x: int, seq: int, ack: int, flags: int, window: int) -> None:
-        self.m = m
-        self.x = x
-        self.seq = self.first = seq
-        self.ack = ack
-        self.flags = flags
-        self.bare = not m.data and not flags & (TH_SYN | TH_FIN)
-        self.window = window
-        self.data: Piece = m.data
-        self.told = TcpOptions.parse(m.transport[20:]) if len(m.transport) > 20 else NO_OPTIONS
-
-    @property
-    def length(self) -> int:
-        """What it takes of the sequence space (SEG.LEN)."""
-        return len(self.data) + bool(self.flags & TH_SYN) + bool(self.flags & TH_FIN)
-
-
-class TcpSegments(TcpBase):
+class TcpSegments(TcpAcks):
     """What arrives for connections that exist."""
 
     def segment_arrives(self, tp: Tcpcb, seg: Segment) -> None:
@@ -335,13 +305,7 @@ class TcpSegments(TcpBase):
             return self._challenge(tp, seg, "rcvacktoomuch")
         if SEQ_LT(ack, tp.snd_una - tp.max_sndwnd & M32):
             return self._challenge(tp, seg, "rcvoldack")  # RFC 5961 5.2: a blind guess
-        news = bool(tp.flags & TF_SACK) and self._update_scoreboard(tp, seg)
-        if SEQ_LEQ(ack, tp.snd_una):
-            self._duplicate_ack(tp, seg, news)
-        elif not self._new_ack(tp, seg):
-            return False
-        self._update_window(tp, seg)
-        return True
+        return self.ack_arrives(tp, seg)
 
     def _established_passively(self, tp: Tcpcb, seg: Segment) -> None:
         """SYN_RECEIVED and our SYN is acknowledged."""
@@ -355,162 +319,6 @@ class TcpSegments(TcpBase):
             tcp_output(tp)
         else:
             self._established(tp)
-
-    def _update_scoreboard(self, tp: Tcpcb, seg: Segment) -> bool:
-        """Take in the blocks of an ack; True when they tell something new (RFC 6675 5, Update)."""
-        if tp.sack is None:
-            if not seg.told.sack:
-                return False
-            tp.sack = Scoreboard()
-        una = seg.ack if SEQ_GT(seg.ack, tp.snd_una) else tp.snd_una
-        news = tp.sack.update(una, tp.snd_max, seg.told.sack)
-        if not tp.sack.blocks and not tp.in_recovery:
-            tp.sack = None
-        return news
-
-    def _duplicate_ack(self, tp: Tcpcb, seg: Segment, news: bool) -> None:
-        """RFC 5681 2: no data, no window news, something out: each says that a segment has left the network.
-
-        With SACK it is the blocks that say so, whatever else the segment bears (RFC 6675 2, DupAcks).
-        """
-        if not news and (not seg.bare or seg.window != tp.snd_wnd or seg.ack != tp.snd_una or tp.flags & TF_SACK):
-            return
-        if tp.rexmt.due is None:  # nothing is out, or only a probe of a closed window
-            tp.dupacks = 0
-            return
-        self.stat["rcvdupack"] += 1
-        tp.dupacks += 1
-        if tp.in_recovery and tp.flags & TF_SACK:
-            tcp_sack_output(tp)
-        elif tp.in_recovery:
-            tp.cc.duplicate_ack(tp)
-            tcp_output(tp)
-        elif tp.dupacks == _DUPTHRESH or (tp.sack and tp.sack.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una):
-            self._fast_retransmit(tp)
-        elif tp.dupacks < _DUPTHRESH and self.rfc3042:
-            self._limited_transmit(tp)
-
-    def _limited_transmit(self, tp: Tcpcb) -> None:
-        """RFC 3042: the first two duplicates each let a new segment leave, so that a third may come."""
-        window = tp.snd_cwnd
-        tp.snd_cwnd = min(SEQ_SUB(tp.snd_max, tp.snd_una), window) + tp.dupacks * tp.maxseg
-        tcp_output(tp)
-        tp.snd_cwnd = window
-
-    def _fast_retransmit(self, tp: Tcpcb) -> None:
-        """RFC 5681 3.2, RFC 6582 3.2 step 2: but not for what a time-out has sent again."""
-        if SEQ_LT(tp.snd_una, tp.snd_recover) or (tp.snd_una == tp.snd_recover and not tp.flags & TF_SACK):
-            return  # with SACK there are no such duplicates (RFC 6675 5.1)
-        self.stat["fastrexmt"] += 1
-        flight = min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd)
-        tp.in_recovery = True
-        tp.rexmt.stop()
-        tp.rtttime = None
-        if tp.flags & TF_SACK or tp.cc.partial_acks:
-            tp.snd_recover = tp.snd_max  # RFC 6582 3.2 step 2, RFC 6675 5 (4.1): RecoveryPoint
-        if tp.flags & TF_SACK:
-            tp.cc.fast_retransmit(tp, flight)
-            tp.snd_cwnd = tp.snd_ssthresh
-            tp.sack = tp.sack or Scoreboard()
-            tp.sack.high_rxt = None
-            tcp_sack_first(tp)
-            tcp_sack_output(tp)
-        else:
-            self._retransmit_first(tp)
-            tp.cc.fast_retransmit(tp, flight)
-        if tp.rexmt.due is None:
-            tp.rexmt.set(tp.rxtcur)
-
-    def _retransmit_first(self, tp: Tcpcb) -> None:
-        """Send the first segment that is missing again, and that alone; then go on where we were."""
-        onxt, window = tp.snd_nxt, tp.snd_cwnd
-        tp.snd_nxt = tp.snd_una
-        tp.snd_cwnd = tp.maxseg
-        tcp_output(tp)
-        tp.snd_cwnd = window
-        if SEQ_GT(onxt, tp.snd_nxt):
-            tp.snd_nxt = onxt
-
-    def _new_ack(self, tp: Tcpcb, seg: Segment) -> bool:
-        """Something new is acknowledged; False when that was the connection's end."""
-        ack = seg.ack
-        acked = ack - tp.snd_una & M32
-        self.stat["rcvackpack"] += 1
-        self.stat["rcvackbyte"] += acked
-        if tp.rtttime is not None:
-            if SEQ_GT(ack, tp.rtseq):
-                tcp_xmit_timer(tp, self.callouts.now - tp.rtttime)
-        elif tp.flags & TF_TSTMP and seg.told.ts is not None and seg.told.ts[1]:
-            # RFC 7323 4: also where Karn could not tell which copy was acknowledged
-            tcp_xmit_timer(tp, max(SEQ_SUB(tp.ts_val, seg.told.ts[1]), 0) / 1000)
-        tp.rxtshift = 0
-        if ack == tp.snd_max:
-            tp.rexmt.stop()
-        elif tp.persist.due is None:
-            tp.rexmt.set(tp.rxtcur)
-        partial = tp.in_recovery and bool(tp.flags & TF_SACK or tp.cc.partial_acks) and SEQ_LT(ack, tp.snd_recover)
-        if partial and not tp.flags & TF_SACK:
-            tp.cc.partial_ack(tp, acked)
-        elif tp.in_recovery and not partial:
-            tp.in_recovery = False
-            tp.cc.recovered(tp, tp.snd_max - ack & M32)
-        elif not partial:
-            tp.cc.newack(tp, acked)
-        if not partial:
-            tp.dupacks = 0
-            if tp.sack is not None and not tp.sack.blocks:
-                tp.sack = None
-        fin_acked = acked > tp.snd.cc
-        tp.snd_wnd = max(tp.snd_wnd - acked, 0)
-        tp.snd.drop(min(acked, tp.snd.cc))
-        tp.snd_una = ack
-        if SEQ_LT(tp.snd_nxt, ack):
-            tp.snd_nxt = ack
-        if partial:
-            self._go_on_recovering(tp)
-        if not tp.snd.cc:
-            tp.persist.stop()  # the last byte was a probe
-        if tp.so.writable:
-            tp.snd.channel.wakeup()
-        return not fin_acked or self._fin_acked(tp, seg)
-
-    def _go_on_recovering(self, tp: Tcpcb) -> None:
-        """A partial ack: the next segment that is missing (RFC 6582 3.2 step 5, RFC 6675 5 step (C))."""
-        self.stat["partialacks"] += 1
-        if tp.flags & TF_SACK:
-            tcp_sack_output(tp)
-        else:
-            self._retransmit_first(tp)
-            tcp_output(tp)
-
-    def _fin_acked(self, tp: Tcpcb, seg: Segment) -> bool:
-        """Our FIN is acknowledged: the arrows `rcv ACK of FIN` of figure 5."""
-        if tp.state == TCPS_FIN_WAIT_1:
-            self.set_state(tp, TCPS_FIN_WAIT_2)
-            if tp.so.state & SS_CANTRCVMORE:
-                tp.so.isdisconnected()
-                tp.twomsl.set(self.keepcnt * self.keepintvl / PR_SLOWHZ)
-        elif tp.state == TCPS_CLOSING:
-            self._time_wait(tp)
-        elif tp.state == TCPS_LAST_ACK:
-            tcp_close(tp)
-            return False
-        return True
-
-    def _update_window(self, tp: Tcpcb, seg: Segment) -> None:
-        """3.10.7.4: SND.WND, from the newest segment only."""
-        newer = SEQ_LT(tp.snd_wl2, seg.ack) or (tp.snd_wl2 == seg.ack and seg.window > tp.snd_wnd)
-        if SEQ_LT(tp.snd_wl1, seg.first) or (tp.snd_wl1 == seg.first and newer):
-            if seg.bare and tp.snd_wl2 == seg.ack and seg.window > tp.snd_wnd:
-                self.stat["rcvwinupd"] += 1
-            tp.snd_wnd, tp.snd_wl1, tp.snd_wl2 = seg.window, seg.first, seg.ack
-            tp.max_sndwnd = max(tp.max_sndwnd, seg.window)
-            if tp.snd_wnd and tp.persist.due is not None:
-                tp.persist.stop()
-                tp.rxtshift = 0
-                tp.snd_nxt = tp.snd_una
-            if tp.snd.cc:
-                tcp_output(tp)
 
     # --- seventh and eighth, the text and the FIN ---------------------------------------------
 
@@ -565,16 +373,7 @@ class TcpSegments(TcpBase):
         elif tp.state == TCPS_FIN_WAIT_1:
             self.set_state(tp, TCPS_CLOSING)
         elif tp.state == TCPS_FIN_WAIT_2:
-            self._time_wait(tp)
-
-    def _time_wait(self, tp: Tcpcb) -> None:
-        """Both sides are done: stay for 2MSL, so that old segments die."""
-        self.set_state(tp, TCPS_TIME_WAIT)
-        tcp_cancel_timers(tp)
-        tp.delack.stop()
-        tp.twomsl.set(2.0 * self.msl)
-        tp.so.isdisconnected()
-
+            self.time_wait(tp)
 
 def tcp_grow_rcvbuf(tp: Tcpcb, size: int) -> None:
     """A buffer that a round trip's data nearly fills grows (NetBSD's recvbuf_auto)."""
@@ -586,17 +385,3 @@ def tcp_grow_rcvbuf(tp: Tcpcb, size: int) -> None:
     if tp.rfbuf_cnt > tp.rcv.hiwat // 8 * 7 and tp.rcv.hiwat < tcp.recvbuf_max:
         tp.rcv.hiwat = min(tp.rcv.hiwat + tcp.recvbuf_inc, tcp.recvbuf_max)
     tp.rfbuf_cnt, tp.rfbuf_since = 0, now
-
-
-def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:
-    """A round trip was measured (RFC 6298 2; seconds)."""
-    tp.tcp.stat["rttupdated"] += 1
-    tp.rtttime = None
-    if tp.srtt is None:
-        tp.srtt, tp.rttvar = rtt, rtt / 2
-    else:
-        tp.rttvar += (abs(tp.srtt - rtt) - tp.rttvar) / 4
-        tp.srtt += (rtt - tp.srtt) / 8
-    tp.rxtcur = min(max(tp.srtt + 4 * tp.rttvar, TCPTV_MIN), TCPTV_REXMTMAX)
-    if SEQ_LT(tp.snd_recover, tp.snd_una):
-        tp.snd_recover = tp.snd_una - 1 & M32  # so that it does not come to lie ahead when numbers wrap

@@ -13,7 +13,8 @@ from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
 from stack.mbuf import M_BCAST, M_MCAST, Mbuf
 from stack.netinet.ip_output import M32
-from stack.netinet.tcp_do_segment import Segment, TcpSegments, tcp_grow_rcvbuf, tcp_xmit_timer
+from stack.netinet.tcp_acks import tcp_xmit_timer
+from stack.netinet.tcp_do_segment import TcpSegments, tcp_grow_rcvbuf
 from stack.netinet.tcp_fsm import (
     TCPS_ESTABLISHED,
     TCPS_LISTEN,
@@ -21,6 +22,7 @@ from stack.netinet.tcp_fsm import (
     TCPS_TIME_WAIT,
 )
 from stack.netinet.tcp_output import tcp_ack, tcp_output
+from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
