@@ -60,12 +60,22 @@ class Data(NamedTuple):
 class Context:
     """What a command may touch: the host it runs on, its process, its input (ping.c's `prog_ops`)."""
 
-    def __init__(self, lab: Lab, host: Host, proc: Proc, stdin: Pipe, *, terminal: bool = False) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        host: Host,
+        proc: Proc,
+        stdin: Pipe,
+        *,
+        terminal: bool = False,
+        columns: Callable[[], int] = lambda: 80,
+    ) -> None:
         self.lab = lab
         self.host = host
         self.proc = proc
         self.stdin = stdin
         self.terminal = terminal  # a person watches: progress bars make sense
+        self.columns = columns  # how wide that terminal is now
         self.status = 0
 
     @property

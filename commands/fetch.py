@@ -33,6 +33,7 @@ _MOST_REDIRECTS = 10
 _SLOW = 1.0  # seconds until there is a progress bar
 _AGAIN = 0.2  # seconds between two drawings of it
 _WIDTH = 30
+_LABEL = len("100% [] 100.0 MB of 100.0 MB, 100.0 kB/s, 1000 s to go")
 
 
 class Args(NamedTuple):
@@ -149,15 +150,22 @@ class Bar:
         self.due = self.ctx.now + _AGAIN
         received, total = self.visit.received, self.visit.total
         rate = received / max(self.ctx.now - self.begun, 1e-6)
+        room = max(self.ctx.columns() - 1, 1)  # a full line would go on in the next, and not be covered
         text = f"{amount(received)}, {amount(rate)}/s"
         if total:
-            share = min(received / total, 1)
-            hashes = "#" * int(share * _WIDTH)
             left = (total - received) / rate if rate else 0
-            text = f"{share:4.0%} [{hashes:<{_WIDTH}}] {amount(received)} of {amount(total)}, {amount(rate)}/s"
+            text = f" {amount(received)} of {amount(total)}, {amount(rate)}/s"
             text += f", {left:.0f} s to go" if left >= 1 else ""
-        width, self.drawn = max(self.drawn, len(text)), len(text)
+            text = _share(min(received / total, 1), room - _LABEL) + text
+        text = text[:room]
+        width, self.drawn = min(max(self.drawn, len(text)), room), len(text)
         return Data(f"\r{text:<{width}}{end}".encode())
+
+
+def _share(share: float, room: int) -> str:
+    """How much has come, in figures and, where there is room for it, as a bar."""
+    width = min(_WIDTH, room)
+    return f"{share:4.0%} [{'#' * int(share * width):<{width}}]" if width > 1 else f"{share:4.0%}"
 
 
 def amount(size: float) -> str:

@@ -235,7 +235,7 @@ class Shell:
             context = ShellContext(self, host, proc, stdin)
         else:
             watched = session.terminal and output.job is None and type(output) is Output
-            context = Context(session.lab, host, proc, stdin, terminal=watched)
+            context = Context(session.lab, host, proc, stdin, terminal=watched, columns=session.printer.columns)
         try:
             try:
                 status = await self._rows(context, command, argv, output, where)

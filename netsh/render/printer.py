@@ -65,6 +65,10 @@ class Printer:
         self.gathered: dict[int | None, Gathered] = {}
         self._draw = FORMATS[format]
 
+    def columns(self) -> int:
+        """How wide a line may be."""
+        return self.width or terminal_width(self.out)
+
     def row(self, command: Command, row: Any, *, host: str, job: int | None = None) -> None:
         """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
         if isinstance(row, Complaint):
@@ -142,7 +146,7 @@ class Printer:
     def _draw_headings(self, gathered: Gathered) -> None:
         """Headings of rows that never came say what there is none of."""
         for note in gathered.notes:
-            text = visible(note.text)[: self.width or terminal_width(self.out)]
+            text = visible(note.text)[: self.columns()]
             self.write(f"{paint(text, FAINT) if self.colour and text else text}\n")
 
     def _write_notes(self, gathered: Gathered) -> None:

@@ -78,7 +78,9 @@ class Job(NamedTuple):
     answer: Answer
 
 
-def start(lab: Lab, host: str, line: str | list[str], *, stdin: bytes | None = b"", terminal: bool = False) -> Job:
+def start(
+    lab: Lab, host: str, line: str | list[str], *, stdin: bytes | None = b"", terminal: bool = False, columns: int = 80,
+) -> Job:  # fmt: skip
     """Start a command on a host; `stdin` None leaves its input open, for `job.stdin.write`."""
     argv = shlex.split(line) if isinstance(line, str) else line
     command = find(argv[0])
@@ -87,7 +89,8 @@ def start(lab: Lab, host: str, line: str | list[str], *, stdin: bytes | None = b
     where = lab.hosts.get(host) or lab.add_host(host)
 
     async def body(proc: Proc) -> int:
-        answer.status = await _status(command, Context(lab, where, proc, pipe, terminal=terminal), argv[1:], answer)
+        context = Context(lab, where, proc, pipe, terminal=terminal, columns=lambda: columns)
+        answer.status = await _status(command, context, argv[1:], answer)
         return answer.status
 
     return Job(lab.spawn(where, argv, body), pipe, answer)
@@ -95,10 +98,10 @@ def start(lab: Lab, host: str, line: str | list[str], *, stdin: bytes | None = b
 
 def run(
     lab: Lab, host: str, line: str | list[str], *, stdin: bytes = b"", interrupt: float | None = None,
-    terminal: bool = False,
+    terminal: bool = False, columns: int = 80,
 ) -> Answer:  # fmt: skip
     """Run a command to its end; `interrupt` is when, in seconds from now, somebody types Ctrl-C."""
-    job = start(lab, host, line, stdin=stdin, terminal=terminal)
+    job = start(lab, host, line, stdin=stdin, terminal=terminal, columns=columns)
     if interrupt is not None:
         lab.callouts.schedule(interrupt, lambda: job.proc.signal(SIGINT))
     return finish(lab, job)
