@@ -35,7 +35,8 @@ class Next(NamedTuple):
 PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "host": ("host",), "hostname": ("host",), "a": ("host",), "b": ("host",), "gateway": ("host",),
     "destination": ("host",), "dest": ("host",), "dst": ("host",), "address": ("host",), "addr": ("host",),
-    "laddr": ("host",), "faddr": ("host",), "src_addr": ("host",), "src": ("host",), "source": ("host",), "asker": ("host",),
+    "laddr": ("host",), "faddr": ("host",),
+    "src_addr": ("host",), "src": ("host",), "source": ("host",), "asker": ("host",),
     "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",),
     "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
