@@ -50,7 +50,7 @@ class Opening(NamedTuple):
 
     role: str  # t transmits, r receives
     protocol: str
-    host: str | None
+    target: str | None
     port: int
     buflen: int
     nbuf: int
@@ -313,7 +313,7 @@ def show_row(row: Opening | Step | Accepted | Transfer) -> str:
 
 def _opening(row: Opening) -> str:
     buffer = "" if row.sockbufsize is None else f", sockbufsize={row.sockbufsize}"
-    target = "" if row.host is None else f"  -> {row.host}"
+    target = "" if row.target is None else f"  -> {row.target}"
     return f"buflen={row.buflen}, nbuf={row.nbuf}, align=16384/0, port={row.port}{buffer}  {row.protocol}{target}"
 
 
