@@ -70,6 +70,7 @@ class Side(NamedTuple):
     rcvbuf: int = 32768
     sndbuf: int = 32768
     keepalive: bool = False
+    leaves: int | None = None  # having read so many bytes it closes, whatever is still to come or to be sent
 
 
 class Talk:
@@ -152,6 +153,9 @@ class Talk:
         try:
             while data := await recv(so, side.bite):
                 self.got[which].extend(data)
+                if side.leaves is not None and len(self.got[which]) >= side.leaves:
+                    so.close()
+                    return 0
                 if side.rest:
                     await pause(side.rest)
         except OSError as error:

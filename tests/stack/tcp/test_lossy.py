@@ -103,6 +103,7 @@ def test_corrupted_frames_die_by_their_checksum(seed: int) -> None:
     assert 0.9 * bus.corrupted <= sum(counters(host) for host in talk.hosts) <= bus.corrupted
 
 
+UNREACHED = {errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 FATES = st.one_of(
     st.just(Fate()),
     st.just(Fate("lost")),
@@ -119,6 +120,7 @@ SIDES = st.builds(
     rcvbuf=st.sampled_from([500, 2000, 32768, 200_000]),
     sndbuf=st.sampled_from([1, 1000, 5000, 32768]),
     keepalive=st.just(True),
+    leaves=st.none(),
 )
 
 
@@ -133,10 +135,31 @@ def test_any_schedule(fates: list[Fate], client: Side, server: Side, mtu: int, k
     talk = Talk(lab, client, server, Mischief(lab, fates, Fate()), mtu, KNOBS[knobs])
     talk.run()
     if talk.errors[0] | talk.errors[1]:
-        assert talk.errors[0] <= {errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}, talk.errors
+        assert talk.errors[0] <= UNREACHED, talk.errors
         assert not talk.got[0] and not talk.got[1]
     else:
         assert talk.intact
+    assert not talk.leaks
+
+
+@settings(max_examples=150)
+@given(
+    fates=st.lists(FATES, max_size=60), client=SIDES, server=SIDES, leaves=st.integers(0, 5000),
+    who=st.integers(0, 2), knobs=st.sampled_from(["all", "classic"]),
+)  # fmt: skip
+def test_somebody_leaves(fates: list[Fate], client: Side, server: Side, leaves: int, who: int, knobs: str) -> None:
+    """Who closes in the middle of it all ends the conversation for both, with an errno that says so."""
+    lab = Lab()
+    if who != 1:
+        client = client._replace(leaves=leaves)
+    if who != 0:
+        server = server._replace(leaves=leaves)
+    talk = Talk(lab, client, server, Mischief(lab, fates, Fate()), knobs=KNOBS[knobs])
+    talk.run()
+    assert client.data.startswith(talk.got[1])
+    assert server.data.startswith(talk.got[0])
+    for errors in talk.errors:
+        assert errors <= UNREACHED | {errno.ECONNRESET, errno.EPIPE, errno.EBADF, errno.ENOTCONN}
     assert not talk.leaks
 
 
@@ -152,7 +175,7 @@ def test_the_wire_is_cut(fates: list[Fate], client: Side, server: Side, knobs: s
     assert client.data.startswith(talk.got[1])
     assert server.data.startswith(talk.got[0])
     for errors in talk.errors:
-        assert errors <= {errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EPIPE, errno.ENOTCONN}
+        assert errors <= UNREACHED | {errno.EPIPE, errno.ENOTCONN}
     if not talk.errors[0] | talk.errors[1] and len(fates) > 3:
         assert talk.intact or not talk.got[0] + talk.got[1]
     assert not talk.leaks
