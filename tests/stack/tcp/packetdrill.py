@@ -108,6 +108,7 @@ class Drill:
         self.flow = self._flow(PORT, PEER_PORT)
         self.calls = Calls(self.host)
         self.waiting: list[Waiting] = []
+        self.names: dict[str, Any] = {}  # what else scripts may use in their Python
         self.story: list[str] = []
 
     # --- the story ----------------------------------------------------------------------------
@@ -319,7 +320,7 @@ class Drill:
         """Run Python among the names of the connection: snd_cwnd, rto, state, stat, tcp, tp, tun ..."""
         self._watch()
         flow = self.flow
-        names: dict[str, Any] = {"tcp": self.host.tcp, "stat": self.host.tcp.stat, "tun": self.tun, "flow": flow}
+        names = self.names | {"tcp": self.host.tcp, "stat": self.host.tcp.stat, "tun": self.tun, "flow": flow}
         names |= {"host": self.host, "files": self.calls.files, "tp": flow.tp, "lab": self.lab}
         if flow.tp is not None:
             slots = [name for cls in type(flow.tp).__mro__ for name in getattr(cls, "__slots__", ())]
