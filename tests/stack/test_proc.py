@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 
 import pytest
@@ -319,7 +319,7 @@ def test_the_second_of_two_signals_counts(world: World) -> None:
 def test_kill_reaches_generators(world: World) -> None:
     """Also the asynchronous generator in which a command sleeps is closed at once, not some day."""
 
-    async def rows() -> AsyncIterator[int]:
+    async def rows() -> AsyncGenerator[int, None]:
         try:
             while True:
                 yield 1
@@ -477,7 +477,7 @@ def test_pipe(world: World) -> None:
 def test_a_lab_thrown_away_unwinds_its_processes_in_order() -> None:
     ended: list[str] = []
 
-    async def inner() -> AsyncIterator[int]:
+    async def inner() -> AsyncGenerator[int, None]:
         try:
             while True:
                 yield 1
