@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -134,6 +135,8 @@ def _link(at: Setting, value: Mac) -> None:
 
 
 def _linkstr(at: Setting, value: str) -> None:
+    if at.ifp.linkstr not in (None, value):
+        raise Failure(f"SIOCSLINKSTR: {strerror(errno.EBUSY)}: it is on {at.ifp.linkstr}, '-linkstr' leaves that")
     with ioctl("SIOCSLINKSTR"):
         at.ifp.set_linkstr(value)
 

@@ -77,7 +77,8 @@ def _options(argv: list[str], letters: str) -> tuple[dict[str, str], list[str]]:
     try:
         options, words = getopt(argv, letters)
     except GetoptError as error:
-        raise Usage(error.msg) from None
+        what = "unknown option" if "not recognized" in error.msg else "option requires an argument"
+        raise Usage(f"{what} -- {error.opt}") from None
     return dict(options), words
 
 

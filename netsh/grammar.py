@@ -21,6 +21,7 @@ __all__ = ["Assign", "Chain", "For", "GrammarError", "Pipeline", "Redirect", "Sc
 
 _OPERATORS = ("&&", "||", ">>", ";", "&", "|", "<", ">", "\n")  # the longer first
 _DEPTH = 30
+_FILTERS = 50  # behind one command
 
 
 class Redirect(NamedTuple):
@@ -236,6 +237,8 @@ class _Parser:
                 if any(redirect.operator != "<" for redirect in redirects):
                     raise GrammarError("> stands behind the last filter", self.tokens[self.at - 1].start)
                 self._newlines()
+                if len(filters) == _FILTERS:
+                    raise GrammarError(f"more than {_FILTERS} filters", self.tokens[self.at - 1].start)
                 filters.append(self._command_words())
             else:
                 redirects.append(self._redirect(operator, filters, redirects))

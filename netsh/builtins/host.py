@@ -49,6 +49,12 @@ def parse(argv: list[str]) -> Args:
     return Args(argv[0] if argv else None)
 
 
+def refuse_taken_word(ctx: ShellContext, name: str) -> None:
+    """A new host must not be called like a word that a line may begin with."""
+    if name == "for" or ctx.session.find(name) is not None:
+        raise Failure(f"{name}: a command is called so; a host of that name could not be spoken to")
+
+
 async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow]:
     """Do it."""
     session = ctx.session
@@ -61,8 +67,7 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow]:
     elif args.name in hosts:
         session.host = hosts[args.name]
     else:
-        if session.find(args.name) is not None:
-            raise Failure(f"{args.name}: a command is called so; a host of that name could not be spoken to")
+        refuse_taken_word(ctx, args.name)
         try:
             session.host = session.lab.add_host(args.name)
         except ValueError as error:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from commands.command import Failure, Usage
 from netsh import personality
 from netsh.builtins import builtin, no_rows
+from netsh.builtins.host import refuse_taken_word
 from netsh.shell import ShellContext
 from stack.addr import Prefix
 from stack.host import Host
@@ -62,7 +63,10 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Any]:
     """Make it; silent, as ifconfig is."""
     lab = ctx.session.lab
     for name in (args.a, args.b):
-        if name not in lab.hosts and not is_name(name):
+        if name in lab.hosts:
+            continue
+        refuse_taken_word(ctx, name)
+        if not is_name(name):
             raise Failure(f"{name}: a host's name is letters, digits, '-' and '_', and begins with a letter")
     if args.prefix is not None:
         _refuse_taken(list(lab.hosts.values()), args.prefix)

@@ -62,6 +62,9 @@ TABLE = [
     ("bus lan delay 1e9s", 1, "bus: lan: a delay is at most 1000000 s"),
     ("bus lan rate 0.5bit/s", 1, "bus: lan: a delay is at most 1000000 s, and a rate at least 1 bit/s"),
     ("x\x1b[31m\by", 127, "netsh: x^[[31m^Hy: unknown command"),
+    ("ifconfig shmif0 linkstr wan", 1, "ifconfig: SIOCSLINKSTR: Device busy: it is on lan, '-linkstr' leaves that"),
+    ("echo a | head -x", 2, "head: unknown option -- x"),
+    ("echo a" + " | grep a" * 60, 2, "netsh: column 458: more than 50 filters"),
     ("echo 'x", 2, "netsh: column 6: the quote ' is not closed"),
 ]
 
