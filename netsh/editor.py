@@ -72,7 +72,7 @@ class Editor:
             complete_style=CompleteStyle.COLUMN,
             history=_History(_history_file()),
             multiline=Condition(self._unfinished),
-            prompt_continuation=lambda width, _number, _wrapped: "> ".rjust(width),
+            prompt_continuation=lambda width, _number, wrapped: "" if wrapped else "> ".rjust(width),
             bottom_toolbar=self._toolbar,
             style=_STYLE,
             include_default_pygments_style=False,
@@ -264,7 +264,9 @@ class _Completer(Completer):
     def __init__(self, state: State) -> None:
         self.state = state
 
-    def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
+    def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Completion]:
+        if not event.completion_requested and not document.current_line_before_cursor.strip():
+            return  # nothing of the line is there yet: a list of all commands would stand in the way
         with suppress(Exception):  # a command that cannot be imported says so when it is run
             for found in candidates.candidates(document.text_before_cursor, self.state):
                 yield Completion(found.text, -found.replaced, display_meta=found.help)

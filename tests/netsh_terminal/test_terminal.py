@@ -180,6 +180,19 @@ def test_bytes_that_are_no_text_may_be_typed_ahead(terminal: Terminal) -> None:
     assert "on" in terminal.lines
 
 
+def test_the_next_line_of_a_loop_begins_without_a_menu(terminal: Terminal) -> None:
+    terminal.type("for i in 1..2 {\r")
+    terminal.until(lambda terminal: terminal.line.strip() == ">")
+    terminal.type("echo $i\r}\r")
+    terminal.until_prompt()
+    assert not any("ifconfig " in line for line in terminal.lines[4:]) and "2" in terminal.lines
+
+
+def test_a_line_longer_than_the_window_goes_on_at_its_margin(terminal: Terminal) -> None:
+    terminal.type("echo " + "x" * 90)
+    terminal.until(lambda terminal: terminal.line == "x" * (len("me# echo ") + 90 - 80))
+
+
 def test_ctrl_z_at_the_prompt_is_nothing(terminal: Terminal) -> None:
     terminal.type("\x1aecho \x1aon\r")
     terminal.until(lambda terminal: "on" in terminal.lines)
