@@ -24,8 +24,8 @@ from stack.lab import Lab
 
 VERSION = Host.osrelease
 USAGE = """\
-usage: netsh [-i] [-H host] [--lab name|file|none] [--clock real|fast|xRATE] [--seed number]
-             [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
+usage: netsh [-i] [-H host] [--lab name|file|none] [--sockets host|stack] [--clock real|fast|xRATE]
+             [--seed number] [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
 """
 HELP = """\
 The shell, on the built-in lab `home`; with a script, or with lines behind -c, it runs those and exits.
@@ -36,6 +36,8 @@ In a script the first line that fails is the last, unless it begins with `-`.
   -i            stay at the prompt afterwards
   -H host       start on this host
   --lab LAB     the lab to start with: home, a file that 'save' wrote, or none   (home)
+  --sockets S   whose sockets the programs of the host have that the prompt is on: its own stack's, or the real
+                host's, this machine's; then the lab is one host and nothing else, unless --lab says more   (stack)
   --clock MODE  real, fast, or a rate such as x0.1   (real at the prompt, else fast)
   --seed N      what all chance comes from   (1)
   --format F    text, rich or json   (rich on a terminal, else text)
@@ -60,7 +62,8 @@ class Options:
         self.arguments: list[str] = []
         self.stay = False
         self.host: str | None = None
-        self.lab = "home"
+        self.lab: str | None = None
+        self.sockets: str | None = None
         self.clock: str | None = None
         self.seed = 1
         self.format: str | None = None
@@ -140,6 +143,12 @@ def _set_lab(options: Options, value: str) -> None:
     options.lab = value
 
 
+def _set_sockets(options: Options, value: str) -> None:
+    if value not in ("host", "stack"):
+        raise BadOption(f"--sockets {value}: it is host or stack")
+    options.sockets = value
+
+
 def _set_clock(options: Options, value: str) -> None:
     try:
         parse_mode(value)
@@ -162,6 +171,7 @@ def _set_format(options: Options, value: str) -> None:
 
 _SETTERS: dict[str, Callable[[Options, str], None]] = {
     "--lab": _set_lab,
+    "--sockets": _set_sockets,
     "--clock": _set_clock,
     "--seed": _set_seed,
     "--format": _set_format,
@@ -253,16 +263,33 @@ def _wants_prompt(options: Options) -> bool:
 
 def _start_lab(session: Session, options: Options) -> None:
     """Fill the lab, and go to the host that was asked for."""
-    if options.lab == "home":
+    outside = options.sockets == "host"
+    lab = options.lab or ("none" if outside else "home")
+    if lab == "home":
         home.build(session)
-    elif options.lab != "none":
-        _load(session, options.lab)
+    elif lab != "none":
+        _load(session, lab)
+    if outside and not session.lab.hosts:
+        _add_host(session, options.host or "me")
     if options.host is not None:
         host = session.lab.hosts.get(options.host)
         if host is None:
             there = ", ".join(list(session.lab.hosts)[:10])
             raise Unusable(f"-H {options.host}: no such host" + (f"; there are {there}" if there else " in this lab"))
         session.host = host
+    if outside and session.host is not None:
+        from stack.dev import sockin
+
+        sockin.use(session.lab, session.host)
+    elif options.sockets is not None and session.host is not None:
+        session.host.machine = None
+
+
+def _add_host(session: Session, name: str) -> None:
+    try:
+        session.host = session.lab.add_host(name)
+    except ValueError as error:
+        raise Unusable(f"-H {error}") from None
 
 
 def _load(session: Session, path: str) -> None:

@@ -59,7 +59,7 @@ class Editor:
         self.screen = screen
         self.loop = asyncio.new_event_loop()
         self.slice = 256  # pieces of work that take so long, about
-        self.watched: dict[int, int] = {}  # descriptors of the lab's that the loop looks at, and for what
+        self.watched: dict[int, object] = {}  # descriptors of the lab's that the loop looks at: for what, for whom
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
@@ -174,18 +174,19 @@ class Editor:
 
     def _watch(self, wanted: dict[int, int]) -> None:
         """Come at once when a descriptor of a device or of a program is ready."""
-        for descriptor in self.watched.keys() - wanted.keys():
-            self.loop.remove_reader(descriptor)
+        servants = self.state.clock.servants
+        now: dict[int, object] = {descriptor: (events, servants(descriptor)) for descriptor, events in wanted.items()}
+        for descriptor in [descriptor for descriptor, before in self.watched.items() if now.get(descriptor) != before]:
+            del self.watched[descriptor]
+            with suppress(OSError):  # it was closed, and is another's now perhaps: the loop's selector does not know
+                self.loop.remove_reader(descriptor)
             self.loop.remove_writer(descriptor)
-        for descriptor, events in wanted.items():
-            if self.watched.get(descriptor) != events:
-                if events & select.POLLIN:
-                    self.loop.add_reader(descriptor, self._pump)
-                if events & select.POLLOUT:
-                    self.loop.add_writer(descriptor, self._pump)
-                else:
-                    self.loop.remove_writer(descriptor)
-        self.watched = wanted
+        for descriptor in now.keys() - self.watched.keys():
+            if wanted[descriptor] & select.POLLIN:
+                self.loop.add_reader(descriptor, self._pump)
+            if wanted[descriptor] & select.POLLOUT:
+                self.loop.add_writer(descriptor, self._pump)
+        self.watched = now
 
     def _show(self) -> None:
         self.batch = None

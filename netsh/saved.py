@@ -81,6 +81,8 @@ def lines_of(host: Host) -> Iterator[str]:
         yield f"sysctl -w {_DAD}={dad}"
     yield from route_lines(host)
     yield from arp_lines(host)
+    if host.machine is not None:
+        yield "sockets host"  # the last of all: the other commands need the stack
 
 
 def interface_lines(ifp: Ifnet) -> Iterator[str]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any
 
-from commands.command import Command, Complaint, Context, Failure, Usage
+from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failure, Usage
 from netsh.files import open_for_reading
 from netsh.grammar import Assign, Chain, For, Pipeline, Script, Statement
 from netsh.jobs import JobStarted
@@ -264,6 +264,9 @@ class Shell:
     ) -> int:
         """Run a command and hand its rows on; what goes wrong in it is one line and a status."""
         try:
+            if isinstance(context, Context) and context.host.machine is not None:
+                if command.name not in FOR_ANY_SOCKETS:
+                    raise Failure("not with the host's sockets (sockets stack goes back)")
             run: Callable[..., AsyncIterator[Any]] = command.run
             rows = run(context, command.parse(argv[1:]))
             await self._hand_on(rows, command, output, where)
