@@ -135,10 +135,13 @@ def _link(at: Setting, value: Mac) -> None:
 
 
 def _linkstr(at: Setting, value: str) -> None:
-    if at.ifp.linkstr not in (None, value):
-        raise Failure(f"SIOCSLINKSTR: {strerror(errno.EBUSY)}: it is on {at.ifp.linkstr}, '-linkstr' leaves that")
-    with ioctl("SIOCSLINKSTR"):
-        at.ifp.set_linkstr(value)
+    try:
+        with ioctl("SIOCSLINKSTR"):
+            at.ifp.set_linkstr(value)
+    except Failure as failure:
+        if str(failure).endswith(strerror(errno.EBUSY)) and at.ifp.linkstr is not None:
+            raise Failure(f"{failure}: it is on {at.ifp.linkstr}, '-linkstr' leaves that") from None
+        raise
 
 
 def _no_linkstr(at: Setting, _value: Any) -> None:

@@ -112,7 +112,7 @@ async def _save(ctx: Context, args: Args, path: str, visit: Visit) -> AsyncGener
     bar = Bar(ctx, visit)
     file: WholeFile | None = None
     try:
-        file = WholeFile(path, ctx.proc.pid)
+        file = WholeFile(path)
         while data := await visit.piece():
             file.write(data)
             if ctx.terminal and not args.quiet and bar.is_due():

@@ -238,7 +238,10 @@ class Clock:
             poller.register(descriptor, events)
         if self.signals.awake is not None:
             poller.register(self.signals.awake[0], select.POLLIN)
-        ready = poller.poll(None if wait is None else min(wait, _LONGEST_WAIT) * 1000)
+        wait = min(wait, _LONGEST_WAIT) if wait is not None else None
+        ready = poller.poll(int(wait * 1000) if wait is not None else None)
+        if not ready and wait is not None and wait % 0.001 > 0:
+            time.sleep(wait % 0.001)  # poll(2) counts milliseconds, and would round up
         if ready and self.rate is not None:
             self.lab.callouts.now = max(self.lab.callouts.now, self.reading())  # a device's frames arrive now
         for descriptor, events in ready:

@@ -12,11 +12,10 @@ from typing import BinaryIO
 class WholeFile:
     """A file that gets its new content in one go, when `commit` is called; until then the old one stays.
 
-    What is no regular file (a device, a pipe) is written as it comes.  `serial` tells writers of one process
-    apart that have the same name in mind.  OSError when it cannot be written.
+    What is no regular file (a device, a pipe) is written as it comes.  OSError when it cannot be written.
     """
 
-    def __init__(self, path: str, serial: int = 0) -> None:
+    def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
         self.temporary: str | None = None
         self.empty = True
@@ -32,7 +31,7 @@ class WholeFile:
         if mode is not None:
             os.close(os.open(self.path, os.O_WRONLY))  # may we at all?  rename(2) would not ask
         folder, name = os.path.split(self.path)
-        self.temporary = os.path.join(folder, f".{name}.{os.getpid()}.{serial}~")
+        self.temporary = os.path.join(folder, f".{name}.{os.getpid()}.{id(self):x}~")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self.file = open(os.open(self.temporary, flags, 0o666), "w+b")  # noqa: SIM115
         if mode is not None:
