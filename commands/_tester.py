@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from commands._tcpcb import phase
 from commands.command import Complaint, Context, Data
 from stack.addr import Ip4
+from stack.dev.stopwatch import Stopwatch
 from stack.header.ip import IPPROTO_TCP
 from stack.kern.errors import strerror
 from stack.kern.proc import Interrupt, pause
@@ -108,9 +108,8 @@ class Tester:
 
     def start(self) -> None:
         """The time counts from here (prep_timer)."""
-        self.began = time.monotonic()
+        self.watch = Stopwatch()
         self.lab_began = self.ctx.now
-        self.cpu_began = time.process_time()
 
     async def run(self) -> AsyncGenerator[Row, None]:
         """All of it; when it is interrupted or breaks, what was moved by then is still said."""
@@ -269,14 +268,14 @@ class Tester:
 
     def _transfer(self) -> Transfer:
         """The figures (read_timer)."""
-        real, lab = time.monotonic() - self.began, self.ctx.now - self.lab_began
+        real, lab = self.watch.wall, self.ctx.now - self.lab_began
         verbose = "v" in self.plan.flags
         clock = self.ctx.lab.callouts.clock  # lent by who moves the time, unless it jumps
         differ = clock is None or abs(real - lab) > max(_SAME, _SAME * max(real, lab))
         return Transfer(
             self.role, self.plan.protocol, self.bytes, real, self.bytes / max(real, 0.001),
             lab if differ else None, self.bytes / lab if differ and lab > 0 else None, self.calls, self.plan.format,
-            time.process_time() - self.cpu_began if verbose else None, _tcp(self.so) if verbose else None,
+            self.watch.cpu if verbose else None, _tcp(self.so) if verbose else None,
         )  # fmt: skip
 
 

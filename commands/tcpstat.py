@@ -1,4 +1,4 @@
-"""Show TCP's control blocks: the variables of a connection, once or again and again.
+"""Show TCP's control blocks, once or again and again.
 
     -w seconds  again after so long, until Ctrl-C or until the connection has ended
     -c count    so many times (each second, unless -w says otherwise)
