@@ -1,4 +1,4 @@
-"""Drop TCP connections: a reset for the peer, an error for the program (usr.sbin/tcpdrop).
+"""Drop TCP connections: a reset for the peer, an error for the program.
 
     -a  all connections of the host
     -l  only list the commands that would drop them

@@ -1,4 +1,4 @@
-"""Measure what a connection carries: send bytes or take them, and time it (BRL ttcp(1)).
+"""Measure what a connection carries: send bytes or take them, and time it.
 
     -t             transmit to a host         -r  receive
     -s             send a pattern (-r: throw it away); without it standard input is sent, and output written
