@@ -57,9 +57,11 @@ class RawIp(Datagrams):
         self.inpcb(so).laddr = laddr
 
     def connect(self, so: Socket, address: Address) -> None:
-        """Take packets of one sender only, and send to it."""
+        """Take packets of one sender only, and send to it; 0.0.0.0 means all again."""
+        if not address[0]:
+            return self.disconnect(so)
         self.inpcb(so).faddr = Ip4(address[0])
-        so.isconnected()
+        return so.isconnected()
 
     def disconnect(self, so: Socket) -> None:
         """Take packets of all senders."""

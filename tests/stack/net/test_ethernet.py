@@ -208,7 +208,7 @@ def test_loopback_down_and_full() -> None:
     with pytest.raises(OSError, match="Network is down"):
         so.sendto(b"x", (ip4("127.0.0.1"), 9))
     assert watch.reasons() == ["ifdown"]
-    assert (lo0.iqdrops, lo0.opackets) == (1, IFQ_MAXLEN + 1)
+    assert (lo0.iqdrops, lo0.opackets, lo0.obytes) == (1, IFQ_MAXLEN + 1, 29 * (IFQ_MAXLEN + 1))
 
 
 def test_a_second_loopback() -> None:

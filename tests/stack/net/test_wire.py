@@ -336,3 +336,16 @@ def test_what_was_in_the_air_is_not_changed_by_who_got_it_first() -> None:
     settle(lab)
     assert [received(sink) for sink in sinks] == [[b"all"], [b"all"]]
     assert [heard.ip.ttl for heard in spy.packets()] == [5]
+
+
+def test_who_joins_another_bus_leaves_its_queue_behind() -> None:
+    lab, _, one, other = two(rate=1e4)
+    for _ in range(5):
+        one.send(other, 0x88B5, bytes(1000))
+    one.set_linkstr(None)
+    one.set_linkstr("elsewhere")
+    lab.bus("elsewhere").set(Personality(rate=1e4))
+    third = Station(lab, "elsewhere", 3)
+    one.send(third, 0x88B5, bytes(100))
+    lab.run()
+    assert times(third) == pytest.approx([(100 + 14 + WIRE) * 8 / 1e4])

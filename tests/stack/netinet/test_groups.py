@@ -455,6 +455,20 @@ def test_the_limited_broadcast_goes_out_of_one_interface() -> None:
     assert heard(stations[1]) == [(ETHER_BROADCAST, "10.2.0.1", "255.255.255.255")]
 
 
+def test_the_limited_broadcast_goes_where_the_default_route_points() -> None:
+    lab = Lab()
+    a = lab.add_host("a")
+    attach(lab, a, "one", "10.1.0.1")
+    attach(lab, a, "two", "10.2.0.1")
+    station = Station(lab, "two", 9)
+    a.add_route(Prefix.parse("default"), ip4("10.2.0.9"))
+    settle(lab)
+    station.take()
+    shouting(a).sendto(b"x", (ip4("255.255.255.255"), 9))
+    settle(lab)
+    assert [str(heard.ip.src) for heard in station.packets()] == ["10.2.0.1"]
+
+
 def test_a_broadcast_is_never_cut() -> None:
     _, a, _ = pair()
     with pytest.raises(OSError, match="Message too long"):

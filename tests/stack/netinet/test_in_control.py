@@ -413,6 +413,21 @@ def test_a_point_to_point_link() -> None:
     assert routes(host) == {}
 
 
+def test_the_other_end_means_nothing_where_there_are_many() -> None:
+    _, host, (ifp,) = make("x")
+    ifa = host.set_address(ifp, ip4("10.0.0.1"), 24, dst=ip4("10.7.7.7"), dad=False)
+    assert (ifa.destination, "10.0.0.0/24" in routes(host)) == (None, True)
+
+
+def test_all_the_world_on_one_link() -> None:
+    _, host, (ifp,) = make("x")
+    ifa = host.set_address(ifp, ip4("10.0.0.1"), 0, dad=False)
+    rt = host.routes.lookup(ip4("192.0.2.1"))
+    assert rt is not None and rt.ifa is ifa and not rt.nexthop
+    with pytest.raises(OSError, match="Can't assign"):
+        host.set_address(ifp, ip4("10.0.0.2"), -1, alias=True)
+
+
 def test_a_new_primary_address_takes_the_old_one_s_place() -> None:
     _, host, (ifp,) = make("x")
     host.set_address(ifp, ip4("10.0.0.1"), 24, dad=False)

@@ -381,3 +381,20 @@ def test_hosts_are_not_confused_with_each_other() -> None:
     lab, a, b = pair()
     assert a.ip is not b.ip and a.routes.cache is not b.routes.cache
     assert lab.hosts == {"a": a, "b": b}
+
+
+def test_a_packet_with_options_that_cannot_be_sent_is_quoted_as_it_came() -> None:
+    router = Router()
+    router.right.down()
+    whole = udp_packet("10.0.1.9", "10.0.2.9", ttl=64, options=b"\x94\x04\0\0")
+    router.inject(whole)
+    (heard,) = router.source.packets()
+    assert heard.body[8:] == whole[:32]
+
+
+def test_an_error_s_source_is_where_the_packet_came_in_not_where_the_error_leaves() -> None:
+    """RFC 1812 4.3.2.4."""
+    router = Router()
+    router.inject(udp_packet("10.0.2.9", "192.0.2.1"))  # from the left, though its sender is on the right
+    (heard,) = router.sink.packets()
+    assert (heard.body[:2], heard.ip.src) == (b"\x03\0", ip4("10.0.1.254"))

@@ -13,7 +13,7 @@ from stack.host import Host
 from stack.kern.socket import SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, SOCK_RAW, SOL_SOCKET
 from stack.lab import Lab
 from stack.net.ifnet import Ifnet
-from stack.netinet.in_ import IP_HDRINCL, IP_MULTICAST_TTL, IP_OPTIONS, IP_TTL, IPPROTO_IP
+from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_HDRINCL, IP_MULTICAST_TTL, IP_OPTIONS, IP_TTL, IPPROTO_IP
 from tests.stack.labs import (
     Heard,
     Station,
@@ -183,6 +183,7 @@ def test_options_that_are_malformed_are_one_s_own_affair() -> None:
     assert one.heard().ip.options == b"\x07\x09\x04\0"
     with pytest.raises(OSError, match="Message too long"):  # but who knows which of them each fragment should have
         so.sendto(header.pack() + bytes(2000), (ip4("10.0.0.9"), 0))
+    assert one.watch.reasons() == ["cantfrag"]
 
 
 # --- errors -------------------------------------------------------------------------------------------------------
@@ -259,3 +260,41 @@ def test_packets_on_their_way_are_not_for_raw_sockets() -> None:
 
 def test_helpers_and_their_packets() -> None:
     assert Ip.parse(udp_packet("10.0.0.9", "10.0.0.1")).len == 33
+
+
+def test_connecting_to_all_again() -> None:
+    one = One()
+    so = raw(one.a, PROTO)
+    so.connect((ip4("10.0.0.8"), 0))
+    one.inject()
+    so.connect((0, 0))
+    one.inject()
+    assert len(received(so)) == 1
+    with pytest.raises(OSError, match="Destination address required"):
+        so.send(b"x")
+
+
+def test_a_group_is_left_with_the_socket() -> None:
+    one = One()
+    so = raw(one.a, PROTO)
+    so.setsockopt(IPPROTO_IP, IP_ADD_MEMBERSHIP, (ip4("239.1.1.1"), 0))
+    assert one.ifp.in_group(ip4("239.1.1.1"))
+    so.close()
+    assert not one.ifp.in_group(ip4("239.1.1.1"))
+
+
+def test_options_take_their_room() -> None:
+    """A packet is as long as its header with options, and no longer than a packet can be."""
+    one = One()
+    so = raw(one.a, PROTO)
+    so.setsockopt(IPPROTO_IP, IP_OPTIONS, b"\x01\x01\x01\x00")
+    so.sendto(bytes(1476), (ip4("10.0.0.9"), 0))
+    assert one.heard().ip.len == 1500
+    so.sendto(bytes(1477), (ip4("10.0.0.9"), 0))
+    settle(one.lab)
+    assert len(one.station.packets()) == 2
+    so.setsockopt(SOL_SOCKET, SO_SNDBUF, 1 << 20)
+    so.sendto(bytes(65511), (ip4("10.0.0.9"), 0))
+    with pytest.raises(OSError, match="Message too long"):
+        so.sendto(bytes(65512), (ip4("10.0.0.9"), 0))
+    assert one.watch.reasons() == ["cantfrag"]

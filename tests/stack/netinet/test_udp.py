@@ -366,6 +366,29 @@ def test_refused_and_the_next_call_says_so() -> None:
     assert (so.getsockopt(SOL_SOCKET, SO_ERROR), so.getsockopt(SOL_SOCKET, SO_ERROR)) == (errno.ECONNREFUSED, 0)
 
 
+def test_a_connected_socket_hears_its_peer_s_broadcasts_alone() -> None:
+    lab, a, b = pair()
+    so = udp(b, 9, "255.255.255.255")
+    so.connect((ip4("10.0.0.1"), 1000))
+    for port in (1000, 1001):
+        sender = udp(a, port)
+        sender.setsockopt(SOL_SOCKET, SO_BROADCAST, 1)
+        sender.sendto(b"%d" % port, (ip4("255.255.255.255"), 9))
+    settle(lab)
+    assert received(so) == [b"1000"]
+
+
+def test_no_route_is_counted() -> None:
+    lab, a, _ = pair()
+    so = a.socket(SOCK_DGRAM)
+    so.bind((ip4("10.0.0.1"), 0))
+    watch = Watch(lab)
+    for dontroute in (0, 1):
+        so.setsockopt(SOL_SOCKET, SO_DONTROUTE, dontroute)
+        assert errno_of(lambda: so.sendto(b"x", (ip4("192.0.2.1"), 9))) in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+    assert watch.reasons() == ["noroute"] * 2
+
+
 # --- the source of what is sent -----------------------------------------------------------------------------------
 
 
@@ -500,7 +523,7 @@ def test_counters() -> None:
 def test_ttl_tos_and_dont_fragment() -> None:
     one = One()
     one.so.sendto(b"x", (ip4("10.0.0.9"), 9))
-    for option, value in ((IP_TTL, 7), (IP_TOS, 0x10), (IP_DONTFRAG, 1)):
+    for option, value in ((IP_TTL, 255), (IP_TTL, 1), (IP_TOS, 255), (IP_TTL, 7), (IP_TOS, 0x10), (IP_DONTFRAG, 1)):
         one.so.setsockopt(IPPROTO_IP, option, value)
         assert one.so.getsockopt(IPPROTO_IP, option) == value
     one.so.sendto(b"x", (ip4("10.0.0.9"), 9))
