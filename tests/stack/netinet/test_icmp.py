@@ -200,6 +200,15 @@ def test_how_much_is_quoted_can_be_set(length: int) -> None:
     assert one.answer()[8:] == whole[: 24 + length]
 
 
+def test_a_sum_left_open_is_closed_before_it_is_quoted() -> None:
+    lab, a, _ = pair()
+    so = raw(a, IPPROTO_ICMP)
+    udp(a, 1000).sendto(b"hello", (ip4("10.0.0.2"), 99))
+    settle(lab)
+    (whole,) = received(so)
+    assert whole[28 + 20 :] == datagram("10.0.0.1", "10.0.0.2", 1000, 99)[:8]
+
+
 def test_errors_have_precedence_and_come_from_where_the_packet_came_in() -> None:
     """RFC 1812 4.3.2.4, 4.3.2.5."""
     lab, _, r, _ = routed()

@@ -300,6 +300,17 @@ def test_a_detached_address_is_not_used() -> None:
     assert claim.watch.reasons() == ["badsource"]
 
 
+def test_a_second_address_on_a_link_that_is_down_is_detached_too() -> None:
+    claim = Claim()
+    claim.claim()
+    second = claim.host.set_address(claim.ifp, ip4("10.0.0.2"), 24, alias=True)
+    assert STATES[second.flags] == "detached"
+    claim.join()
+    assert STATES[second.flags] == "tentative"
+    wait(claim.lab, 20)
+    assert STATES[second.flags] == "ready" and claim.host.ip.unready is None  # the fast way is open again
+
+
 # --- routes -------------------------------------------------------------------------------------------
 
 

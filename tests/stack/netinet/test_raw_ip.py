@@ -6,13 +6,14 @@ import errno
 
 import pytest
 
-from stack.addr import Ip4
+from stack.addr import Ip4, Prefix
 from stack.header.checksum import partial
 from stack.header.ip import IP_DF, IP_MF, IPPROTO_RAW, Ip
 from stack.host import Host
 from stack.kern.socket import SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, SOCK_RAW, SOL_SOCKET
 from stack.lab import Lab
 from stack.net.ifnet import Ifnet
+from stack.net.route import RTF_UP, Rtentry
 from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_HDRINCL, IP_MULTICAST_TTL, IP_OPTIONS, IP_TTL, IPPROTO_IP
 from tests.stack.labs import (
     Heard,
@@ -212,6 +213,17 @@ def test_errnos() -> None:
     with pytest.raises(OSError) as caught:
         raw(a, PROTO).listen()
     assert caught.value.errno == errno.EOPNOTSUPP
+
+
+def test_an_interface_without_an_address_has_no_source_to_give() -> None:
+    one = One()
+    bare = one.a.ifcreate("shmif1")
+    bare.set_linkstr("bare")
+    bare.up()
+    one.a.routes.add(Rtentry(Prefix.parse("192.0.2.0/24"), bare, RTF_UP))
+    with pytest.raises(OSError) as caught:
+        raw(one.a, PROTO).sendto(b"x", (ip4("192.0.2.1"), 0))
+    assert (caught.value.errno, one.watch.reasons()) == (errno.EADDRNOTAVAIL, ["noaddr"])
 
 
 def test_names_have_no_ports() -> None:
