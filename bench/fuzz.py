@@ -28,7 +28,7 @@ from stack.kern.socket import SO_BROADCAST, SO_REUSEADDR, SOCK_DGRAM, SOCK_RAW, 
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ethernet import Ethernet
-from stack.net.ifnet import Ifnet
+from stack.net.ifnet import IN_IFF_DUPLICATED, Ifnet
 from stack.net.loopback import Loopback
 from stack.net.wire import Personality
 from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_OPTIONS, IPPROTO_IP
@@ -89,6 +89,7 @@ class World:
                 self.doors += [(host, ifp)] * (1 if ifp.is_loopback else 4)
         self.owners = {bytes(ifp.lladdr): (host, ifp) for host, ifp in self.doors if ifp.lladdr is not None}
         self.sockets: deque[Socket] = deque()
+        self.standing: list[Socket] = []
         self.listeners = [self._listener(host) for host in self.hosts]
         for host in self.hosts:
             self._members(host)
@@ -110,7 +111,7 @@ class World:
         so = host.socket(SOCK_DGRAM)
         so.bind((0, 9))
         so.setsockopt(IPPROTO_IP, IP_ADD_MEMBERSHIP, (GROUP, 0))
-        self.standing = [so, host.socket(SOCK_RAW, IPPROTO_ICMP), host.socket(SOCK_RAW, 99)]
+        self.standing += [so, host.socket(SOCK_RAW, IPPROTO_ICMP), host.socket(SOCK_RAW, 99)]
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -121,6 +122,7 @@ class World:
         with suppress(OSError):
             rng.choice((self._connect, self._datagram, self._ping, self._change, *[self._talk] * 4))(host)
         self._serve()
+        self.heal(host)
         while len(self.sockets) > 60:
             with suppress(OSError):
                 self.sockets.popleft().close()
@@ -162,11 +164,20 @@ class World:
                 ifp.set_mtu(self.rng.choice((68, 576, 1500, 1500, 9000)))
             case 4 | 5 | 6:
                 name, value = self.rng.choice(KNOBS)
-                host.sysctl.set(name, self.rng.choice((value, str(host.sysctl.default(name)))))
+                host.sysctl.set(name, value if self.rng.random() < 0.2 else str(host.sysctl.default(name)))
             case _ if ifp.find(alias) is not None:
                 host.delete_address(ifp, alias)
             case _:
                 host.set_address(ifp, alias, 24, alias=True, dad=self.rng.random() < 0.7)
+
+    def heal(self, host: Host) -> None:
+        """An address that was found to be a duplicate is given another chance, or all would be silence in the end."""
+        ifp = host.interfaces["shmif0"]
+        if ifp.addresses[0].flags & IN_IFF_DUPLICATED:
+            host.sysctl.set("net.inet.ip.dad_count", "0")
+            ifp.down()
+            ifp.up()
+            host.sysctl.set("net.inet.ip.dad_count", "3")
 
     def restore(self) -> None:
         """As it was in the beginning: every knob, every MTU, no sockets."""
@@ -254,6 +265,12 @@ class Mutator:
         if which < 0.85:
             return ETHER_BROADCAST + frame[6:]
         return Mac(b"\x01\x00\x5e\x01\x02\x03") + frame[6:] if which < 0.9 else frame
+
+    def aimed(self, frame: bytes, address: int) -> bytes:
+        """A frame whose packet, if there is one, is for one address."""
+        if frame[12:14] != b"\x08\0" or len(frame) < 34:
+            return frame
+        return self.summed(bytearray(frame[:30] + address.to_bytes(4) + frame[34:]))
 
     def any(self) -> bytearray:
         """A frame that was overheard."""
@@ -422,6 +439,8 @@ class Run:
             door = rng.choice(world.doors)
             self.frame = self.mutator.addressed(self.frame, door[1])
         host, ifp = door
+        if rng.random() < 0.3:
+            self.frame = self.mutator.aimed(self.frame, rng.choice(ifp.addresses).address)
         self.target = host.name
         self.deaths.clear()
         before = counters(host)
