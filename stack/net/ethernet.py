@@ -25,7 +25,7 @@ from stack.net.ifnet import (
     IFQ_MAXLEN,
     Ifnet,
 )
-from stack.net.neighbor import ND_REACHABLE, Neighbors
+from stack.net.neighbor import ND_DELAY, ND_REACHABLE, Neighbors
 from stack.probe import Probes, Protocol
 
 ETHERMTU = 1500
@@ -129,7 +129,7 @@ class Ethernet(Ifnet):
         table = self.arptab
         if table is not None:
             entry = table.entries.get(nexthop)
-            if entry is not None and entry.state == ND_REACHABLE:
+            if entry is not None and (entry.state == ND_REACHABLE or entry.state >= ND_DELAY):
                 m.link = entry.header
                 return self.transmit(m)
         if nexthop >> 28 == 14:

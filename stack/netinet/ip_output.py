@@ -16,8 +16,17 @@ from stack.callout import Callouts
 from stack.header.checksum import partial
 from stack.header.ip import IP_DF, IP_MAXPACKET, IP_MF, IP_OFFMASK, IPPROTO_IGMP, copied
 from stack.mbuf import Mbuf
-from stack.net.ifnet import IFF_BROADCAST, IFF_MULTICAST, IFF_UP, IN_IFF_DETACHED, Ifaddr, Ifnet
-from stack.net.route import RTF_BLACKHOLE, RTF_BROADCAST, RTF_MULTICAST, RTF_REJECT, RTF_SPECIAL, RouteTable, Rtentry
+from stack.net.ifnet import IFF_BROADCAST, IFF_MULTICAST, IFF_UP, IN_IFF_DETACHED, IN_IFF_DUPLICATED, Ifaddr, Ifnet
+from stack.net.route import (
+    RTF_BLACKHOLE,
+    RTF_BROADCAST,
+    RTF_LOCAL,
+    RTF_MULTICAST,
+    RTF_REJECT,
+    RTF_SPECIAL,
+    RouteTable,
+    Rtentry,
+)
 from stack.probe import Probes, Protocol
 
 M16, M32 = 0xFFFF, 0xFFFFFFFF
@@ -136,7 +145,7 @@ class IpOutput(Protocol):
         if not src and template >> 80 & 0xFF != IPPROTO_IGMP:  # RFC 2236: a report may come before the address
             self.drop("noaddr", m)
             return errno.EADDRNOTAVAIL
-        if self.unready and src in self.unready:
+        if self.unready and src in self.unready and not self._stays_here(rt, src):
             return self._wait_ready(m, template, more)
         if m.len + 20 + len(more.options) > ((rt.mtu if rt is not None else 0) or ifp.mtu):
             return self._too_big(m, template, rt, more, ifp, nexthop)
@@ -152,6 +161,11 @@ class IpOutput(Protocol):
             return template
         ifa = rt.ifa if rt is not None and rt.ifa is not None and rt.ifa.ready else source_on(ifp, nexthop)
         return template | ifa.address << 32 if ifa is not None else template
+
+    def _stays_here(self, rt: Rtentry | None, src: int) -> bool:
+        """Whether a packet is for ourselves: then a source that is not ready yet, or has no link, harms nobody."""
+        assert self.unready is not None
+        return rt is not None and bool(rt.flags & RTF_LOCAL) and not self.unready[src].flags & IN_IFF_DUPLICATED
 
     def _wait_ready(self, m: Mbuf, template: int, more: OutputOptions) -> int:
         """The source is still tentative: the packet waits, as one waits for ARP (RFC 5227 2.1.1)."""

@@ -249,6 +249,16 @@ def test_a_broadcast_that_waited_is_heard_by_ourselves_once() -> None:
     assert (received(so), len(claim.station.packets())) == ([b"all"], 1)
 
 
+@pytest.mark.parametrize("state", ["tentative", "detached"])
+def test_what_is_for_ourselves_does_not_wait(state: str) -> None:
+    claim = Claim()
+    claim.enter(state)
+    sink = udp(claim.host, 9)
+    udp(claim.host).sendto(b"x", (ip4("10.0.0.1"), 9))
+    settle(claim.lab)
+    assert (received(sink), claim.watch.reasons()) == ([b"x"], [])
+
+
 def test_another_address_of_the_host_is_not_held_up() -> None:
     lab, a, b = pair()
     attach(lab, a, "other", "10.7.0.1", dad=True)
