@@ -17,7 +17,7 @@ from stack.kern.errors import oserror
 from stack.kern.proc import SIGKILL, Nap, Proc
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_LOCAL
-from stack.net.wire import Bus, Personality
+from stack.net.wire import IDEAL, Bus, Personality
 from stack.probe import Probes
 
 _LINKS = Prefix.parse("10.255.0.0/16")  # `link` numbers new wires from here, a /30 each
@@ -92,17 +92,29 @@ class Lab:
     def link(
         self, a: Host, b: Host, prefix: Prefix | None = None, personality: Personality | None = None
     ) -> tuple[Ifnet, Ifnet]:
-        """A new bus `A-B` between two hosts, numbered from a prefix (or the next free /30)."""
-        bus = self.bus(self._bus_name(f"{a.name}-{b.name}"))
+        """A new bus `A-B` between two hosts, numbered from a prefix (or the next free /30).
+
+        ValueError for a personality that makes no sense; OSError EADDRNOTAVAIL, EEXIST for addresses that
+        cannot be; then all is as before.
+        """
         if personality is not None:
-            bus.set(personality)
+            personality.check()
         prefix = prefix or self._free_prefix()
-        ends = []
-        for number, host in enumerate((a, b), 0 if prefix.plen >= 31 else 1):
-            ifp = host.ifcreate(next_unit(host, "shmif"))
-            ifp.set_linkstr(bus.label)
-            host.set_address(ifp, Ip4(prefix.net + number), prefix.plen, dad=False)
-            ends.append(ifp)
+        if prefix.plen > 31:
+            raise oserror(errno.EADDRNOTAVAIL)
+        bus = self.bus(self._bus_name(f"{a.name}-{b.name}"))
+        bus.set(personality or IDEAL)
+        ends: list[Ifnet] = []
+        try:
+            for number, host in enumerate((a, b), 0 if prefix.plen == 31 else 1):
+                ends.append(host.ifcreate(next_unit(host, "shmif")))
+                ends[-1].set_linkstr(bus.label)
+                host.set_address(ends[-1], Ip4(prefix.net + number), prefix.plen, dad=False)
+        except OSError:
+            for ifp, host in zip(ends, (a, b), strict=False):
+                host.ifdestroy(ifp.name)
+            self.remove_bus(bus.label)
+            raise
         return ends[0], ends[1]
 
     def _bus_name(self, wanted: str) -> str:
