@@ -1,4 +1,4 @@
-"""A lab: hosts and their names, buses, links, processes, and the knobs of each host (stack/lab.py, stack/kern/sysctl.py)."""
+"""A lab: hosts and their names, links, processes, and the knobs of each host (stack/lab.py, stack/kern/sysctl.py)."""
 
 from __future__ import annotations
 
