@@ -110,7 +110,7 @@ class Host:
         """The upward ways."""
         ip, raw = self.ip, self.rawip
         self.watchers = (self.control.link_changed,)
-        loopback.inet_input, loopback.drop = ip.input, ip.drop
+        loopback.inet = ip
         self.ether.demux[_IP] = ip.input
         self.ether.demux[_ARP] = self.arp.input
         raw.setup()
@@ -164,7 +164,7 @@ class Host:
 
     def _loopback(self, name: str, index: int) -> Loopback:
         loopback = Loopback(name, index, self.callouts)
-        loopback.inet_input, loopback.drop = self.ip.input, self.ip.drop
+        loopback.inet = self.ip
         return loopback
 
     def _index(self) -> int:

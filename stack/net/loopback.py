@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from typing import Protocol
 
 from stack.callout import Callouts
 from stack.mbuf import M_LOOP, Mbuf
@@ -12,17 +12,23 @@ from stack.net.ifnet import IFF_LOOPBACK, IFF_MULTICAST, IFF_RUNNING, IFF_UP, IF
 LOMTU = 33624
 
 
+class Inet(Protocol):
+    """What a loopback needs of IP."""
+
+    def input(self, m: Mbuf) -> None: ...
+    def drop(self, reason: str, m: Mbuf | None = None) -> None: ...
+
+
 class Loopback(Ifnet):
     """loN."""
 
     kind = "lo"
-    __slots__ = ("callouts", "drop", "inet_input", "inq")
+    __slots__ = ("callouts", "inet", "inq")
 
     def __init__(self, name: str, index: int, callouts: Callouts) -> None:
         super().__init__(name, index, IFF_LOOPBACK | IFF_MULTICAST, LOMTU, None)
         self.callouts = callouts
-        self.inet_input: Callable[[Mbuf], None]  # ip_input, set by Host
-        self.drop: Callable[[str, Mbuf], None]  # IP's door for the dead, set by Host
+        self.inet: Inet  # set by Host
         self.inq: list[Mbuf] = []
 
     def init(self) -> None:
@@ -32,7 +38,7 @@ class Loopback(Ifnet):
     def output(self, m: Mbuf, nexthop: int) -> int:
         """Send a packet to ourselves (looutput)."""
         if not self.flags & IFF_UP:
-            self.drop("ifdown", m)
+            self.inet.drop("ifdown", m)
             return errno.ENETDOWN
         return self.transmit(m)
 
@@ -48,7 +54,7 @@ class Loopback(Ifnet):
             self.callouts.soon(self.intr)
         elif len(queue) >= IFQ_MAXLEN:
             self.iqdrops += 1
-            self.drop("iqdrops", m)
+            self.inet.drop("iqdrops", m)
             return errno.ENOBUFS
         queue.append(m)
         return 0
@@ -61,4 +67,4 @@ class Loopback(Ifnet):
             self.ibytes += m.len
             m.rcvif = self
             m.flags = M_LOOP
-            self.inet_input(m)
+            self.inet.input(m)

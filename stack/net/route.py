@@ -196,6 +196,13 @@ class RouteTable:
         self.notify_route("RTM_DELETE", rt, pid)
         return rt
 
+    def narrow(self, ifp: Ifnet) -> None:
+        """An interface's MTU may be less now, and no way is wider than its first link."""
+        for table in self.tables.values():
+            for rt in table.values():
+                if rt.ifp is ifp and rt.mtu > ifp.mtu:
+                    rt.mtu = 0
+
     def changed(self) -> None:
         """Something in a route changed: whoever remembers an answer must ask again."""
         self.cache.clear()

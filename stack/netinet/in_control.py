@@ -278,6 +278,7 @@ class InControl(Protocol):
 
     def link_changed(self, ifp: Ifnet) -> None:
         """An interface went up or down, or changed its MTU or address (in_if_link_up, in_if_link_down)."""
+        self.routes.narrow(ifp)
         self.routes.changed()
         if self.routes.listeners:
             self.routes.notify(RtMessage("RTM_IFINFO", ifname=ifp.name, ifindex=ifp.index, flags=ifp.flags))

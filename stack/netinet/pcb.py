@@ -185,8 +185,9 @@ class PcbTable:
 
     def detach(self, inp: Inpcb) -> None:
         """The control block goes away (in_pcbdetach)."""
-        if inp.fport:
-            self.connected.pop((inp.laddr, inp.lport, inp.faddr, inp.fport), None)
+        key = (inp.laddr, inp.lport, inp.faddr, inp.fport)
+        if self.connected.get(key) is inp:
+            del self.connected[key]
         sharers = self.ports.get(inp.lport)
         if sharers is not None and inp in sharers:
             sharers.remove(inp)

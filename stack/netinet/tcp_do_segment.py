@@ -252,8 +252,11 @@ class TcpSegments(TcpAcks):
         return False
 
     def _ack_unacceptable(self, tp: Tcpcb, seg: Segment) -> None:
-        """Say where we are; to bare acks not too often (RFC 5961 7), or two ends that disagree would never stop."""
-        if not seg.bare or self.in_rate("unacceptable", self.ackdropppslimit):
+        """Say where we are; but without data not too often (RFC 5961 7), or two ends that disagree would never stop.
+
+        What they would send each other for ever are bare acks, and FINs, which every ack of a closing end repeats.
+        """
+        if seg.m.data or self.in_rate("unacceptable", self.ackdropppslimit):
             tp.flags |= TF_ACKNOW
 
     def _check_rst(self, tp: Tcpcb, seg: Segment) -> bool:

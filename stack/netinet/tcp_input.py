@@ -183,7 +183,7 @@ class TcpInput(TcpSegments):
         if seg.flags & TH_ACK:
             self.drop("badsyn", seg.m)
             return self.reset(seg, lport, fport)
-        if not seg.flags & TH_SYN or seg.flags & TH_FIN or x >> 32 & M32 == x & M32 and lport == fport:
+        if not fport or not seg.flags & TH_SYN or seg.flags & TH_FIN or x >> 32 & M32 == x & M32 and lport == fport:
             return self.drop("badsyn", seg.m)
         return self._passive_open(tp, seg, lport, fport, old)
 

@@ -62,8 +62,10 @@ def tcp_output(tp: Tcpcb) -> int:
                     return 0  # what is left is less than a segment: it waits for an ack (Nagle)
                 continue
             length = size
-        if flags & TH_FIN and (offset + length < buffered):
-            flags &= ~TH_FIN  # data first
+        if flags & TH_FIN and (offset + length < buffered or (tp.flags & TF_SENTFIN and tp.snd_nxt == tp.snd_max)):
+            # data first; and once it is out, it is the timer that sends it again: 4.4BSD repeats it in every ack,
+            # and two closing ends that disagree would answer each other's for ever
+            flags &= ~TH_FIN
         worth = length == size or _worth_sending(tp, flags, offset, length, buffered)
         error = tcp_send(tp, flags, offset, length, buffered) if worth else 0
         if buffered and not (worth and length) and tp.rexmt.due is None and tp.persist.due is None:
@@ -155,8 +157,6 @@ def tcp_send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> 
         stat["sndacks"] += 1
     else:
         stat["sndwinup"] += 1
-    if flags & TH_FIN and tp.flags & TF_SENTFIN and tp.snd_nxt == tp.snd_max:
-        tp.snd_nxt = tp.snd_nxt - 1 & M32  # the FIN again, in its own place
     window = _window(tp) if not flags & TH_SYN else min(tp.rcv.space, TCP_MAXWIN)
     seq = tp.snd_nxt if length or flags & (TH_SYN | TH_FIN) or tp.persist.due is not None else tp.snd_max
     words = 20 + len(options) << 10 | flags
