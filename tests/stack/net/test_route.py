@@ -186,6 +186,20 @@ def test_a_route_s_own_mtu() -> None:
     assert (len(received(sink)[0]), a.ip.stat["ofragments"]) == (1000, 2)
 
 
+def test_no_route_is_wider_than_its_link() -> None:
+    lab, a, b = pair()
+    sink = udp(b, 9)
+    rt = a.routes.unicast(ip4("10.0.0.2"))
+    assert rt is not None
+    rt.mtu = 1400
+    a.interfaces["shmif0"].set_mtu(1000)
+    spy = Station(lab, "lan", sees_all=True)
+    udp(a).sendto(bytes(1300), (ip4("10.0.0.2"), 9))
+    settle(lab)
+    assert max(heard.ip.len for heard in spy.packets()) <= 1000
+    assert (len(received(sink)), rt.mtu) == (1, 0)
+
+
 REFUSALS: dict[str, tuple[int, int, str, list[tuple[int, int]]]] = {
     "reject": (RTF_REJECT, errno.EHOSTUNREACH, "reject", [(3, 1)]),
     "blackhole": (RTF_BLACKHOLE, 0, "blackhole", []),
