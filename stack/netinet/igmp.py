@@ -27,6 +27,7 @@ from stack.probe import Probes, Protocol
 _ROUTER_ALERT = bytes((IPOPT_RA, 4, 0, 0))  # RFC 2113; RFC 2236 2 wants it on every message
 _UNSOLICITED = 10.0  # seconds between the two reports that announce us (RFC 2236 8.10)
 _V1_QUERY_TIME = 10.0  # seconds: a query without a time is of version 1 (RFC 2236 4)
+_V1_ROUTER_PRESENT = 400.0  # seconds for which its router is believed to be there (RFC 2236 8.11)
 
 
 class Membership:
@@ -52,6 +53,7 @@ class Igmp(Protocol):
         self.rng = rng
         self.ip = ip
         self.members: dict[tuple[str, int], Membership] = {}
+        self.v1_until: dict[str, float] | None = None  # interfaces with a router of version 1, and until when
 
     def join(self, ifp: Ifnet, group: Ip4) -> None:
         """Be in a group on an interface, once more (in_addmulti); OSError EINVAL when it is no group."""
@@ -78,7 +80,7 @@ class Igmp(Protocol):
         if member is not None:
             if member.timer is not None:
                 member.timer.stop()
-            if member.last_reporter:  # RFC 2236 3
+            if member.last_reporter and not self._is_v1(ifp):  # RFC 2236 3
                 self._send(ifp, IGMP_LEAVE, group, INADDR_ALLRTRS_GROUP)
 
     def forget(self, ifp: Ifnet) -> None:
@@ -89,6 +91,8 @@ class Igmp(Protocol):
                     member.timer.stop()
                 del self.members[name, group]
         ifp.groups = None
+        if self.v1_until is not None:
+            self.v1_until.pop(ifp.name, None)
 
     def input(self, m: Mbuf, x: int) -> None:
         """A message has come in (igmp_input)."""
@@ -114,11 +118,20 @@ class Igmp(Protocol):
         self.stat["rcv_queries"] += 1
         if header.group and not header.group.is_multicast:
             return self.drop("rcv_badqueries", m)
-        longest = header.code / IGMP_TIMER_SCALE if header.code else _V1_QUERY_TIME
+        longest = header.code / IGMP_TIMER_SCALE
+        if not header.code:
+            longest = _V1_QUERY_TIME
+            if self.v1_until is None:
+                self.v1_until = {}
+            self.v1_until[ifp.name] = self.callouts.now + _V1_ROUTER_PRESENT
         for (name, group), member in self.members.items():
             if name == ifp.name and header.group in (0, group):
                 self._set_timer(ifp, Ip4(group), member, longest)
         return None
+
+    def _is_v1(self, ifp: Ifnet) -> bool:
+        """RFC 2236 4: a router of version 1 understands no reports of version 2, and no leaving."""
+        return self.v1_until is not None and self.v1_until.get(ifp.name, 0.0) > self.callouts.now
 
     def _reported(self, ifp: Ifnet, header: IgmpHeader, m: Mbuf) -> None:
         """Somebody else in the group answered: we need not (RFC 2236 3)."""
@@ -147,7 +160,7 @@ class Igmp(Protocol):
         member.timer = None
         member.last_reporter = True
         self.stat["snd_reports"] += 1
-        self._send(ifp, IGMP_V2_REPORT, group, group)
+        self._send(ifp, IGMP_V1_REPORT if self._is_v1(ifp) else IGMP_V2_REPORT, group, group)
 
     def _send(self, ifp: Ifnet, kind: int, group: Ip4, to: Ip4) -> None:
         if ifp.runs:

@@ -140,16 +140,24 @@ def test_a_query_for_one_group() -> None:
     assert one.said() == [(IGMP_V2_REPORT, "239.4.5.6")]
 
 
-def test_a_query_of_version_1_has_ten_seconds() -> None:
+def test_a_router_of_version_1_is_answered_in_its_own_language() -> None:
+    """RFC 2236 4: ten seconds to answer, reports of version 1, no leaving; until it has been silent for 400 seconds."""
     one = One()
-    one.join()
+    so, other = one.join(), one.join("239.4.5.6")
     wait(one.lab, 20)
     one.station.take()
     one.query(0)
     due = next(member.timer.due for member in one.a.igmp.members.values() if member.timer)
     assert 0 < due - one.lab.callouts.now <= 10
     wait(one.lab, 10)
-    assert one.said() == [(IGMP_V2_REPORT, "239.1.2.3")]
+    assert sorted(one.said()) == [(IGMP_V1_REPORT, "239.1.2.3"), (IGMP_V1_REPORT, "239.4.5.6")]
+    so.close()
+    settle(one.lab)
+    assert one.said() == []
+    wait(one.lab, 400)
+    other.close()
+    settle(one.lab)
+    assert one.said() == [(IGMP_LEAVE, "239.4.5.6")]
 
 
 def test_a_timer_that_runs_is_only_ever_made_shorter() -> None:
