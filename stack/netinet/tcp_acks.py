@@ -17,13 +17,11 @@ from stack.netinet.tcp_fsm import (
 )
 from stack.netinet.tcp_output import tcp_output
 from stack.netinet.tcp_recovery import tcp_sack_first, tcp_sack_output
-from stack.netinet.tcp_sack import Scoreboard
+from stack.netinet.tcp_sack import DUPTHRESH, Scoreboard
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close
 from stack.netinet.tcp_var import PR_SLOWHZ, TCPTV_MIN, TCPTV_REXMTMAX, TF_SACK, TF_TSTMP, TcpBase, Tcpcb
-
-_DUPTHRESH = 3  # RFC 5681 3.2
 
 
 class TcpAcks(TcpBase):
@@ -68,9 +66,9 @@ class TcpAcks(TcpBase):
         elif tp.in_recovery:
             tp.cc.duplicate_ack(tp)
             tcp_output(tp)
-        elif tp.dupacks == _DUPTHRESH or (tp.sack and tp.sack.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una):
+        elif tp.dupacks == DUPTHRESH or (tp.sack and tp.sack.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una):
             self._fast_retransmit(tp)
-        elif tp.dupacks < _DUPTHRESH and self.rfc3042:
+        elif tp.dupacks < DUPTHRESH and self.rfc3042:
             self._limited_transmit(tp)
 
     def _limited_transmit(self, tp: Tcpcb) -> None:
@@ -155,7 +153,7 @@ class TcpAcks(TcpBase):
             tp.persist.stop()  # the last byte was a probe
         if tp.so.writable:
             tp.snd.channel.wakeup()
-        return not fin_acked or self._fin_acked(tp, seg)
+        return not fin_acked or self._fin_acked(tp)
 
     def _go_on_recovering(self, tp: Tcpcb) -> None:
         """A partial ack: the next segment that is missing (RFC 6582 3.2 step 5, RFC 6675 5 step (C))."""
@@ -166,7 +164,7 @@ class TcpAcks(TcpBase):
             self._retransmit_first(tp)
             tcp_output(tp)
 
-    def _fin_acked(self, tp: Tcpcb, seg: Segment) -> bool:
+    def _fin_acked(self, tp: Tcpcb) -> bool:
         """Our FIN is acknowledged: the arrows `rcv ACK of FIN` of figure 5."""
         if tp.state == TCPS_FIN_WAIT_1:
             self.set_state(tp, TCPS_FIN_WAIT_2)

@@ -169,12 +169,17 @@ def tcp_send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> 
     error = tcp.ip.output(m, tp.template or tcp_template(tp), tp.more)
     if error:
         return _not_sent(tp, error)
+    _acknowledged(tp, window)
+    return 0
+
+
+def _acknowledged(tp: Tcpcb, window: int) -> None:
+    """What has come is acknowledged, and a window promised, with what just left."""
     if window and SEQ_GT(tp.rcv_nxt + window & M32, tp.rcv_adv):
         tp.rcv_adv = tp.rcv_nxt + window & M32
     tp.last_ack_sent = tp.rcv_nxt
     tp.flags &= ~(TF_ACKNOW | TF_DELACK)
     tp.delack.due = None
-    return 0
 
 
 def _header(tp: Tcpcb, flags: int, seq: int, window: int) -> bytes:
@@ -194,10 +199,7 @@ def _send_run(tp: Tcpcb, offset: int, size: int, count: int) -> bool:
     """A run of full segments of new data, which is all a bulk transfer sends; False when IP would not have one."""
     tcp, seq, copy = tp.tcp, tp.snd_nxt, tp.snd.copy
     window = _window(tp)
-    tp.rcv_adv = tp.rcv_nxt + window & M32
-    tp.last_ack_sent = tp.rcv_nxt
-    tp.flags &= ~(TF_ACKNOW | TF_DELACK)
-    tp.delack.due = None
+    _acknowledged(tp, window)
     last = tp.snd.cc - size
     for _ in range(count):
         m = Mbuf(copy(offset, size), _header(tp, TH_ACK if offset < last else TH_ACK | TH_PUSH, seq, window))
@@ -228,10 +230,7 @@ def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:
     stat = tp.tcp.stat
     stat["sndtotal"] += 1
     stat[counter] += 1
-    tp.rcv_adv = tp.rcv_nxt + window & M32
-    tp.last_ack_sent = tp.rcv_nxt
-    tp.flags &= ~(TF_ACKNOW | TF_DELACK)
-    tp.delack.due = None
+    _acknowledged(tp, window)
     tp.tcp.ip.output(m, tp.template, tp.more)
 
 

@@ -77,8 +77,7 @@ def _send_at(tp: Tcpcb, seq: int, size: int) -> int:
             return 0
         length, flags = 0, TH_ACK | TH_FIN
     tp.snd_nxt = seq
-    before = tp.snd_nxt
     tcp_send(tp, flags, offset, length, tp.snd.cc)
-    size = SEQ_SUB(tp.snd_nxt, before)
+    size = SEQ_SUB(tp.snd_nxt, seq)
     tp.snd_nxt = tp.snd_max
     return max(size, 0)

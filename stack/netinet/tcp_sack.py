@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from stack.netinet.tcp_seq import SEQ_MASK, SEQ_SUB
 
-DUPTHRESH = 3
+DUPTHRESH = 3  # RFC 5681 3.2, RFC 6675 2
 _MAX_BLOCKS = 256  # a peer that acknowledges single bytes does not fill our memory
 
 Block = tuple[int, int]  # from, and up to but not including
@@ -18,21 +18,18 @@ Block = tuple[int, int]  # from, and up to but not including
 class Scoreboard:
     """What a connection's peer has selectively acknowledged, and what was sent again."""
 
-    __slots__ = ("blocks", "high_rxt", "rescued", "sacked")
+    __slots__ = ("blocks", "high_rxt", "sacked")
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []  # in order, apart from each other, all above HighACK
         self.sacked = 0  # bytes in them
         self.high_rxt: int | None = None  # end of what was sent again in this recovery
-        self.rescued = False  # RFC 6675 4 (4): the one rescue retransmission has been used
 
     def update(self, una: int, high: int, told: tuple[Block, ...]) -> bool:
         """Take in an ack and its blocks; True when they tell something new.
 
         `una` and `high` are HighACK and the end of what was ever sent; blocks outside are lies or old.
         """
-        before = self.sacked
-        below = SEQ_SUB(self.blocks[0][0], una) if self.blocks else 0
         ranges = [(SEQ_SUB(start, una), SEQ_SUB(end, una)) for start, end in self.blocks]
         limit = SEQ_SUB(high, una)
         news = False
@@ -44,14 +41,7 @@ class Scoreboard:
         merged = _merge(ranges)
         self.blocks = [(una + first & SEQ_MASK, una + last & SEQ_MASK) for first, last in merged[:_MAX_BLOCKS]]
         self.sacked = sum(last - first for first, last in merged[:_MAX_BLOCKS])
-        return news or (below > 0 and self.sacked > before)
-
-    def clear(self) -> None:
-        """Forget it all: RFC 2018 8, after a time-out the peer may have thrown away what it had."""
-        self.blocks = []
-        self.sacked = 0
-        self.high_rxt = None
-        self.rescued = False
+        return news
 
     def loss_edge(self, una: int, mss: int) -> int:
         """The end of what is lost (IsLost): holes below it have enough SACKed above them; `una` when none has."""
