@@ -65,7 +65,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("-dst", "-gateway", "-ifa"), ("host",)),
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
     **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
-    **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "queue", "seed"), ()),
+    **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "seed"), ()),
 }  # fmt: skip
 
 _TOKEN = re.compile(

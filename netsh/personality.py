@@ -9,7 +9,7 @@ from netsh import units
 from netsh.nearest import nearest
 from stack.net.wire import Personality
 
-SYNOPSIS = "[delay time] [rate bits] [loss %] [duplicate %] [reorder %] [queue frames] [mtu bytes]"
+SYNOPSIS = "[delay time] [rate bits] [loss %] [duplicate %] [reorder %] [corrupt %] [queue frames] [mtu bytes]"
 
 WORDS = {
     "delay": "the time a frame takes, one way: 10ms",
@@ -17,6 +17,7 @@ WORDS = {
     "loss": "how many are lost: 1%",
     "duplicate": "how many come twice: 1%",
     "reorder": "how many are overtaken: 1%",
+    "corrupt": "how many come with a bit changed: 1%",
     "queue": "how many wait for a sender with a rate: 100",
     "mtu": "the largest packet it carries: 1500 bytes",
 }
@@ -45,6 +46,7 @@ KNOBS = {
     "loss": _of(units.SHARE),
     "duplicate": _of(units.SHARE),
     "reorder": _of(units.SHARE),
+    "corrupt": _of(units.SHARE),
     "queue": Knob(_whole, lambda value: str(int(value))),
     "mtu": Knob(_whole, lambda value: str(int(value))),
 }

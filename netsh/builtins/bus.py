@@ -39,6 +39,7 @@ class BusRow(NamedTuple):
     loss: float
     duplicate: float
     reorder: float
+    corrupt: float
     queue: int
     mtu: int
     ports: tuple[str, ...]

@@ -84,11 +84,7 @@ class Ethernet(Ifnet):
         if len(frame) < ETHER_HDR_LEN:
             self.ierrors += 1
             return self.ether.drop("tooshort", Mbuf(frame))
-        if frame[12:14] == _IP:
-            end = 14 + (frame[14] & 15) * 4 if len(frame) > 14 else 14
-            self.enqueue(Mbuf(frame[end:], b"", frame[14:end], frame[:14]))
-        else:
-            self.enqueue(Mbuf(frame[14:], b"", b"", frame[:14]))
+        self.enqueue(m_devget(frame))
 
     def input(self, m: Mbuf) -> None:
         """Take in one frame: count it, show it to taps, hand it to its protocol (ether_input)."""
@@ -172,3 +168,11 @@ class Ethernet(Ifnet):
         super().set_lladdr(lladdr)
         if self.arptab is not None:
             self.arptab.relink()
+
+
+def m_devget(frame: bytes) -> Mbuf:
+    """A frame that is one piece as a packet of parts, its IP header as long as it claims to be (m_devget)."""
+    if frame[12:14] == _IP:
+        end = 14 + (frame[14] & 15) * 4 if len(frame) > 14 else 14
+        return Mbuf(frame[end:], b"", frame[14:end], frame[:14])
+    return Mbuf(frame[14:], b"", b"", frame[:14])

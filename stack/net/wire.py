@@ -6,6 +6,7 @@ never calls into a neighbour.  A bus with a personality lets every frame pass, i
     queue and rate   the sender's frames leave one after the other; one too many is lost
     loss             it is gone
     duplication      it comes twice
+    corruption       a bit of the packet comes the other way
     reordering       it is held back, so that those behind overtake it
     delay            it arrives that much later, one way
 
@@ -19,16 +20,19 @@ import errno
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from stack.addr import Mac
 from stack.callout import Callout, Callouts
+from stack.header.ether import ETHERTYPE_ARP
 from stack.kern.errors import oserror
 from stack.mbuf import ETHER_HDR_LEN, Mbuf
-from stack.net.ethernet import Ether, Ethernet
+from stack.net.ethernet import Ether, Ethernet, m_devget
 from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN
 from stack.probe import Probes, Protocol
 
+_ARP = ETHERTYPE_ARP.to_bytes(2)
 _OVERHEAD = 24  # bytes a frame takes on a real wire beyond its own: preamble 8, FCS 4, gap 12
 _HOLD_BACK = 4  # a reordered frame is held back by so many of its own sending times, or
 _HOLD_BACK_LEAST = 0.001  # so many seconds, when that is more
@@ -42,6 +46,7 @@ class Personality(NamedTuple):
     loss: float = 0.0  # probabilities, 0 to 1
     duplicate: float = 0.0
     reorder: float = 0.0
+    corrupt: float = 0.0
     queue: int = 100  # frames that wait for a sender with a rate
     mtu: int = 65535  # the largest packet a frame may carry; interfaces have their own
 
@@ -51,8 +56,8 @@ class Personality(NamedTuple):
             raise ValueError("delay and rate cannot be negative")
         if self.delay > 1e6 or 0 < self.rate < 1:
             raise ValueError("a delay is at most 1000000 s, and a rate at least 1 bit/s; rate 0 is no limit")
-        if not all(0 <= chance <= 1 for chance in (self.loss, self.duplicate, self.reorder)):
-            raise ValueError("loss, duplicate and reorder are between 0% and 100%")
+        if not all(0 <= chance <= 1 for chance in (self.loss, self.duplicate, self.reorder, self.corrupt)):
+            raise ValueError("loss, duplicate, reorder and corrupt are between 0% and 100%")
         if self.queue < 1:
             raise ValueError("the queue holds at least one frame")
         if not 68 <= self.mtu <= 65535:
@@ -222,12 +227,23 @@ class Bus(Protocol):
             return 0
         copies = 2 if personality.duplicate and self.chance(personality.duplicate) else 1
         for _ in range(copies):
+            copy = self._corrupted(m) if personality.corrupt and self.chance(personality.corrupt) else m
             if personality.reorder and self.chance(personality.reorder):
                 late = arrives + max(_HOLD_BACK * sending, _HOLD_BACK_LEAST)
-                self.callouts.schedule_at(late, lambda: self.deliver(sender, m))
+                self.callouts.schedule_at(late, partial(self.deliver, sender, copy))
             else:
-                self._fly(arrives, sender, m)
+                self._fly(arrives, sender, copy)
         return 0
+
+    def _corrupted(self, m: Mbuf) -> Mbuf:
+        """A copy with one bit of its packet flipped; ARP is spared, which has no checksum to be found by."""
+        if not m.len or m.link[12:] == _ARP:
+            return m
+        bit = self.dice().randrange(m.len * 8)
+        frame = bytearray(m.frame())
+        frame[ETHER_HDR_LEN + bit // 8] ^= 128 >> bit % 8
+        self.stat["corrupt"] += 1
+        return m_devget(bytes(frame))
 
     def _leaves(self, sender: Shmif, sending: float) -> float:
         """When a frame that takes so long will have left its sender; 0.0 when too many wait before it."""
@@ -244,9 +260,13 @@ class Bus(Protocol):
 
     def chance(self, probability: float) -> bool:
         """Throw the dice."""
+        return self.dice().random() < probability
+
+    def dice(self) -> random.Random:
+        """The bus's own source of chance."""
         if self.rng is None:
             self.rng = random.Random(f"{self.seed}/{self.label}")
-        return self.rng.random() < probability
+        return self.rng
 
     def _fly(self, arrives: float, sender: Shmif, m: Mbuf) -> None:
         """Queue a frame for its arrival; one that would overtake the queue's end goes by itself."""

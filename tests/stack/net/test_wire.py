@@ -226,6 +226,33 @@ def test_reordering_on_a_slow_wire_holds_back_by_frames() -> None:
     assert 3 <= max(at - value for at, value in enumerate(arrived)) <= 5
 
 
+def test_corruption_flips_a_bit_of_the_packet() -> None:
+    lab, bus, one, other = two(corrupt=0.3)
+    for _ in range(MANY):
+        one.send(other, 0x88B5, bytes(50))
+        settle(lab)
+    arrived = [int.from_bytes(heard.payload) for heard in other.take()]
+    assert len(arrived) == MANY
+    flipped = [value for value in arrived if value]
+    assert all(value.bit_count() == 1 for value in flipped) and len(set(flipped)) > 300
+    assert bus.stat["corrupt"] == len(flipped)
+    assert abs(len(flipped) - MANY * 0.3) < spread(MANY, 0.3)
+
+
+def test_what_was_corrupted_is_found_by_its_checksum() -> None:
+    """Though a lab computes no sums; and a name for each death, though ARP is spared."""
+    lab, a, b = pair()
+    lab.bus("lan").set(Personality(corrupt=1.0))
+    watch, sink = Watch(lab), udp(b, 9)
+    so = udp(a)
+    for _ in range(200):
+        so.sendto(b"some words", (ip4("10.0.0.2"), 9))
+        wait(lab, 0.01)
+    assert received(sink) == []
+    deaths = Counter(watch.reasons())
+    assert deaths["badsum"] > 100 and deaths.total() >= 200
+
+
 def test_chance_goes_by_the_seed_and_by_the_bus() -> None:
     def arrivals(seed: int) -> list[int]:
         return run_many(seed, loss=0.1, duplicate=0.1, reorder=0.1, delay=0.001, count=500)[1]
@@ -237,7 +264,8 @@ def test_a_personality_must_make_sense() -> None:
     lab = Lab()
     for wrong in (
         Personality(delay=-1), Personality(rate=-1), Personality(loss=1.1), Personality(duplicate=-0.1),
-        Personality(reorder=2), Personality(queue=0), Personality(mtu=67), Personality(mtu=65536),
+        Personality(reorder=2), Personality(corrupt=1.5), Personality(queue=0), Personality(mtu=67),
+        Personality(mtu=65536),
     ):  # fmt: skip
         with pytest.raises(ValueError):
             lab.bus("lan").set(wrong)
