@@ -181,7 +181,7 @@ _OBJECTS = {"in": "control"}  # the host's attribute that holds it, where that h
 
 SUMS: dict[str, dict[str, tuple[str, ...]]] = {
     "ip": {
-        "fragdropped": ("fragdropped", "fragdup", "fragoverlap"),
+        "fragdropped": ("fragdropped", "fragdup", "fragoverlap", "fragecn"),
         "cantforward": ("notforward", "linkbcast", "directedbcast"),
         "badaddr": ("badaddr", "badsource"),
     },

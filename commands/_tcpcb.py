@@ -16,12 +16,26 @@ from stack.lab import is_name
 from stack.netinet.tcp_fsm import TCP_STATES, TCPS_ESTABLISHED, TCPS_LISTEN
 from stack.netinet.tcp_sack import Block
 from stack.netinet.tcp_seq import SEQ_MASK, SEQ_SUB
-from stack.netinet.tcp_var import TF_DELACK, TF_NODELAY, TF_SACK, TF_SCALE, TF_SENTFIN, TF_TSTMP, Tcpcb
+from stack.netinet.tcp_var import (
+    TF_DELACK,
+    TF_ECN_PERMIT,
+    TF_ECN_SND_CWR,
+    TF_ECN_SND_ECE,
+    TF_NODELAY,
+    TF_SACK,
+    TF_SCALE,
+    TF_SENTFIN,
+    TF_TSTMP,
+    Tcpcb,
+)
 
 _UNLIMITED = 65535 << 14  # bytes: an ssthresh that no loss has set yet
 _TIMERS = {"rexmt": "rexmt", "persist": "persist", "keep": "keep", "2msl": "twomsl", "delack": "delack"}
-_OPTIONS = {TF_SCALE: "window-scale", TF_TSTMP: "timestamps", TF_SACK: "sack"}
-_FLAGS = {TF_NODELAY: "nodelay", TF_DELACK: "delack", TF_SENTFIN: "sent-fin"}
+_OPTIONS = {TF_SCALE: "window-scale", TF_TSTMP: "timestamps", TF_SACK: "sack", TF_ECN_PERMIT: "ecn"}
+_FLAGS = {
+    TF_NODELAY: "nodelay", TF_DELACK: "delack", TF_SENTFIN: "sent-fin", TF_ECN_SND_ECE: "ecn-echo",
+    TF_ECN_SND_CWR: "cwr-to-send",
+}  # fmt: skip
 _WIDTH = 34  # columns of the left pair
 
 

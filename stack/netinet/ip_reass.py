@@ -1,4 +1,4 @@
-"""Reassembly of fragments, with limits and time-outs (BSD netinet/ip_reass.c; RFC 791 3.2, 1122 3.3.2, 5722).
+"""Reassembly of fragments, with limits and time-outs (BSD netinet/ip_reass.c; RFC 791 3.2, 1122 3.3.2, 3168 5.3, 5722).
 
 The pieces of one packet wait together for at most 30 seconds (BSD's IPFRAGTTL).  Pieces that overlap
 throw the whole packet away, in the spirit of RFC 5722: whoever sends such means no good.  A piece that
@@ -15,7 +15,7 @@ from typing import Protocol
 from stack.callout import Callout, Callouts
 from stack.header.checksum import partial
 from stack.header.icmp import ICMP_TIMXCEED, ICMP_TIMXCEED_REASS
-from stack.header.ip import IP_MAXPACKET, IP_MF, IP_OFFMASK
+from stack.header.ip import IP_MAXPACKET, IP_MF, IP_OFFMASK, IPTOS_ECN_CE, IPTOS_ECN_MASK, IPTOS_ECN_NOTECT
 from stack.mbuf import Mbuf
 
 IPFRAGTTL = 30.0  # seconds
@@ -129,9 +129,15 @@ class Reassembly:
             for piece in order:
                 self.ip.drop("toolong", piece)
             return None
+        codepoints = {piece.net[1] & IPTOS_ECN_MASK for piece in order}
+        marked = IPTOS_ECN_CE if IPTOS_ECN_CE in codepoints else 0
+        if marked and IPTOS_ECN_NOTECT in codepoints:  # RFC 3168 5.3: the mark must not be lost, nor given to such
+            for piece in order:
+                self.ip.drop("fragecn", piece)
+            return None
         data = b"".join(part for piece in order for part in (piece.transport, piece.data))
         x = int.from_bytes(first.net[:20])
-        x = x & ~(0xFFFF << 128 | 0xFFFF << 96 | 0xFFFF << 64) | size << 128
+        x = x & ~(0xFFFF << 128 | 0xFFFF << 96 | 0xFFFF << 64) | size << 128 | marked << 144
         x |= 0xFFFF - (x + partial(first.net[20:])) % 0xFFFF << 64  # who is quoted from it may verify the quotation
         whole = Mbuf(data, b"", x.to_bytes(20) + first.net[20:], first.link)
         whole.flags, whole.rcvif = first.flags, first.rcvif

@@ -6,8 +6,10 @@ its ack to lie between what was acknowledged and what was sent.
 
 from __future__ import annotations
 
+from stack.header.tcp import TH_ECE
 from stack.kern.socket import SS_CANTRCVMORE
 from stack.netinet.ip_output import M32
+from stack.netinet.tcp_ecn import tcp_ecn_echo, tcp_ecn_reduced, tcp_ecn_spares
 from stack.netinet.tcp_fsm import (
     TCPS_CLOSING,
     TCPS_FIN_WAIT_1,
@@ -29,6 +31,8 @@ class TcpAcks(TcpBase):
 
     def ack_arrives(self, tp: Tcpcb, seg: Segment) -> bool:
         """Take in the ACK field, the window and the blocks of a segment; False when the connection has ended by it."""
+        if seg.flags & TH_ECE:
+            tcp_ecn_echo(tp, seg.ack)
         news = bool(tp.flags & TF_SACK) and self._update_scoreboard(tp, seg)
         if SEQ_LEQ(seg.ack, tp.snd_una):
             self._duplicate_ack(tp, seg, news)
@@ -89,8 +93,12 @@ class TcpAcks(TcpBase):
         tp.rtttime = None
         if tp.flags & TF_SACK or tp.cc.partial_acks:
             tp.snd_recover = tp.snd_max  # RFC 6582 3.2 step 2, RFC 6675 5 (4.1): RecoveryPoint
-        if tp.flags & TF_SACK:
+        if tcp_ecn_spares(tp):
+            tp.snd_cwnd = tp.snd_ssthresh + DUPTHRESH * tp.maxseg
+        else:
             tp.cc.fast_retransmit(tp, flight)
+            tcp_ecn_reduced(tp)
+        if tp.flags & TF_SACK:
             tp.snd_cwnd = tp.snd_ssthresh
             tp.sack = tp.sack or Scoreboard()
             tp.sack.high_rxt = None
@@ -98,7 +106,6 @@ class TcpAcks(TcpBase):
             tcp_sack_output(tp)
         else:
             self._retransmit_first(tp)
-            tp.cc.fast_retransmit(tp, flight)
         if tp.rexmt.due is None:
             tp.rexmt.set(tp.rxtcur)
 
@@ -135,7 +142,7 @@ class TcpAcks(TcpBase):
         elif tp.in_recovery and not partial:
             tp.in_recovery = False
             tp.cc.recovered(tp, tp.snd_max - ack & M32)
-        elif not partial:
+        elif not partial and not seg.flags & TH_ECE:  # RFC 3168 6.1.2: such an ack opens no window
             tp.cc.newack(tp, acked)
         if not partial:
             tp.dupacks = 0
@@ -214,3 +221,5 @@ def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:
     tp.rxtcur = min(max(tp.srtt + 4 * tp.rttvar, TCPTV_MIN), TCPTV_REXMTMAX)
     if SEQ_LT(tp.snd_recover, tp.snd_una):
         tp.snd_recover = tp.snd_una - 1 & M32  # so that it does not come to lie ahead when numbers wrap
+    if SEQ_LT(tp.snd_cwr, tp.snd_una):
+        tp.snd_cwr = tp.snd_una - 1 & M32

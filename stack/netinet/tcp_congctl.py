@@ -37,6 +37,7 @@ class CongestionControl(Protocol):
     def duplicate_ack(self, tp: Flow) -> None: ...
     def recovered(self, tp: Flow, flight: int) -> None: ...
     def slow_retransmit(self, tp: Flow, flight: int) -> None: ...
+    def congestion_exp(self, tp: Flow, flight: int) -> None: ...
 
 
 class Reno:
@@ -79,6 +80,11 @@ class Reno:
         tp.snd_ssthresh = self.reduce(tp, flight)
         tp.snd_cwnd = tp.maxseg
         tp.dupacks = 0
+
+    def congestion_exp(self, tp: Flow, flight: int) -> None:
+        """RFC 3168 6.1.2: a router has marked what it might have dropped; (4), and nothing to recover."""
+        tp.snd_ssthresh = self.reduce(tp, flight)
+        tp.snd_cwnd = min(tp.snd_cwnd, tp.snd_ssthresh)
 
 
 class NewReno(Reno):

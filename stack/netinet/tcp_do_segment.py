@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import errno
 
-from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN
+from stack.header.tcp import TH_ACK, TH_CWR, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_NOFDREF
 from stack.mbuf import M_BCAST, M_MCAST
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_acks import TcpAcks, tcp_xmit_timer
+from stack.netinet.tcp_ecn import tcp_ecn_agree, tcp_ecn_data
 from stack.netinet.tcp_fsm import (
     TCPS_CLOSE_WAIT,
     TCPS_CLOSED,
@@ -43,6 +44,7 @@ from stack.netinet.tcp_var import (
     TCPTV_RTO_SYN,
     TF_ACKNOW,
     TF_DELACK,
+    TF_ECN_PERMIT,
     TF_SENTFIN,
     TF_TSTMP,
     Tcpcb,
@@ -67,6 +69,8 @@ class TcpSegments(TcpAcks):
             return
         if not seg.flags & TH_ACK:
             return self.drop("rcvnoack", seg.m)
+        if not tp.flags & TF_ECN_PERMIT:
+            seg.flags &= ~(TH_ECE | TH_CWR)
         if not self._check_ack(tp, seg):
             return
         self._process_text(tp, seg)
@@ -108,8 +112,9 @@ class TcpSegments(TcpAcks):
         tp.snd_wnd = tp.max_sndwnd = seg.window
         tp.snd_wl1, tp.snd_wl2 = seg.seq, tp.snd_una
         tcp_options_from_peer(tp, seg.told)
+        tcp_ecn_agree(tp, seg.flags)
         seg.seq = seg.seq + 1 & M32
-        seg.flags &= ~TH_SYN
+        seg.flags &= ~(TH_SYN | TH_ECE | TH_CWR)
 
     def reset(self, seg: Segment, lport: int, fport: int) -> None:
         """RFC 9293 3.5.2 group 1: say that there is no such connection, but not too often."""
@@ -126,6 +131,8 @@ class TcpSegments(TcpAcks):
     def _established(self, tp: Tcpcb) -> None:
         """The handshake is done."""
         self.stat["connects"] += 1
+        if tp.flags & TF_ECN_PERMIT:
+            self.stat["ecn_shs"] += 1
         self.set_state(tp, TCPS_ESTABLISHED)
         if tp.so.options & SO_KEEPALIVE:
             tp.keep.set(self.keepidle / PR_SLOWHZ)
@@ -191,9 +198,11 @@ class TcpSegments(TcpAcks):
         if seg.flags & TH_SYN:
             if tp.state != TCPS_SYN_RECEIVED or seg.seq != tp.irs:
                 return self._challenge(tp, seg, "rcvsyn")  # RFC 5961 4.2
+            if not seg.flags & TH_ECE:
+                tp.flags &= ~TF_ECN_PERMIT  # RFC 3168 6.1.1.1: it has given up to ask
             if not seg.flags & TH_ACK:
                 return self._syn_again(tp, seg)
-            seg.flags &= ~TH_SYN
+            seg.flags &= ~(TH_SYN | TH_ECE | TH_CWR)
             seg.seq = seg.seq + 1 & M32
             before -= 1
             tp.flags |= TF_ACKNOW
@@ -338,6 +347,8 @@ class TcpSegments(TcpAcks):
             tcp_reset_peer(tp)
             tcp_close(tp)
             return
+        if seg.data and tp.flags & TF_ECN_PERMIT:
+            tcp_ecn_data(tp, seg)
         flags = seg.flags
         if seg.seq == tp.rcv_nxt and tp.reass is None:
             self._append(tp, seg.data, flags)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from stack.addr import Ip4
 from stack.header.checksum import partial
+from stack.header.ip import IPTOS_ECN_CE, IPTOS_ECN_ECT0, IPTOS_ECN_MASK
 from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
@@ -35,6 +36,7 @@ from stack.netinet.tcp_var import (
     TCP_ISSINCR,
     TF_ACKNOW,
     TF_DELACK,
+    TF_ECN_PERMIT,
     TF_TSTMP,
     Tcpcb,
 )
@@ -107,12 +109,21 @@ class TcpInput(TcpSegments):
                 return False
             if tp.so.state & (SS_NOFDREF | SS_CANTRCVMORE):
                 return False
+            if tp.flags & TF_ECN_PERMIT and not self._unmarked(m):
+                return False
             self._predicted_data(tp, data, seq, words)
             return True
         if not 0 < ack - tp.snd_una & M32 <= tp.snd_max - tp.snd_una & M32 or not window or tp.rxtshift:
             return False
         self._predicted_ack(tp, seq, ack, window)
         return True
+
+    def _unmarked(self, m: Mbuf) -> bool:
+        """Whether no router has marked a segment (RFC 3168 5)."""
+        codepoint = m.net[1] & IPTOS_ECN_MASK
+        if codepoint == IPTOS_ECN_ECT0:
+            self.stat["ecn_ect"] += 1
+        return codepoint != IPTOS_ECN_CE
 
     def _predicted_data(self, tp: Tcpcb, data: Piece, seq: int, words: int) -> None:
         """The next data in order, and nothing else."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 
-from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
+from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
 from stack.kern.sockbuf import Piece
 from stack.mbuf import CSUM_TCP, Mbuf
 from stack.netinet.ip_output import M32
+from stack.netinet.tcp_ecn import tcp_ecn_output, tcp_ecn_syn
 from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import (
@@ -25,6 +26,9 @@ from stack.netinet.tcp_var import (
     TCPTV_PERSMIN,
     TF_ACKNOW,
     TF_DELACK,
+    TF_ECN_PERMIT,
+    TF_ECN_SND_CWR,
+    TF_ECN_SND_ECE,
     TF_FORCE,
     TF_NODELAY,
     TF_SENTFIN,
@@ -56,7 +60,8 @@ def tcp_output(tp: Tcpcb) -> int:
         size = tcp_data_size(tp)
         more = length > size
         if more:
-            if tp.snd_nxt == tp.snd_max and tp.state == TCPS_ESTABLISHED and tp.template and not tp.flags & TF_FORCE:
+            plain = tp.template and not tp.flags & (TF_FORCE | TF_ECN_SND_CWR)
+            if plain and tp.snd_nxt == tp.snd_max and tp.state == TCPS_ESTABLISHED:
                 sent = _send_run(tp, offset, size, length // size)
                 if not sent or not tp.flags & TF_NODELAY:
                     return 0  # what is left is less than a segment: it waits for an ack (Nagle)
@@ -153,12 +158,18 @@ def tcp_send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> 
         stat["sndctrl"] += 1
         if flags & TH_SYN:
             options = tcp_syn_options(tp, flags)
+            flags |= tcp_ecn_syn(tp, flags)
     elif tp.flags & TF_ACKNOW:
         stat["sndacks"] += 1
     else:
         stat["sndwinup"] += 1
     window = _window(tp) if not flags & TH_SYN else min(tp.rcv.space, TCP_MAXWIN)
     seq = tp.snd_nxt if length or flags & (TH_SYN | TH_FIN) or tp.persist.due is not None else tp.snd_max
+    template = tp.template or tcp_template(tp)
+    if tp.flags & TF_ECN_PERMIT and not flags & TH_SYN:
+        fresh = length and not again and not (tp.flags & TF_FORCE and length == 1)
+        marks, codepoint = tcp_ecn_output(tp, int(bool(fresh)))
+        flags, template = flags | marks, template | codepoint
     words = 20 + len(options) << 10 | flags
     shown = window if flags & TH_SYN else window >> tp.rcv_scale  # RFC 7323 2.2: a SYN's is never scaled
     header = TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt if flags & TH_ACK else 0, words, shown, 0, 0)
@@ -166,7 +177,7 @@ def tcp_send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> 
     m.csum = CSUM_TCP
     _account(tp, flags, length)
     stat["sndtotal"] += 1
-    error = tcp.ip.output(m, tp.template or tcp_template(tp), tp.more)
+    error = tcp.ip.output(m, template, tp.more)
     if error:
         return _not_sent(tp, error)
     _acknowledged(tp, window)
@@ -201,11 +212,15 @@ def _send_run(tp: Tcpcb, offset: int, size: int, count: int) -> bool:
     window = _window(tp)
     _acknowledged(tp, window)
     last = tp.snd.cc - size
+    flags, template = TH_ACK, tp.template
+    if tp.flags & TF_ECN_PERMIT:
+        marks, codepoint = tcp_ecn_output(tp, count)
+        flags, template = flags | marks, template | codepoint
     for _ in range(count):
-        m = Mbuf(copy(offset, size), _header(tp, TH_ACK if offset < last else TH_ACK | TH_PUSH, seq, window))
+        m = Mbuf(copy(offset, size), _header(tp, flags if offset < last else flags | TH_PUSH, seq, window))
         m.csum = CSUM_TCP
         _account(tp, 0, size)
-        error = tcp.ip.output(m, tp.template, tp.more)
+        error = tcp.ip.output(m, template, tp.more)
         if error:
             _not_sent(tp, error)
             return False
@@ -225,7 +240,7 @@ def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:
         tcp_output(tp)
         return
     window = _window(tp)
-    m = Mbuf(b"", _header(tp, TH_ACK, tp.snd_max, window))
+    m = Mbuf(b"", _header(tp, _ack_flags(tp), tp.snd_max, window))
     m.csum = CSUM_TCP
     stat = tp.tcp.stat
     stat["sndtotal"] += 1
@@ -234,9 +249,13 @@ def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:
     tp.tcp.ip.output(m, tp.template, tp.more)
 
 
+def _ack_flags(tp: Tcpcb) -> int:
+    return TH_ACK | TH_ECE if tp.flags & TF_ECN_SND_ECE else TH_ACK
+
+
 def tcp_probe(tp: Tcpcb) -> None:
     """Send what must be answered: an empty segment with a number the peer has had already (RFC 9293 3.8.4)."""
-    m = Mbuf(b"", _header(tp, TH_ACK, tp.snd_una - 1 & M32, _window(tp)))
+    m = Mbuf(b"", _header(tp, _ack_flags(tp), tp.snd_una - 1 & M32, _window(tp)))
     m.csum = CSUM_TCP
     tp.tcp.stat["sndtotal"] += 1
     tp.tcp.stat["sndctrl"] += 1

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from stack.kern.socket import SO_KEEPALIVE
 from stack.netinet.ip_output import M32
+from stack.netinet.tcp_ecn import tcp_ecn_reduced
 from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_TIME_WAIT
 from stack.netinet.tcp_output import tcp_output, tcp_probe, tcp_rexmtval, tcp_setpersist
 from stack.netinet.tcp_subr import tcp_close, tcp_drop
@@ -48,6 +49,7 @@ def tcp_rexmt(tp: Tcpcb) -> None:
     tp.flags |= TF_ACKNOW
     if tp.state >= TCPS_ESTABLISHED:
         tp.cc.slow_retransmit(tp, min(flight, tp.snd_wnd))
+        tcp_ecn_reduced(tp)
     tp.rexmt.set(tp.rxtcur)
     error = tcp_output(tp)
     if error and tp.rxtshift > _BEAR_WITH:

@@ -6,7 +6,7 @@ import errno
 from typing import cast
 
 from stack.addr import Ip4
-from stack.header.ip import IPPROTO_TCP, Ip
+from stack.header.ip import IPPROTO_TCP, IPTOS_ECN_MASK, Ip
 from stack.kern.errors import oserror
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SOL_SOCKET, SS_CANTRCVMORE, Address, Socket
@@ -194,6 +194,7 @@ class Tcp(TcpInput):
             self._keepalive(tp, bool(value))
         elif level == IPPROTO_IP:
             self.table.setopt(tp, level, option, value)
+            tp.tos &= ~IPTOS_ECN_MASK  # RFC 3168 6.1: these bits are not a program's, but ours
             tp.template = 0
         elif level != IPPROTO_TCP:
             raise oserror(errno.ENOPROTOOPT)

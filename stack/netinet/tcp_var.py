@@ -30,6 +30,9 @@ TF_BLACKHOLE = 0x0200  # path MTU discovery was given up: nobody tells us (RFC 2
 TF_SCALE = 0x0040  # both sides scale their windows (RFC 7323 2)
 TF_TSTMP = 0x0080  # both sides send timestamps (RFC 7323 3)
 TF_SACK = 0x0100  # both sides acknowledge selectively (RFC 2018)
+TF_ECN_PERMIT = 0x0400  # both sides can tell congestion without a loss (RFC 3168)
+TF_ECN_SND_CWR = 0x0800  # say with the next new data that the window was reduced
+TF_ECN_SND_ECE = 0x1000  # say with every ack that a mark has come
 
 # seconds (tcp_timer.h)
 TCPTV_RTO = 1.0  # RFC 6298 2.1: before the first measurement
@@ -72,6 +75,8 @@ SYSCTLS = {
     "net.inet.tcp.sendbuf_auto": Variable("tcp", "sendbuf_auto", "let send buffers grow", 0, 1),
     "net.inet.tcp.sendbuf_inc": Variable("tcp", "sendbuf_inc", "bytes a send buffer grows by", 1),
     "net.inet.tcp.sendbuf_max": Variable("tcp", "sendbuf_max", "bytes a send buffer grows to", 1),
+    "net.inet.tcp.ecn.enable": Variable("tcp", "ecn_enable", "explicit congestion notification", 0, 1),
+    "net.inet.tcp.ecn.maxretries": Variable("tcp", "ecn_maxretries", "SYNs sent again that still ask for it", 0, 12),
     "net.inet.tcp.abc.enable": Variable("tcp", "abc_enable", "count bytes, not acks (RFC 3465)", 0, 1),
     "net.inet.tcp.abc.aggressive": Variable("tcp", "abc_aggressive", "two segments an ack in slow start", 0, 1),
     "net.inet.tcp.rfc3042": Variable("tcp", "rfc3042", "limited transmit", 0, 1),
@@ -167,6 +172,7 @@ class Tcpcb(Inpcb):
         "sacked",
         "snd",
         "snd_cwnd",
+        "snd_cwr",
         "snd_max",
         "snd_nxt",
         "snd_recover",
@@ -221,6 +227,7 @@ class Tcpcb(Inpcb):
         self.dupacks = 0
         self.snd_recover = 0
         self.in_recovery = False
+        self.snd_cwr = 0  # with ECN: where the window ends that has cost a reduction
         # timing (RFC 6298), seconds
         self.rtttime: float | None = None  # when the segment being timed was sent
         self.rtseq = 0
@@ -272,6 +279,8 @@ class TcpBase(Protocol):
     sendbuf_inc = 8192
     sendbuf_max = 262144
     rfc3042 = 1
+    ecn_enable = 0
+    ecn_maxretries = 1
     abc_enable = 1
     abc_aggressive = 1
     ack_on_push = 0

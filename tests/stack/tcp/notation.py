@@ -15,7 +15,8 @@ happen within, or `*` for whenever::
 Sequence numbers count from each side's SYN.  Differences from Google's program: time is exact (a
 millisecond of tolerance), a packet the script does not expect is a failure at once, all bytes sent and
 read are checked against a pattern, `win` may be left out of an expectation, `< :40001 S` is from
-another port of the peer, and `urg N`, `bad_checksum` and `<hex 0203>` make crooked packets.
+another port of the peer, and `urg N`, `bad_checksum` and `<hex 0203>` make crooked packets.  `[ect0]`,
+`[ect1]` or `[ce]` before the flags is RFC 3168's field of the IP header; E and W are TCP's flags ECE and CWR.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import NamedTuple
 
 from stack.header.tcp import TcpOptions
 
+CODEPOINTS = ("", "ect1", "ect0", "ce")
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, ".": 16, "U": 32, "E": 64, "W": 128}
 _PATTERN = bytes(range(251))  # a prime: what is out of place shows
 
@@ -33,7 +35,8 @@ _TIME = re.compile(r"(?P<plus>\+?)(?P<start>\d*\.?\d+)(?:(?P<kind>~|\.\.\.)\+?(?
 CALL = re.compile(r"(?P<name>\w+)\((?P<args>.*)\) = (?P<value>-?\w+)(?: (?P<errno>E\w+))?(?: \(.*\))?")
 ICMP = re.compile(r"< icmp (?P<type>\w+) (?P<code>\w+)(?: mtu (?P<mtu>\d+))? \[(?P<seq>\d+):\d+\(\d+\)\]")
 PACKET = re.compile(
-    r"(?P<way>[<>]) (?::(?P<port>\d+) )?(?P<flags>[FSRP.UEW]+) (?P<seq>\d+):(?P<end>\d+)\((?P<size>\d+)\)"
+    r"(?P<way>[<>]) (?:\[(?P<ecn>ect0|ect1|ce)\] )?(?::(?P<port>\d+) )?(?P<flags>[FSRP.UEW]+)"
+    r" (?P<seq>\d+):(?P<end>\d+)\((?P<size>\d+)\)"
     r"(?: ack (?P<ack>\d+))?(?: win (?P<win>\d+))?(?: urg (?P<urg>\d+))?(?: <(?P<options>.*)>)?(?P<bad> bad_checksum)?"
 )
 
@@ -78,7 +81,7 @@ def matches(found: re.Match[str], seen: str) -> bool:
     """Whether a packet is the one expected: `win` and options count only as far as they are named."""
     packet = PACKET.fullmatch(seen)
     assert packet is not None
-    if any(found[part] != packet[part] for part in ("seq", "end", "size", "ack")):
+    if any(found[part] != packet[part] for part in ("ecn", "seq", "end", "size", "ack")):
         return False
     if set(found["flags"]) != set(packet["flags"]) or (found["win"] and found["win"] != packet["win"]):
         return False

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from stack.addr import Ip4
 from stack.header import icmp
 from stack.header.checksum import checksum, partial, pseudo4
-from stack.header.ip import IPPROTO_ICMP, IPPROTO_TCP, Ip
+from stack.header.ip import IPPROTO_ICMP, IPPROTO_TCP, IPTOS_ECN_MASK, Ip
 from stack.header.tcp import TH_ACK, TH_SYN, Tcp, TcpOptions
 from stack.kern.proc import Proc
 from stack.lab import Lab
@@ -21,7 +21,7 @@ from stack.net.ifnet import IFF_RUNNING, IFF_UP, Ifnet
 from stack.netinet.tcp_fsm import TCP_STATES
 from stack.netinet.tcp_var import Tcpcb
 from tests.stack.tcp.calls import PEER, PORT, Calls, Mismatch
-from tests.stack.tcp.notation import CALL, FLAGS, ICMP, PACKET, Event, matches, pack_options, parse, pattern
+from tests.stack.tcp.notation import CALL, CODEPOINTS, FLAGS, ICMP, PACKET, Event, matches, pack_options, parse, pattern
 
 US = Ip4.parse("192.0.2.1")
 PEER_PORT = 40000
@@ -197,7 +197,8 @@ class Drill:
         data = pattern(max(seq - 1, 0) if not flags & TH_SYN else seq, size)
         segment = header.pack() + options + data
         cksum = checksum(segment, pseudo4(PEER, US, IPPROTO_TCP, len(segment))) ^ bool(found["bad"])
-        self._receive(segment[:16] + cksum.to_bytes(2) + segment[18:], IPPROTO_TCP)
+        codepoint = CODEPOINTS.index(found["ecn"] or "")
+        self._receive(segment[:16] + cksum.to_bytes(2) + segment[18:], IPPROTO_TCP, codepoint)
         return None
 
     def _inject_icmp(self, what: str) -> None:
@@ -211,8 +212,8 @@ class Drill:
         about += Tcp(self.flow.lport, self.flow.fport, seq).pack()[:8]
         self._receive(icmp.build(3, code, int(found["mtu"] or 0), about), IPPROTO_ICMP)
 
-    def _receive(self, payload: bytes, proto: int) -> None:
-        net = Ip(0, 20 + len(payload), 1, 0, 64, proto, 0, PEER, US).pack()
+    def _receive(self, payload: bytes, proto: int, tos: int = 0) -> None:
+        net = Ip(tos, 20 + len(payload), 1, 0, 64, proto, 0, PEER, US).pack()
         m = Mbuf(payload, b"", net)
         m.rcvif = self.tun
         self.host.ip.input(m)
@@ -252,7 +253,9 @@ class Drill:
         if data and data != pattern(seq - 1 + bool(tcp.flags & TH_SYN), len(data)):
             self.fail(f"the {len(data)} bytes from {seq} on are not what was written")
         flags = "".join(letter for letter, bit in FLAGS.items() if tcp.flags & bit)
-        words = [">", flags, f"{seq}:{seq + len(data) & 0xFFFFFFFF}({len(data)})"]
+        codepoint = CODEPOINTS[ip.tos & IPTOS_ECN_MASK]
+        way = f"> [{codepoint}]" if codepoint else ">"
+        words = [way, flags, f"{seq}:{seq + len(data) & 0xFFFFFFFF}({len(data)})"]
         if tcp.flags & TH_ACK:
             words.append(f"ack {tcp.ack - flow.irs & 0xFFFFFFFF}")
         words.append(f"win {tcp.win}")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from stack.header.checksum import checksum, pseudo4
-from stack.header.ip import IPPROTO_TCP
-from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG, Tcp, TcpOptions
+from stack.header.ip import IPPROTO_TCP, IPTOS_ECN_ECT0
+from stack.header.tcp import TH_ACK, TH_CWR, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG, Tcp, TcpOptions
 from stack.kern.socket import SHUT_RD, SHUT_WR, SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, SS_NOFDREF, Socket
 from stack.netinet.tcp_fsm import (
     TCP_STATES,
@@ -33,7 +33,7 @@ from tests.stack.tcp.notation import pattern
 from tests.stack.tcp.packetdrill import CLASSIC, US, Drill
 
 FLAGS = [TH_ACK] * 12 + [TH_ACK | TH_PUSH, TH_ACK | TH_FIN, TH_SYN, TH_SYN | TH_ACK]
-FLAGS += [TH_RST, TH_FIN, 0, TH_ACK | TH_URG, 0xFF]
+FLAGS += [TH_RST, TH_FIN, 0, TH_ACK | TH_URG, 0xFF, TH_ACK | TH_ECE, TH_ACK | TH_ECE, TH_ACK | TH_CWR]
 NEAR = st.sampled_from([0] * 8 + [-1, 1, -1000, 1000, 2500])
 SPOTS = st.integers(-2, 12).map(lambda count: 988 * count) | st.integers(-2000, 9000)
 FAR = st.integers(-70000, 70000) | st.integers(0, SEQ_MASK)
@@ -60,6 +60,8 @@ class Machine(RuleBasedStateMachine):
         if modern:  # with all the extensions
             for name in CLASSIC:
                 self.drill.host.sysctl.set(name, str(self.drill.host.sysctl.default(name)))
+            self.tcp.ecn_enable = 1
+        self.tos = 0
         self.tcp.fixed_iss = iss
         self.edge: int | None = None  # how far our window has reached
         self.read = self.written = 0
@@ -75,10 +77,10 @@ class Machine(RuleBasedStateMachine):
             assert isinstance(so.pcb, Tcpcb)
             self.tp = so.pcb
             if shake:
-                self.inject(TH_SYN | TH_ACK, irs, iss + 1, 5000, 0)
+                self.inject(TH_SYN | TH_ACK | TH_ECE, irs, iss + 1, 5000, 0)
         else:
             so.listen(3)
-            self.inject(TH_SYN, irs, 0, 5000, 0)
+            self.inject(TH_SYN | TH_ECE | TH_CWR, irs, 0, 5000, 0)
             tp = self.tcp.table.connected[US, 8080, PEER, self.fport]
             assert isinstance(tp, Tcpcb)
             self.tp = tp
@@ -99,7 +101,7 @@ class Machine(RuleBasedStateMachine):
         old = min(max(-place, 0), size)  # bytes before the first: they say nothing
         segment = header + options + bytes(old) + pattern(place + old, size - old)
         total = checksum(segment, pseudo4(PEER, US, IPPROTO_TCP, len(segment)))
-        self.drill._receive(segment[:16] + total.to_bytes(2) + segment[18:], IPPROTO_TCP)
+        self.drill._receive(segment[:16] + total.to_bytes(2) + segment[18:], IPPROTO_TCP, self.tos)
         self.drill.lab.run(self.drill.now)
 
     @rule(flags=st.sampled_from(FLAGS), seq=NEAR, ack=NEAR, window=st.sampled_from([0, 1, 500, 5000, 65535]),
@@ -125,6 +127,11 @@ class Machine(RuleBasedStateMachine):
         una = self.tp.snd_una
         blocks = tuple((una + at & SEQ_MASK, una + at + size & SEQ_MASK) for at, size in spans)
         self.inject(TH_ACK, self.tp.rcv_nxt, una, self.tp.snd_wnd >> self.tp.snd_scale, 0, late, blocks)
+
+    @rule(tos=st.integers(0, 3))
+    def mark(self, tos: int) -> None:
+        """From now on a router does this to the peer's packets (RFC 3168 5)."""
+        self.tos = tos
 
     @rule(times=st.integers(1, 5))
     def acks(self, times: int) -> None:
@@ -169,6 +176,7 @@ class Machine(RuleBasedStateMachine):
             header = Tcp.parse(segment)
             data = segment[header.off :]
             assert len(packet) <= 1500
+            assert packet[1] == 0 or (packet[1] == IPTOS_ECN_ECT0 and data and self.tcp.ecn_enable)
             assert checksum(segment, pseudo4(US, PEER, IPPROTO_TCP, len(segment))) % 0xFFFF == 0
             if header.flags & TH_RST or not header.flags & TH_ACK or header.dport != self.fport:
                 continue
