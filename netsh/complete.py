@@ -48,7 +48,9 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
 OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "ifconfig": (("interface",), ("keyword", "host")),
     "bus": (("bus",), ("keyword",)),
-    "link": (("host",), ("host",), ("keyword",)),
+    "link": (("host", "bus"), ("host", "keyword"), ("keyword",)),
+    **dict.fromkeys(("chain", "ring", "star"), ((), ("keyword",))),
+    **dict.fromkeys(("tree", "grid", "matrix", "random"), ((), (), ("keyword",))),
     "host": (("host",),),
     "sysctl": (("sysctl",),),
     "kill": (("process", "job"),),
@@ -65,6 +67,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("-dst", "-gateway", "-ifa"), ("host",)),
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
     **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
+    "--border": (),
     **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "seed"), ()),
 }  # fmt: skip
 

@@ -42,6 +42,7 @@ def script_of(session: State) -> str:
         ["# A lab of netsh: 'load FILE' rebuilds it, 'netsh --lab FILE' starts in it.", f"lab seed {lab.seed}"],
         [f"bus {bus.label} {personality.unparse(bus.personality) or 'ideal'}" for bus in lab.buses.values()],
         *(list(lines_of(host)) for host in lab.hosts.values()),
+        [f"link {bus.label} down" for bus in lab.buses.values() if not bus.carrier],
         [f"{host} {' '.join(map(quote, argv))} &" for host, argv in servers(session)],
         [f"host {session.host.name}"] if session.host is not None else [],
     ]

@@ -85,6 +85,10 @@ class State:
         proc.start(make(proc))
         return proc
 
+    def serve(self, host: Host, argv: list[str]) -> Proc | None:
+        """Start a command that serves in the lab and is nobody's job; netsh.session says how."""
+        raise NotImplementedError
+
     def _leave(self, proc: Proc, began: Lab) -> None:
         """It is over, in the lab in which it began or in one that was loaded since."""
         for lab in (began, self.lab):

@@ -40,11 +40,11 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # Slow to import or not always there, so imported where needed; all else stands at the head of its file.
 # (A module of ours that has one of these at its own head counts as heavy itself.)
 HEAVY = {
-    *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11"),
+    *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11", "networkx"),
     *("asyncio", "concurrent", "ctypes", "dataclasses", "http", "inspect", "multiprocessing", "pydoc", "shutil"),
     *("socket", "ssl", "subprocess", "tempfile", "traceback", "urllib"),
 }
-NOT_AT_START = {"prompt_toolkit", "rich", "scapy", "asyncio", "dataclasses"}
+NOT_AT_START = {"prompt_toolkit", "rich", "scapy", "asyncio", "dataclasses", "networkx"}
 
 # The world outside: only stack/dev may touch it.  Commands have the lab's clock and the host's sockets.
 OUTSIDE = {

@@ -84,7 +84,8 @@ async def run(ctx: ShellContext, seed: int | None) -> AsyncIterator[LabRow | Seg
 def rows_of(lab: Lab) -> Iterator[Segment | Port | Alone]:
     """Buses with their ports, then what is on no bus."""
     for bus in lab.buses.values():
-        yield Segment(bus.label, networks(bus), personality.unparse(bus.personality))
+        words = [personality.unparse(bus.personality), "" if bus.carrier else "down"]
+        yield Segment(bus.label, networks(bus), " ".join(filter(None, words)))
         for port in bus.ports:
             yield port_of(bus.label, port.ether.hostname, port, port is bus.ports[-1])
     for host in lab.hosts.values():

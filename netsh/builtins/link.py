@@ -1,4 +1,8 @@
-"""Join two hosts by a new bus of their own.
+"""Join two hosts by a new bus of their own; cut a bus, or mend it.
+
+    link r1 r2 10.7.0.0/30 delay 2ms
+    link r1-r2 down                   its interfaces lose their carrier; 'bus' and 'lab' show the names
+    link r1-r2 up
 
 Each gets a shmif interface with one of the first two addresses of the prefix, which is the next free /30 of
 10.255.0.0/16 when none is given; a host whose name is new is made.  Delay and rate are one way.
@@ -20,8 +24,8 @@ from stack.kern.errors import strerror
 from stack.lab import is_name
 from stack.net.wire import Personality
 
-SYNOPSIS = f"link A B [prefix] {personality.SYNOPSIS}"
-WORDS = personality.WORDS
+SYNOPSIS = f"link A B [prefix] {personality.SYNOPSIS}\nlink bus down|up"
+WORDS = {"down": "cut the bus of that name", "up": "mend it", **personality.WORDS}
 
 
 class Args(NamedTuple):
@@ -33,21 +37,31 @@ class Args(NamedTuple):
     personality: Personality
 
 
-def parse(argv: list[str]) -> Args:
-    """Two names, a prefix if the next word begins with a digit, pairs of words."""
+class Carrier(NamedTuple):
+    """A bus, and what is to become of it."""
+
+    bus: str
+    word: str
+
+
+def parse(argv: list[str]) -> Args | Carrier:
+    """Two names, a prefix if the next word begins with a digit, pairs of words; or a bus and `down` or `up`."""
+    if len(argv) == 2 and argv[1] in ("down", "up"):
+        return Carrier(*argv)
     if len(argv) < 2:
         raise Usage("two hosts are wanted")
     a, b, *rest = argv
     if a == b:
         raise Usage(f"{a}: a host is not linked to itself")
-    prefix = _prefix(rest.pop(0)) if rest and rest[0][:1].isdigit() else None
+    prefix = prefix_of(rest.pop(0)) if rest and rest[0][:1].isdigit() else None
     try:
         return Args(a, b, prefix, personality.changed(Personality(), personality.parse(rest)))
     except ValueError as error:
         raise Usage(str(error)) from None
 
 
-def _prefix(text: str) -> Prefix:
+def prefix_of(text: str) -> Prefix:
+    """A prefix that hosts may be numbered from."""
     try:
         prefix = Prefix.parse(text)
     except ValueError:
@@ -59,8 +73,21 @@ def _prefix(text: str) -> Prefix:
     return prefix
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Any]:
-    """Make it; silent, as ifconfig is."""
+async def run(ctx: ShellContext, args: Args | Carrier) -> AsyncIterator[Any]:
+    """Do it; silent, as ifconfig is."""
+    if isinstance(args, Args):
+        _make(ctx, args)
+    elif args.word in ctx.session.lab.hosts and args.bus not in ctx.session.lab.buses:
+        _make(ctx, Args(args.bus, args.word, None, Personality()))
+    elif args.bus in ctx.session.lab.buses:
+        ctx.session.lab.buses[args.bus].set_carrier(args.word == "up")
+    else:
+        raise Failure(f"{args.bus}: no such bus; 'bus' lists them")
+    return
+    yield
+
+
+def _make(ctx: ShellContext, args: Args) -> None:
     lab = ctx.session.lab
     for name in (args.a, args.b):
         if name in lab.hosts:
@@ -75,8 +102,6 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Any]:
         lab.link(ends[0], ends[1], args.prefix, args.personality)
     except OSError as error:
         raise Failure(strerror(error.errno or 0)) from None
-    return
-    yield
 
 
 def _refuse_taken(hosts: list[Host], prefix: Prefix) -> None:

@@ -96,8 +96,8 @@ class Shmif(Ethernet):
         self.changed()
 
     def init(self) -> None:
-        """It runs when it is up and on a bus."""
-        if self.flags & IFF_UP and self.bus is not None:
+        """It runs when it is up and on a bus that is whole."""
+        if self.flags & IFF_UP and self.bus is not None and self.bus.carrier:
             self.flags |= IFF_RUNNING
         else:
             self.flags &= ~IFF_RUNNING
@@ -132,6 +132,7 @@ class Bus(Protocol):
         self.rng: random.Random | None = None  # made when chance is first asked
         self.personality = IDEAL
         self.ideal = True
+        self.carrier = True  # False while the wire is cut
         self.ports: list[Shmif] = []
         self.owners: dict[bytes, Shmif] = {}  # who takes frames for a unicast address
         self.listeners: list[Shmif] = []  # who takes all frames
@@ -148,6 +149,12 @@ class Bus(Protocol):
         personality.check()
         self.personality = personality
         self.ideal = personality == IDEAL
+
+    def set_carrier(self, carrier: bool) -> None:
+        """Cut the wire, or mend it: its interfaces lose their carrier, or have it again."""
+        self.carrier = carrier
+        for port in list(self.ports):
+            port.changed()
 
     def attach(self, port: Shmif) -> None:
         """An interface joins."""

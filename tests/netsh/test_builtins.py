@@ -30,6 +30,8 @@ wan  203.0.113.0/24  delay 5ms
  `-- www         shmif0   203.0.113.80/24
 """
 
+LAN = "lan  10.0.0.0/24  delay 100us"
+
 
 @pytest.mark.parametrize(
     ("line", "out"),
@@ -56,6 +58,9 @@ wan  203.0.113.0/24  delay 5ms
             " |-- me          shmif1   10.9.0.1/24\n `-- r           shmif0   10.9.0.2/24\n",
         ),
         ("link a b 10.9.0.0/31; lab | grep 10.9.0.0/31 | tail -1", " |-- a           shmif0   10.9.0.0/31\n"),
+        ("link lan down; lab | grep ^lan; ifconfig shmif0 | head -1 | grep -cv RUNNING", f"{LAN} down\n1\n"),
+        ("link lan down; link lan up; lab | grep ^lan; sleep 10; ping -qc 1 gw | grep -c ' 0.0%'", f"{LAN}\n1\n"),
+        ("host down; link down a; link a down; bus | grep a-down:", "a-down: ideal\n"),
         ("host x; lab | tail -2", "\nx  no interface\n"),
         ("clock | !cut -c1-21", "clock fast: 0.000000 \n"),
         ("clock x10; lab | head -1 | !cut -d, -f4", " clock x10\n"),
@@ -103,6 +108,7 @@ def test_at_home(line: str, out: str) -> None:
         ("link a b 10.0.0.0/32", "link: 10.0.0.0/32: too small for two hosts", 2),
         ("link a b 224.0.0.0/24", "link: 224.0.0.0/24: not for hosts", 2),
         ("link a b 10.0.0.0/24", "link: 10.0.0.0/24: 10.0.0.2 is me's already", 1),
+        ("link nope down", "link: nope: no such bus; 'bus' lists them", 1),
         ("link a 9b", "link: 9b: a host's name is letters", 1),
         ("link a b delay 10ms loss", "link: loss: its value is missing", 2),
         ("link a b loss 101%", "link: loss, duplicate, reorder and corrupt are between", 2),

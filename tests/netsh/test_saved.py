@@ -36,6 +36,7 @@ def elaborate() -> Toys:
     lab = session.lab
     me, gw = lab["me"], lab["gw"]
     lab.bus("lan").set(Personality(0.01, 1e7, 0.01, 0.02, 0.005, 0.03, 50, 9000))
+    lab.bus("wan").set_carrier(False)
     lab.bus("empty").set(Personality(loss=1 / 3))
     me.hostname = "me.example"
     me.sysctl.set("net.inet.ip.ttl", "99")
@@ -109,6 +110,7 @@ def test_all_of_a_lab_is_in_the_script() -> None:
         "ifconfig shmif7 link0",
         "ifconfig shmif1 down",
         "host lone",
+        "link wan down",
     ):
         assert f"\n{line}\n" in text
     assert text.endswith("\nhost gw\n")

@@ -1,0 +1,40 @@
+"""Build a line of routers: r1 - r2 - ... - rN.
+
+    chain 5 delay 2ms; r1 ping -c 1 r5
+    chain 5 --border virt0 10.1.0.254/24 --border virt1 10.2.0.254/24
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from commands.command import Usage
+from netsh.builtins import _topology, builtin
+from netsh.builtins._topology import Args, Make, Row, show
+from netsh.shell import ShellContext
+from netsh.topology.shapes import Chain
+
+SYNOPSIS = f"chain n {_topology.OPTIONS}"
+WORDS = _topology.WORDS
+
+__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+
+
+def parse(argv: list[str]) -> Args:
+    """Their number, and options."""
+    return _topology.parse(argv, ("routers",), _shape)
+
+
+def _shape(count: int) -> Make:
+    if count < 2:
+        raise Usage("a chain has two routers at least")
+    return lambda _seed: Chain(count)
+
+
+async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
+    """Build it."""
+    async for row in _topology.rows(ctx, args):
+        yield row
+
+
+COMMAND = builtin("chain", SYNOPSIS, parse, run, show)

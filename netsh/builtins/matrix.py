@@ -1,0 +1,43 @@
+"""Build a matrix of M routers along each of N dimensions.
+
+    matrix 4 4    256 routers, from r1_1_1_1 to r4_4_4_4
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from commands.command import Usage
+from netsh.builtins import _topology, builtin
+from netsh.builtins._topology import Args, Make, Row, show
+from netsh.shell import ShellContext
+from netsh.topology.shapes import Mesh
+
+SYNOPSIS = f"matrix m n {_topology.OPTIONS}"
+WORDS = _topology.WORDS
+
+__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+
+_MOST = 20  # dimensions
+
+
+def parse(argv: list[str]) -> Args:
+    """Routers along a dimension, dimensions, and options."""
+    return _topology.parse(argv, ("routers along a dimension", "dimensions"), _shape)
+
+
+def _shape(size: int, dimensions: int) -> Make:
+    if size < 2:
+        raise Usage("a dimension has two routers at least")
+    if dimensions > _MOST:
+        raise Usage(f"{dimensions}: there are {_MOST} dimensions at most")
+    return lambda _seed: Mesh((size,) * dimensions)
+
+
+async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
+    """Build it."""
+    async for row in _topology.rows(ctx, args):
+        yield row
+
+
+COMMAND = builtin("matrix", SYNOPSIS, parse, run, show)

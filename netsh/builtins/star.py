@@ -1,0 +1,38 @@
+"""Build a star: r1 in the middle, all other routers linked to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from commands.command import Usage
+from netsh.builtins import _topology, builtin
+from netsh.builtins._topology import Args, Make, Row, show
+from netsh.shell import ShellContext
+from netsh.topology.shapes import Tree
+
+SYNOPSIS = f"star n {_topology.OPTIONS}"
+WORDS = _topology.WORDS
+
+__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+
+_MOST = 10_001  # routers
+
+
+def parse(argv: list[str]) -> Args:
+    """Their number, and options."""
+    return _topology.parse(argv, ("routers",), _shape)
+
+
+def _shape(count: int) -> Make:
+    if not 2 <= count <= _MOST:
+        raise Usage(f"a star has 2 to {_MOST} routers: that many interfaces the one in the middle may have")
+    return lambda _seed: Tree(1, count - 1)
+
+
+async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
+    """Build it."""
+    async for row in _topology.rows(ctx, args):
+        yield row
+
+
+COMMAND = builtin("star", SYNOPSIS, parse, run, show)

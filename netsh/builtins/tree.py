@@ -1,0 +1,45 @@
+"""Build a tree of routers.
+
+r1 is the root; below it are `depth` levels, and each router has `fanout` branches.
+
+    tree 2 3      1 + 3 + 9 routers, counted depth first: below r1 are r2, r6 and r10
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+
+from commands.command import Usage
+from netsh.builtins import _topology, builtin
+from netsh.builtins._topology import Args, Make, Row, show
+from netsh.shell import ShellContext
+from netsh.topology.shapes import Tree
+
+SYNOPSIS = f"tree depth fanout {_topology.OPTIONS}"
+WORDS = _topology.WORDS
+
+__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+
+_DEEPEST = 255  # levels: no packet gets further
+_TOO_MANY = 32  # bits
+
+
+def parse(argv: list[str]) -> Args:
+    """Levels and branches, and options."""
+    return _topology.parse(argv, ("levels", "branches"), _shape)
+
+
+def _shape(depth: int, fanout: int) -> Make:
+    if depth > _DEEPEST or (fanout > 1 and depth * math.log2(fanout) > _TOO_MANY):
+        raise Usage(f"{depth} levels are too many; a deeper tree has more routers than there are addresses")
+    return lambda _seed: Tree(depth, fanout)
+
+
+async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
+    """Build it."""
+    async for row in _topology.rows(ctx, args):
+        yield row
+
+
+COMMAND = builtin("tree", SYNOPSIS, parse, run, show)
