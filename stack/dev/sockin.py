@@ -41,6 +41,10 @@ from stack.netinet.in_ import (
     IP_TOS,
     IP_TTL,
     IPPROTO_IP,
+    TCP_CONGCTL,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
     TCP_MAXSEG,
     TCP_NODELAY,
 )
@@ -55,7 +59,13 @@ _IP_OPTIONS = {
     IP_MULTICAST_TTL: socket.IP_MULTICAST_TTL,
     IP_MULTICAST_LOOP: socket.IP_MULTICAST_LOOP,
 }
-_TCP_OPTIONS = {TCP_NODELAY: socket.TCP_NODELAY, TCP_MAXSEG: socket.TCP_MAXSEG}
+_TCP_OPTIONS = {
+    TCP_NODELAY: socket.TCP_NODELAY,
+    TCP_MAXSEG: socket.TCP_MAXSEG,
+    TCP_KEEPIDLE: socket.TCP_KEEPIDLE,
+    TCP_KEEPINTVL: socket.TCP_KEEPINTVL,
+    TCP_KEEPCNT: socket.TCP_KEEPCNT,
+}
 _GROUP_OPTIONS = {IP_ADD_MEMBERSHIP: socket.IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP: socket.IP_DROP_MEMBERSHIP}
 
 
@@ -174,6 +184,8 @@ class Provider:
         with bsd_words():
             if level == IPPROTO_IP and option in _GROUP_OPTIONS:
                 return twin.real.setsockopt(socket.IPPROTO_IP, _GROUP_OPTIONS[option], _membership(value))
+            if isinstance(value, str) and (level, option) == (IPPROTO_TCP, TCP_CONGCTL) and so.kind == SOCK_STREAM:
+                return twin.real.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, value.encode())
             if not isinstance(value, int):
                 raise oserror(errno.EINVAL)
             if level == IPPROTO_IP and option == IP_MULTICAST_IF:
@@ -183,7 +195,10 @@ class Provider:
     def getopt(self, so: Socket, level: int, option: int) -> object:
         """Read one."""
         with bsd_words():
-            return self.twin(so).real.getsockopt(*_option(so, level, option))
+            real = self.twin(so).real
+            if (level, option) == (IPPROTO_TCP, TCP_CONGCTL) and so.kind == SOCK_STREAM:
+                return real.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
+            return real.getsockopt(*_option(so, level, option))
 
 
 class Streams(Provider):

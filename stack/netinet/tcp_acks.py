@@ -23,7 +23,7 @@ from stack.netinet.tcp_sack import DUPTHRESH, Scoreboard
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close
-from stack.netinet.tcp_var import PR_SLOWHZ, TCPTV_MIN, TCPTV_REXMTMAX, TF_SACK, TF_TSTMP, TcpBase, Tcpcb
+from stack.netinet.tcp_var import TCPTV_MIN, TCPTV_REXMTMAX, TF_SACK, TF_TSTMP, TcpBase, Tcpcb
 
 
 class TcpAcks(TcpBase):
@@ -177,7 +177,7 @@ class TcpAcks(TcpBase):
             self.set_state(tp, TCPS_FIN_WAIT_2)
             if tp.so.state & SS_CANTRCVMORE:
                 tp.so.isdisconnected()
-                tp.twomsl.set(self.keepcnt * self.keepintvl / PR_SLOWHZ)
+                tp.twomsl.set(tp.keepalive.longest)
         elif tp.state == TCPS_CLOSING:
             self.time_wait(tp)
         elif tp.state == TCPS_LAST_ACK:

@@ -39,7 +39,6 @@ from stack.netinet.tcp_subr import (
     tcp_respond,
 )
 from stack.netinet.tcp_var import (
-    PR_SLOWHZ,
     TCP_PAWS_IDLE,
     TCPTV_RTO_SYN,
     TF_ACKNOW,
@@ -135,7 +134,7 @@ class TcpSegments(TcpAcks):
             self.stat["ecn_shs"] += 1
         self.set_state(tp, TCPS_ESTABLISHED)
         if tp.so.options & SO_KEEPALIVE:
-            tp.keep.set(self.keepidle / PR_SLOWHZ)
+            tp.keep.set(tp.keepalive.idle)
         else:
             tp.keep.discard()
         tp.so.isconnected()

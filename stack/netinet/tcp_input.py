@@ -32,7 +32,6 @@ from stack.netinet.tcp_subr import (
     tcp_rcv_scale,
 )
 from stack.netinet.tcp_var import (
-    PR_SLOWHZ,
     TCP_ISSINCR,
     TF_ACKNOW,
     TF_DELACK,
@@ -205,8 +204,7 @@ class TcpInput(TcpSegments):
             return self.drop("listenoverflow", seg.m)  # RFC 9293 leaves it to us; a retry may find room
         tp = so.pcb
         assert isinstance(tp, Tcpcb)
-        tp.ttl, tp.tos, tp.more, tp.maxopd = listener.ttl, listener.tos, listener.more, listener.maxopd
-        tp.flags |= listener.flags
+        tp.inherit(listener)
         self.table.adopt(tp, lport, Ip4(seg.x & M32), Ip4(seg.x >> 32 & M32), fport)
         iss = self.new_iss(tp)
         if old is not None and SEQ_LEQ(iss, old):
@@ -215,7 +213,7 @@ class TcpInput(TcpSegments):
         tp.rcv_scale = tcp_rcv_scale(tp)
         self.syn_came(tp, seg)
         self.set_state(tp, TCPS_SYN_RECEIVED)
-        tp.keep.set(self.keepinit / PR_SLOWHZ)
+        tp.keep.set(tp.keepalive.init)
         tp.flags |= TF_ACKNOW
         if tcp_output(tp):
             tcp_close(tp)

@@ -12,7 +12,6 @@ from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_TIME_W
 from stack.netinet.tcp_output import tcp_output, tcp_probe, tcp_rexmtval, tcp_setpersist
 from stack.netinet.tcp_subr import tcp_close, tcp_drop
 from stack.netinet.tcp_var import (
-    PR_SLOWHZ,
     TCP_BACKOFF,
     TCP_MAXRXTSHIFT,
     TCPTV_MIN,
@@ -91,18 +90,19 @@ def tcp_keep(tp: Tcpcb) -> None:
         return tcp_drop(tp, errno.ETIMEDOUT)
     if not tp.so.options & SO_KEEPALIVE or tp.state > TCPS_FIN_WAIT_2:
         return None
-    alive_for = tcp.keepidle / PR_SLOWHZ - (tcp.callouts.now - tp.idle_since)
+    keep = tp.keepalive
+    alive_for = keep.idle - (tcp.callouts.now - tp.idle_since)
     if alive_for > 0:  # it has been heard of
         tp.keepprobes = 0
         tp.keep.set(alive_for)
         return None
-    if tp.keepprobes >= tcp.keepcnt:
+    if tp.keepprobes >= keep.probes:
         tcp.stat["keepdrops"] += 1
         return tcp_drop(tp, errno.ETIMEDOUT)
     tp.keepprobes += 1
     tcp.stat["keepprobe"] += 1
     tcp_probe(tp)
-    tp.keep.set(tcp.keepintvl / PR_SLOWHZ)
+    tp.keep.set(keep.interval)
     return None
 
 

@@ -9,10 +9,14 @@ from stack.addr import Ip4
 from stack.header.ip import IPPROTO_TCP, IPTOS_ECN_MASK, Ip
 from stack.kern.errors import oserror
 from stack.kern.sockbuf import Piece
-from stack.kern.socket import SOL_SOCKET, SS_CANTRCVMORE, Address, Socket
+from stack.kern.socket import SO_KEEPALIVE, SOL_SOCKET, SS_CANTRCVMORE, Address, Socket
 from stack.netinet.in_ import (
     IPPROTO_IP,
     TCP_CONGCTL,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINIT,
+    TCP_KEEPINTVL,
     TCP_MAXSEG,
     TCP_NODELAY,
 )
@@ -36,9 +40,10 @@ from stack.netinet.tcp_output import tcp_ack, tcp_output, tcp_window_opened
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_LT
 from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_mtudisc, tcp_rcv_scale
 from stack.netinet.tcp_timer import TIMERS
-from stack.netinet.tcp_var import PR_SLOWHZ, TF_NODELAY, Tcpcb
+from stack.netinet.tcp_var import CONGCTL, TF_CONGCTL, TF_NODELAY, Tcpcb
 
-_MAX_IDLE = 600.0  # seconds a closed socket waits for its peer's FIN (tcp_maxidle)
+_KEEP = {TCP_KEEPIDLE: "idle", TCP_KEEPINTVL: "interval", TCP_KEEPCNT: "probes", TCP_KEEPINIT: "init"}
+_KEEP_MOST = 1 << 30  # seconds, or probes
 
 
 class Tcp(TcpInput):
@@ -64,7 +69,7 @@ class Tcp(TcpInput):
         if tp.state in (TCPS_CLOSED, TCPS_LISTEN, TCPS_SYN_SENT):
             tcp_close(tp)
         elif tp.state == TCPS_FIN_WAIT_2 and tp.twomsl.due is None:
-            tp.twomsl.set(_MAX_IDLE)
+            tp.twomsl.set(tp.keepalive.longest)
         so.pcb = None
 
     def abort(self, so: Socket) -> None:
@@ -103,7 +108,7 @@ class Tcp(TcpInput):
         so.isconnecting()
         self.stat["connattempt"] += 1
         self.set_state(tp, TCPS_SYN_SENT)
-        tp.keep.set(self.keepinit / PR_SLOWHZ)
+        tp.keep.set(tp.keepalive.init)
         tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = self.new_iss(tp)
         tp.rcv_scale = tcp_rcv_scale(tp)
         error = tcp_output(tp)
@@ -145,7 +150,7 @@ class Tcp(TcpInput):
         elif tp.state == TCPS_CLOSE_WAIT:
             self.set_state(tp, TCPS_LAST_ACK)
         elif tp.state == TCPS_FIN_WAIT_2 and tp.so.state & SS_CANTRCVMORE:
-            tp.twomsl.set(_MAX_IDLE)
+            tp.twomsl.set(tp.keepalive.longest)
 
     def rcvd(self, so: Socket) -> None:
         """The program has read: perhaps the peer wants to know of the room."""
@@ -191,7 +196,7 @@ class Tcp(TcpInput):
         """Set an option of TCP or of IP (tcp_ctloutput)."""
         tp = self.tcpcb(so)
         if level == SOL_SOCKET:
-            self._keepalive(tp, bool(value))
+            self._keepalive(tp, on=bool(value))
         elif level == IPPROTO_IP:
             self.table.setopt(tp, level, option, value)
             tp.tos &= ~IPTOS_ECN_MASK  # RFC 3168 6.1: these bits are not a program's, but ours
@@ -207,15 +212,32 @@ class Tcp(TcpInput):
                 raise oserror(errno.EINVAL)
             tp.maxopd = value
             tp.maxseg = min(tp.maxseg, value)
+        elif option == TCP_CONGCTL:
+            if not isinstance(value, str) or value not in CONGCTL:
+                raise oserror(errno.EINVAL)
+            tp.cc = CONGCTL[value]()  # the windows stay as they are
+            tp.flags |= TF_CONGCTL
+        elif option in _KEEP:
+            self._set_keepalive(tp, option, value)
         else:
             raise oserror(errno.ENOPROTOOPT)
 
-    def _keepalive(self, tp: Tcpcb, on: bool) -> None:
+    def _set_keepalive(self, tp: Tcpcb, option: int, value: object) -> None:
+        """One of TCP_KEEPIDLE and its kin: seconds, or a count."""
+        if not isinstance(value, int) or not 0 < value <= _KEEP_MOST:
+            raise oserror(errno.EINVAL)
+        tp.keepopts = tp.keepalive._replace(**{_KEEP[option]: value})
+        if option == TCP_KEEPINIT and tp.state in (TCPS_SYN_SENT, TCPS_SYN_RECEIVED):
+            tp.keep.set(value)
+        elif option == TCP_KEEPIDLE and tp.so.options & SO_KEEPALIVE:
+            self._keepalive(tp, on=True)
+
+    def _keepalive(self, tp: Tcpcb, *, on: bool) -> None:
         """SO_KEEPALIVE was switched: a connection nobody asks about costs no timer."""
         if tp.state >= TCPS_ESTABLISHED:
             if on:
                 silent = self.callouts.now - tp.idle_since
-                tp.keep.set(max(self.keepidle / PR_SLOWHZ - silent, 0.0))
+                tp.keep.set(max(tp.keepalive.idle - silent, 0.0))
             else:
                 tp.keep.discard()
 
@@ -230,6 +252,8 @@ class Tcp(TcpInput):
             return tp.maxseg
         if level == IPPROTO_TCP and option == TCP_CONGCTL:
             return tp.cc.name
+        if level == IPPROTO_TCP and option in _KEEP:
+            return int(getattr(tp.keepalive, _KEEP[option]))
         raise oserror(errno.ENOPROTOOPT)
 
     def ctlinput(self, error: int, about: Ip, quoted: bytes, mtu: int) -> None:

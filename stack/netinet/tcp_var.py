@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from stack.callout import Callout, Callouts
 from stack.header.tcp import TCP_MAXWIN, TCP_MSS
@@ -30,6 +31,7 @@ TF_BLACKHOLE = 0x0200  # path MTU discovery was given up: nobody tells us (RFC 2
 TF_SCALE = 0x0040  # both sides scale their windows (RFC 7323 2)
 TF_TSTMP = 0x0080  # both sides send timestamps (RFC 7323 3)
 TF_SACK = 0x0100  # both sides acknowledge selectively (RFC 2018)
+TF_CONGCTL = 0x2000  # a program chose the congestion control (TCP_CONGCTL)
 TF_ECN_PERMIT = 0x0400  # both sides can tell congestion without a loss (RFC 3168)
 TF_ECN_SND_CWR = 0x0800  # say with the next new data that the window was reduced
 TF_ECN_SND_ECE = 0x1000  # say with every ack that a mark has come
@@ -148,6 +150,7 @@ class Tcpcb(Inpcb):
         "irs",
         "iss",
         "keep",
+        "keepopts",
         "keepprobes",
         "last_ack_sent",
         "max_sndwnd",
@@ -240,6 +243,7 @@ class Tcpcb(Inpcb):
         self.rfbuf_cnt = 0
         self.idle_since = tcp.callouts.now
         self.keepprobes = 0
+        self.keepopts: Keepalive | None = None  # what a program chose for this connection
         timers = tcp.timers
         self.rexmt = Timer(tcp.callouts, lambda: timers["rexmt"](self))
         self.persist = Timer(tcp.callouts, lambda: timers["persist"](self))
@@ -247,6 +251,18 @@ class Tcpcb(Inpcb):
         self.twomsl = Timer(tcp.callouts, lambda: timers["2msl"](self))
         self.delack = Timer(tcp.callouts, lambda: timers["delack"](self))
 
+    def inherit(self, listener: Tcpcb) -> None:
+        """What was set for a listener is set for the connections that it takes (sonewconn)."""
+        self.ttl, self.tos, self.more, self.maxopd = listener.ttl, listener.tos, listener.more, listener.maxopd
+        self.flags |= listener.flags
+        self.keepopts = listener.keepopts
+        if listener.flags & TF_CONGCTL:
+            self.cc = CONGCTL[listener.cc.name]()
+
+    @property
+    def keepalive(self) -> Keepalive:
+        """How this connection finds out that nobody is there any more."""
+        return self.keepopts or self.tcp.keepalive
 
     @property
     def now(self) -> float:
@@ -257,6 +273,20 @@ class Tcpcb(Inpcb):
     def ts_val(self) -> int:
         """Our timestamp clock, in milliseconds (RFC 7323 4.4)."""
         return int(self.tcp.callouts.now * 1000) + self.ts_offset & 0xFFFFFFFF
+
+
+class Keepalive(NamedTuple):
+    """When a silent peer is asked and when it is given up, in seconds (TCP_KEEPIDLE and its kin)."""
+
+    idle: float  # until the first probe
+    interval: float  # between probes
+    probes: int  # without an answer
+    init: float  # until a handshake is given up
+
+    @property
+    def longest(self) -> float:
+        """How long probes last that nobody answers (t_maxidle)."""
+        return self.probes * self.interval
 
 
 class TcpBase(Protocol):
@@ -310,6 +340,12 @@ class TcpBase(Protocol):
         self.rng: random.Random = services.rng
         self.secret: bytes | None = None  # RFC 6528's key, made when first needed
         self.rates: dict[str, tuple[int, int]] | None = None  # what is limited: this second, and how many in it
+
+    @property
+    def keepalive(self) -> Keepalive:
+        """What holds where a program has not chosen."""
+        idle, interval, init = self.keepidle / PR_SLOWHZ, self.keepintvl / PR_SLOWHZ, self.keepinit / PR_SLOWHZ
+        return Keepalive(idle, interval, self.keepcnt, init)
 
     def set_state(self, tp: Tcpcb, new: int) -> None:
         """The only way a connection changes its state (tcp_state_change)."""

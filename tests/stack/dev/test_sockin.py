@@ -48,6 +48,10 @@ from stack.netinet.in_ import (
     IP_TTL,
     IPPROTO_IP,
     TCP_CONGCTL,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINIT,
+    TCP_KEEPINTVL,
     TCP_NODELAY,
 )
 
@@ -662,9 +666,16 @@ def test_options(w: World) -> None:
             assert so.getsockopt(level, option) == value
         so.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
         assert so.getsockopt(SOL_SOCKET, SO_KEEPALIVE) == 1
-        for level, option in ((IPPROTO_TCP, TCP_CONGCTL), (IPPROTO_IP, IP_DONTFRAG), (77, 1)):
+        for level, option in ((IPPROTO_TCP, TCP_KEEPINIT), (IPPROTO_IP, IP_DONTFRAG), (77, 1)):
             assert error_of(so.getsockopt, level, option) == errno.ENOPROTOOPT
             assert error_of(so.setsockopt, level, option, 1) == errno.ENOPROTOOPT
+        for option, seconds in ((TCP_KEEPIDLE, 100), (TCP_KEEPINTVL, 20), (TCP_KEEPCNT, 3)):
+            so.setsockopt(IPPROTO_TCP, option, seconds)
+            assert so.getsockopt(IPPROTO_TCP, option) == seconds
+        so.setsockopt(IPPROTO_TCP, TCP_CONGCTL, "reno")  # every Linux has it
+        assert so.getsockopt(IPPROTO_TCP, TCP_CONGCTL) == "reno"
+        assert error_of(so.setsockopt, IPPROTO_TCP, TCP_CONGCTL, "none such") == errno.ENOENT
+        assert error_of(so.setsockopt, IPPROTO_TCP, TCP_CONGCTL, 1) == errno.ENOPROTOOPT
         assert error_of(so.setsockopt, IPPROTO_IP, IP_TTL, 1000) == errno.EINVAL
         assert error_of(so.setsockopt, IPPROTO_IP, IP_TTL, "x") == errno.EINVAL
 

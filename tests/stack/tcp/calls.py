@@ -110,13 +110,15 @@ class Calls:
         """Nothing: whether a call waits is seen from its times."""
 
     def setsockopt(self, fd: str, level: str, option: str, value: str, *size: str) -> None:
+        if value.startswith('"'):
+            return self.files[int(fd)].setsockopt(constant(level), constant(option), value.strip('"'))
         linger = re.fullmatch(r"\{onoff=(\d), linger=(\d+)\}", value)
         number = (int(linger[2]) if linger[1] != "0" else None) if linger else int(value.strip("[]"))
-        self.files[int(fd)].setsockopt(constant(level), constant(option), number)
+        return self.files[int(fd)].setsockopt(constant(level), constant(option), number)
 
     def getsockopt(self, fd: str, level: str, option: str, value: str, *size: str) -> None:
-        found, wanted = self.files[int(fd)].getsockopt(constant(level), constant(option)), value.strip("[]")
-        if found != (int(wanted) if wanted.isdecimal() else getattr(errno, wanted)):
+        found, wanted = self.files[int(fd)].getsockopt(constant(level), constant(option)), value.strip('[]"')
+        if found not in (wanted, int(wanted) if wanted.isdecimal() else getattr(errno, wanted, None)):
             raise Mismatch(f"the option is {found}")
 
 
