@@ -185,7 +185,6 @@ SUMS: dict[str, dict[str, tuple[str, ...]]] = {
         "cantforward": ("notforward", "linkbcast", "directedbcast"),
         "badaddr": ("badaddr", "badsource"),
     },
-    "tcp": {"sc_overflowed": ("listenoverflow",)},
     "arp": {"dfrtotal": ("dfrsent", "dfrdropped")},
 }
 _SUCCESS = {("rawip", "delivered")}  # no line of NetBSD's, and nothing to wonder at

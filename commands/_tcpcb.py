@@ -16,6 +16,7 @@ from stack.lab import is_name
 from stack.netinet.tcp_fsm import TCP_STATES, TCPS_ESTABLISHED, TCPS_LISTEN
 from stack.netinet.tcp_sack import Block
 from stack.netinet.tcp_seq import SEQ_MASK, SEQ_SUB
+from stack.netinet.tcp_syncache import TcpSynCache
 from stack.netinet.tcp_var import (
     TF_DELACK,
     TF_ECN_PERMIT,
@@ -177,10 +178,9 @@ def row_of(tp: Tcpcb) -> ControlBlock | Listener:
 
 
 def _listener(tp: Tcpcb) -> Listener:
-    so = tp.so
-    return Listener(
-        tp.now, tp.laddr, tp.lport, TCP_STATES[tp.state], len(so.q or ()), len(so.q0 or ()), so.qlimit
-    )  # fmt: skip
+    so, tcp = tp.so, tp.tcp
+    assert isinstance(tcp, TcpSynCache)
+    return Listener(tp.now, tp.laddr, tp.lport, TCP_STATES[tp.state], len(so.q or ()), tcp.handshakes(tp), so.qlimit)
 
 
 def _connection(tp: Tcpcb) -> ControlBlock:

@@ -70,8 +70,8 @@ class Socket:
     """One end of a conversation.  Every error is an OSError with BSD's errno."""
 
     __slots__ = (
-        "error", "head", "kind", "linger", "options", "pcb", "protocol", "q", "q0", "qlimit", "rcv", "snd",
-        "state", "usrreqs",
+        "error", "head", "kind", "linger", "options", "pcb", "protocol", "q", "qlimit", "rcv", "snd", "state",
+        "usrreqs",
     )  # fmt: skip
 
     def __init__(self, kind: int, protocol: int, usrreqs: Usrreqs, sendspace: int, recvspace: int) -> None:
@@ -91,7 +91,6 @@ class Socket:
         self.pcb: object | None = None
         self.head: Socket | None = None  # the listener it came from, until it is accepted
         self.q: deque[Socket] | None = None  # connections that may be accepted
-        self.q0: list[Socket] | None = None  # connections in their handshake
         self.qlimit = 0
         usrreqs.attach(self)
 
@@ -109,7 +108,7 @@ class Socket:
             raise oserror(errno.EINVAL)
         self.usrreqs.listen(self)
         if self.q is None:
-            self.q, self.q0 = deque(), []
+            self.q = deque()
         self.options |= SO_ACCEPTCONN
         self.qlimit = min(max(backlog, 0), SOMAXCONN)
 
@@ -237,13 +236,12 @@ class Socket:
         """Let it go; a stream closes in good order by itself, later.  Harmless when done before."""
         if self.state & SS_NOFDREF:
             return
-        if self.q is not None and self.q0 is not None:
-            for so in [*self.q, *self.q0]:
-                so.head = None
-                so.state |= SS_NOFDREF
-                so.usrreqs.abort(so)
+        for so in self.q or ():
+            so.head = None
+            so.state |= SS_NOFDREF
+            so.usrreqs.abort(so)
+        if self.q:
             self.q.clear()
-            self.q0.clear()
         self.state |= SS_NOFDREF
         if self.pcb is not None:
             if self.linger == 0:
@@ -354,8 +352,7 @@ class Socket:
         """The handshake is done; a listener's child may now be accepted (soisconnected)."""
         self.state = self.state & ~(SS_ISCONNECTING | SS_ISDISCONNECTING) | SS_ISCONNECTED
         head = self.head
-        if head is not None and head.q is not None and head.q0 is not None and self in head.q0:
-            head.q0.remove(self)
+        if head is not None and head.q is not None and self not in head.q:
             head.q.append(self)
             head.rcv.channel.wakeup()
         self.rcv.channel.wakeup()
@@ -372,21 +369,17 @@ class Socket:
         self.state &= ~(SS_ISCONNECTING | SS_ISCONNECTED | SS_ISDISCONNECTING)
         self.state |= SS_CANTRCVMORE | SS_CANTSENDMORE | SS_ISDISCONNECTED
         self.snd.flush()
-        self.leave_queue()
         self.rcv.channel.wakeup()
         self.snd.channel.wakeup()
 
-    def leave_queue(self) -> None:
-        """A child that dies in its handshake leaves its listener's queue (soqremque)."""
-        head = self.head
-        if head is not None and head.q0 is not None and self in head.q0:
-            head.q0.remove(self)
-            self.head = None
-            self.state |= SS_NOFDREF
+    @property
+    def has_room(self) -> bool:
+        """Whether a listener would begin another handshake; what is in one already may still find room (newconn)."""
+        return self.q is not None and len(self.q) <= self.qlimit
 
     def newconn(self) -> Socket | None:
-        """A child of this listener, in its queue of handshakes; None when the queues are full (sonewconn)."""
-        if self.q is None or self.q0 is None or len(self.q) + len(self.q0) > 3 * self.qlimit // 2:
+        """A child of this listener, whose queue it joins when connected; None when that is full (sonewconn)."""
+        if self.q is None or len(self.q) > 3 * self.qlimit // 2:
             return None
         so = Socket(self.kind, self.protocol, self.usrreqs, self.snd.hiwat, self.rcv.hiwat)
         so.options = self.options & ~SO_ACCEPTCONN
@@ -396,7 +389,6 @@ class Socket:
         if isinstance(so.rcv, StreamBuf) and isinstance(self.rcv, StreamBuf):
             so.rcv.auto = self.rcv.auto
         so.head = self
-        self.q0.append(so)
         return so
 
     def cantsendmore(self) -> None:

@@ -32,6 +32,7 @@ from stack.netinet.tcp_reass import tcp_reass
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import (
+    tcp_agree,
     tcp_close,
     tcp_drop,
     tcp_options_from_peer,
@@ -91,7 +92,7 @@ class TcpSegments(TcpAcks):
         if not seg.flags & TH_SYN:
             self.drop("rcvnosyn", seg.m)
             return False
-        self.syn_came(tp, seg)
+        self._syn_came(tp, seg)
         tp.flags |= TF_ACKNOW
         if seg.flags & TH_ACK:
             self._syn_acked(tp)
@@ -104,13 +105,13 @@ class TcpSegments(TcpAcks):
         tcp_output(tp)
         return False
 
-    def syn_came(self, tp: Tcpcb, seg: Segment) -> None:
+    def _syn_came(self, tp: Tcpcb, seg: Segment) -> None:
         """Take over what a SYN says: where the peer begins, and its options."""
         tp.irs = seg.seq
         tp.rcv_nxt = tp.rcv_adv = seg.seq + 1 & M32
         tp.snd_wnd = tp.max_sndwnd = seg.window
         tp.snd_wl1, tp.snd_wl2 = seg.seq, tp.snd_una
-        tcp_options_from_peer(tp, seg.told)
+        tcp_options_from_peer(tp, tcp_agree(self, seg.told))
         tcp_ecn_agree(tp, seg.flags)
         seg.seq = seg.seq + 1 & M32
         seg.flags &= ~(TH_SYN | TH_ECE | TH_CWR)
@@ -286,10 +287,6 @@ class TcpSegments(TcpAcks):
         """Fourth, the SYN bit: RFC 5961 4.2, in a synchronized state it proves nothing."""
         if not seg.flags & TH_SYN:
             return True
-        if tp.state == TCPS_SYN_RECEIVED and tp.so.head is not None:
-            self.drop("rcvsyn", seg.m)
-            tcp_close(tp)  # a passive open returns to LISTEN
-            return False
         return self._challenge(tp, seg, "rcvsyn")
 
     def _challenge(self, tp: Tcpcb, seg: Segment, reason: str) -> bool:

@@ -1,7 +1,7 @@
 """TCP input: a segment arrives (BSD netinet/tcp_input.c; RFC 9293 3.10.7, RFC 5681, RFC 5961).
 
 `input` finds the connection and takes the common cases by header prediction; a segment that is not
-predicted goes through the steps of tcp_do_segment.py.  A listener's SYNs are here too.
+predicted goes through the steps of tcp_do_segment.py; what is for a listener goes to tcp_syncache.py.
 """
 
 from __future__ import annotations
@@ -9,31 +9,28 @@ from __future__ import annotations
 from stack.addr import Ip4
 from stack.header.checksum import partial
 from stack.header.ip import IPTOS_ECN_CE, IPTOS_ECN_ECT0, IPTOS_ECN_MASK
-from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN
+from stack.header.tcp import TH_ACK, TH_PUSH, TH_RST, TH_SYN
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
 from stack.mbuf import M_BCAST, M_MCAST, Mbuf
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_acks import tcp_xmit_timer
-from stack.netinet.tcp_do_segment import TcpSegments, tcp_grow_rcvbuf
+from stack.netinet.tcp_do_segment import tcp_grow_rcvbuf
 from stack.netinet.tcp_fsm import (
     TCPS_ESTABLISHED,
     TCPS_LISTEN,
-    TCPS_SYN_RECEIVED,
     TCPS_TIME_WAIT,
 )
 from stack.netinet.tcp_output import tcp_ack, tcp_output
 from stack.netinet.tcp_segment import Segment
-from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ
+from stack.netinet.tcp_seq import SEQ_GT
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
     TSTAMP_HDR,
     tcp_close,
-    tcp_rcv_scale,
 )
+from stack.netinet.tcp_syncache import TcpSynCache
 from stack.netinet.tcp_var import (
-    TCP_ISSINCR,
-    TF_ACKNOW,
     TF_DELACK,
     TF_ECN_PERMIT,
     TF_TSTMP,
@@ -41,7 +38,7 @@ from stack.netinet.tcp_var import (
 )
 
 
-class TcpInput(TcpSegments):
+class TcpInput(TcpSynCache):
     """The receiving half of TCP."""
 
     def input(self, m: Mbuf, x: int) -> None:
@@ -188,35 +185,7 @@ class TcpInput(TcpSegments):
         if not isinstance(tp, Tcpcb) or tp.state != TCPS_LISTEN:
             self.drop("noport", seg.m)
             return self.reset(seg, lport, fport)
-        if seg.flags & TH_RST:
-            return self.drop("badsyn", seg.m)
-        if seg.flags & TH_ACK:
-            self.drop("badsyn", seg.m)
-            return self.reset(seg, lport, fport)
-        if not fport or not seg.flags & TH_SYN or seg.flags & TH_FIN or x >> 32 & M32 == x & M32 and lport == fport:
-            return self.drop("badsyn", seg.m)
-        return self._passive_open(tp, seg, lport, fport, old)
-
-    def _passive_open(self, listener: Tcpcb, seg: Segment, lport: int, fport: int, old: int | None) -> None:
-        """A SYN for a listener: a connection in SYN_RECEIVED, if the backlog lets it."""
-        so = listener.so.newconn()
-        if so is None:
-            return self.drop("listenoverflow", seg.m)  # RFC 9293 leaves it to us; a retry may find room
-        tp = so.pcb
-        assert isinstance(tp, Tcpcb)
-        tp.inherit(listener)
-        self.table.adopt(tp, lport, Ip4(seg.x & M32), Ip4(seg.x >> 32 & M32), fport)
-        iss = self.new_iss(tp)
-        if old is not None and SEQ_LEQ(iss, old):
-            iss = old + TCP_ISSINCR & M32  # RFC 9293 3.6.1: beyond all that the old one used
-        tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = iss
-        tp.rcv_scale = tcp_rcv_scale(tp)
-        self.syn_came(tp, seg)
-        self.set_state(tp, TCPS_SYN_RECEIVED)
-        tp.keep.set(tp.keepalive.init)
-        tp.flags |= TF_ACKNOW
-        if tcp_output(tp):
-            tcp_close(tp)
+        return self.listen_input(tp, seg, (x & M32, lport, x >> 32 & M32, fport), old)
 
     def _reincarnated(self, tp: Tcpcb, seg: Segment) -> bool:
         """RFC 9293 3.6.1, RFC 1122 4.2.2.13: a new SYN beyond the old connection may end TIME_WAIT early."""

@@ -36,8 +36,13 @@ def tcp_template(tp: Tcpcb) -> int:
 
 
 def tcp_mss(tp: Tcpcb) -> int:
-    """The segment size we offer: what the way's MTU leaves (RFC 9293 3.7.1)."""
-    rt = tp.tcp.ip.routes.lookup(tp.faddr)
+    """The segment size we offer our peer."""
+    return tcp_mss_to_advertise(tp, tp.faddr)
+
+
+def tcp_mss_to_advertise(tp: Tcpcb, faddr: int) -> int:
+    """The segment size to offer: what the way's MTU leaves (RFC 9293 3.7.1)."""
+    rt = tp.tcp.ip.routes.lookup(faddr)
     mtu = (rt.mtu or rt.ifp.mtu) if rt is not None else 576
     offer = max(mtu - 40 - len(tp.more.options), tp.tcp.minmss)  # RFC 6691
     return min(offer, tp.maxopd) if tp.maxopd else offer
@@ -92,22 +97,31 @@ def tcp_rcv_scale(tp: Tcpcb) -> int:
     return scale
 
 
-def tcp_options_from_peer(tp: Tcpcb, told: TcpOptions) -> None:
-    """A SYN came with options: what both of us offer is agreed (RFC 7323 2.2, 3.2; RFC 2018 2)."""
-    tcp = tp.tcp
+def tcp_agree(tcp: TcpBase, told: TcpOptions) -> TcpOptions:
+    """Of the options of a peer's SYN those that we offer too (RFC 7323 2.2, 3.2; RFC 2018 2)."""
+    mss, wscale, sack_ok, _, ts = told
+    if not tcp.rfc1323 or not tcp.win_scale:
+        wscale = None
+    if not tcp.rfc1323 or not tcp.timestamps:
+        ts = None
+    return TcpOptions(mss, wscale, sack_ok and bool(tcp.sack_enable), (), ts)
+
+
+def tcp_options_from_peer(tp: Tcpcb, agreed: TcpOptions) -> None:
+    """Do as was agreed."""
     tp.flags &= ~(TF_SCALE | TF_TSTMP | TF_SACK)
-    if told.wscale is not None and tcp.rfc1323 and tcp.win_scale:
+    if agreed.wscale is not None:
         tp.flags |= TF_SCALE
-        tp.snd_scale = min(told.wscale, TCP_MAX_WINSHIFT)
+        tp.snd_scale = min(agreed.wscale, TCP_MAX_WINSHIFT)
     else:
         tp.rcv_scale = 0
     tp.max_window = TCP_MAXWIN << tp.rcv_scale
-    if told.ts is not None and tcp.rfc1323 and tcp.timestamps:
+    if agreed.ts is not None:
         tp.flags |= TF_TSTMP
-        tp.ts_recent, tp.ts_recent_age = told.ts[0], tcp.callouts.now
-    if told.sack_ok and tcp.sack_enable:
+        tp.ts_recent, tp.ts_recent_age = agreed.ts[0], tp.tcp.callouts.now
+    if agreed.sack_ok:
         tp.flags |= TF_SACK
-    tcp_mss_from_peer(tp, told.mss)
+    tcp_mss_from_peer(tp, agreed.mss)
 
 
 def tcp_drop(tp: Tcpcb, error: int) -> None:

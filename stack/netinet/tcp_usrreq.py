@@ -67,6 +67,7 @@ class Tcp(TcpInput):
         if tp is None:
             return
         if tp.state in (TCPS_CLOSED, TCPS_LISTEN, TCPS_SYN_SENT):
+            self.syn_cache_cleanup(tp)
             tcp_close(tp)
         elif tp.state == TCPS_FIN_WAIT_2 and tp.twomsl.due is None:
             tp.twomsl.set(tp.keepalive.longest)
@@ -76,6 +77,7 @@ class Tcp(TcpInput):
         """End the connection by a reset (tcp_abort)."""
         tp = cast(Tcpcb | None, so.pcb)
         if tp is not None:
+            self.syn_cache_cleanup(tp)
             if tp.state not in (TCPS_CLOSED, TCPS_TIME_WAIT):
                 tcp_drop(tp, errno.ECONNABORTED)
             else:
@@ -109,7 +111,7 @@ class Tcp(TcpInput):
         self.stat["connattempt"] += 1
         self.set_state(tp, TCPS_SYN_SENT)
         tp.keep.set(tp.keepalive.init)
-        tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = self.new_iss(tp)
+        tp.iss = tp.snd_una = tp.snd_nxt = tp.snd_max = tp.snd_recover = self.new_iss(tp.key)
         tp.rcv_scale = tcp_rcv_scale(tp)
         error = tcp_output(tp)
         if error:
@@ -261,10 +263,11 @@ class Tcp(TcpInput):
         if len(quoted) < 8 or not error:
             return
         lport, fport = int.from_bytes(quoted[:2]), int.from_bytes(quoted[2:4])
-        tp: Inpcb | None = self.table.connected.get((about.src, lport, about.dst, fport))
-        if not isinstance(tp, Tcpcb):
-            return
+        key = about.src, lport, about.dst, fport
         seq = int.from_bytes(quoted[4:8])
+        tp: Inpcb | None = self.table.connected.get(key)
+        if not isinstance(tp, Tcpcb):
+            return self.syn_cache_unreach(key, seq, error)
         if not (SEQ_GEQ(seq, tp.snd_una) and SEQ_LT(seq, tp.snd_max)):
             return self.drop("badicmp")
         if error == errno.EMSGSIZE:

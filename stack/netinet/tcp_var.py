@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from stack.addr import Ip4
 from stack.callout import Callout, Callouts
 from stack.header.tcp import TCP_MAXWIN, TCP_MSS
 from stack.kern.sockbuf import Piece, StreamBuf
@@ -47,6 +48,8 @@ TCP_PAWS_IDLE = 24 * 86400.0  # RFC 7323 5.5: older timestamps prove nothing
 TCP_ISSINCR = 64000  # from an old connection's last number to a new one's first
 PR_SLOWHZ = 2  # keepalive's knobs count half seconds
 
+Key = tuple[int, int, int, int]  # a connection: laddr, lport, faddr, fport
+
 CONGCTL: Mapping[str, Callable[[], CongestionControl]] = {"reno": Reno, "newreno": NewReno, "cubic": Cubic}
 
 SYSCTLS = {
@@ -54,6 +57,11 @@ SYSCTLS = {
     "net.inet.tcp.sendspace": Variable("tcp", "sendspace", "send buffer by default, bytes", 1),
     "net.inet.tcp.recvspace": Variable("tcp", "recvspace", "receive buffer by default, bytes", 1),
     "net.inet.tcp.mssdflt": Variable("tcp", "mssdflt", "segment size for a peer that names none", 32, 65495),
+    "net.inet.tcp.syn_cache_limit": Variable("tcp", "syn_cache_limit", "handshakes remembered at most", 1),
+    "net.inet.tcp.syn_bucket_limit": Variable("tcp", "syn_bucket_limit", "of which in a bucket", 1),
+    "net.inet.tcp.syncache.rst_on_sock_fail": Variable(
+        "tcp", "rst_on_sock_fail", "reset a handshake that is done when the backlog is full, as NetBSD does", 0, 1
+    ),
     "net.inet.tcp.init_win": Variable("tcp", "init_win", "initial congestion window, segments", 1, 64),
     "net.inet.tcp.sack.enable": Variable("tcp", "sack_enable", "acknowledge selectively", 0, 1),
     "net.inet.tcp.win_scale": Variable("tcp", "win_scale", "scale windows, when rfc1323 is on", 0, 1),
@@ -265,6 +273,11 @@ class Tcpcb(Inpcb):
         return self.keepopts or self.tcp.keepalive
 
     @property
+    def key(self) -> Key:
+        """Between whom it is."""
+        return self.laddr, self.lport, self.faddr, self.fport
+
+    @property
     def now(self) -> float:
         """The lab's time, seconds."""
         return self.tcp.callouts.now
@@ -297,6 +310,9 @@ class TcpBase(Protocol):
     recvspace = 32768
     mssdflt = TCP_MSS
     minmss = 216
+    syn_cache_limit = 10255  # NetBSD's 35 for each of 293 buckets
+    syn_bucket_limit = 105
+    rst_on_sock_fail = 0
     init_win = 10
     rfc1323 = 1
     win_scale = 1
@@ -350,18 +366,22 @@ class TcpBase(Protocol):
     def set_state(self, tp: Tcpcb, new: int) -> None:
         """The only way a connection changes its state (tcp_state_change)."""
         old, tp.state = tp.state, new
+        self.trace_state(tp.key, old, new)
+
+    def trace_state(self, key: Key, old: int, new: int) -> None:
+        """Tell whoever listens that a connection is in another state."""
         if self.probes.state:
-            which = f"{tp.laddr}.{tp.lport} {tp.faddr}.{tp.fport}"
+            which = f"{Ip4(key[0])}.{key[1]} {Ip4(key[2])}.{key[3]}"
             for trace in self.probes.state:
                 trace(self.hostname, "tcp", which, TCP_STATES[old], TCP_STATES[new])
 
-    def new_iss(self, tp: Tcpcb) -> int:
+    def new_iss(self, key: Key) -> int:
         """The initial sequence number: RFC 6528, a clock of 4 microseconds and a keyed hash of who it is between."""
         if self.fixed_iss is not None:
             return self.fixed_iss
         if self.secret is None:
             self.secret = self.rng.randbytes(16)
-        who = b"%d %d %d %d" % (tp.laddr, tp.lport, tp.faddr, tp.fport)
+        who = b"%d %d %d %d" % key
         mixed = hashlib.blake2s(who, key=self.secret, digest_size=4).digest()
         return int(self.callouts.now * 250_000) + int.from_bytes(mixed) & 0xFFFFFFFF
 

@@ -320,15 +320,19 @@ class Drill:
             self.flow.tp = tp
 
     def _python(self, code: str) -> None:
-        """Run Python among the names of the connection: snd_cwnd, rto, state, stat, tcp, tp, tun ..."""
+        """Run Python among the names of the connection: snd_cwnd, rto, state, stat, tcp, tp, sc, tun ..."""
         self._watch()
         flow = self.flow
         names = self.names | {"tcp": self.host.tcp, "stat": self.host.tcp.stat, "tun": self.tun, "flow": flow}
         names |= {"host": self.host, "files": self.calls.files, "tp": flow.tp, "lab": self.lab}
+        sc = names["sc"] = self.host.tcp.syn_cache_lookup((US, flow.lport, PEER, flow.fport))
+        names["state"] = "CLOSED"
         if flow.tp is not None:
             slots = [name for cls in type(flow.tp).__mro__ for name in getattr(cls, "__slots__", ())]
             names |= {name: getattr(flow.tp, name) for name in slots if name not in names}
             names |= {"state": TCP_STATES[flow.tp.state], "rto": flow.tp.rxtcur}
+        if sc is not None:  # a handshake of a listener's has no control block yet
+            names |= {"state": "SYN_RCVD", "iss": sc.iss, "irs": sc.irs}
         try:
             exec("\n".join(line.strip() for line in code.strip().splitlines()), names)
         except AssertionError:

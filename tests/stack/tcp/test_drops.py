@@ -46,7 +46,27 @@ CASES = {
     "badicmp": (SYN_SENT, "< icmp unreachable port_unreachable [7:7(0)]"),
     "rcvafterwin": (ESTABLISHED, "< . 90000:90001(1) ack 1 win 5000\n+0 > . 1:1(0) ack 1"),
     "rcvsyn": (ESTABLISHED, "< S 0:0(0) win 5000\n+0 > . 1:1(0) ack 1"),
-    "rcvduppack": (SYN_RECEIVED, "< S 0:0(0) win 5000\n+0 > S. 0:0(0) ack 1 <mss 1460>"),
+    "rcvduppack": (
+        SYN_SENT + "+0 < S 0:0(0) win 5000\n+0 > S. 0:0(0) ack 1 <mss 1460>",
+        "< S 0:0(0) win 5000\n+0 > S. 0:0(0) ack 1 <mss 1460>",
+    ),
+    "sc_dupesyn": (SYN_RECEIVED, "< S 0:0(0) win 5000\n+0 > S. 0:0(0) ack 1 <mss 1460>"),
+    "sc_reset": (SYN_RECEIVED, "< R 1:1(0)"),
+    "sc_dropped": (LISTEN + "+0 %{ tun.error = 55 }%", "< S 0:0(0) win 5000"),
+    "sc_aborted": (
+        "0.000 `sysctl net.inet.tcp.syncache.rst_on_sock_fail=1`" + SYN_RECEIVED
+        + "+0 < :40001 S 0:0(0) win 5000 <mss 1000>\n+0 > S. 0:0(0) ack 1 <mss 1460>\n+0 < . 1:1(0) ack 1 win 5000",
+        "< :40000 . 1:1(0) ack 1 win 5000\n+0 > R. 1:1(0) ack 1",
+    ),
+    "sc_overflowed": (
+        "0.000 `sysctl net.inet.tcp.syn_cache_limit=1`" + SYN_RECEIVED,
+        "< :40001 S 0:0(0) win 5000\n+0 > S. 0:0(0) ack 1 <mss 1460>",
+    ),
+    "sc_bucketoverflow": (
+        "0.000 `sysctl net.inet.tcp.syn_bucket_limit=1`\n0.000 %{ tcp.rng.getrandbits = lambda bits: 0 }%"
+        + SYN_RECEIVED,
+        "< :40855 S 0:0(0) win 5000\n+0 > S. 0:0(0) ack 1 <mss 1460>",
+    ),
     "rcvnoack": (ESTABLISHED, "< P 1:11(10) win 5000"),
     "rcvacktoomuch": (ESTABLISHED, "< . 1:1(0) ack 2 win 5000\n+0 > . 1:1(0) ack 1"),
     "rcvoldack": (ESTABLISHED, "< . 1:1(0) ack 4294950000 win 5000\n+0 > . 1:1(0) ack 1"),

@@ -62,6 +62,7 @@ class Machine(RuleBasedStateMachine):
                 self.drill.host.sysctl.set(name, str(self.drill.host.sysctl.default(name)))
             self.tcp.ecn_enable = 1
         self.tos = 0
+        self.modern = modern
         self.tcp.fixed_iss = iss
         self.edge: int | None = None  # how far our window has reached
         self.read = self.written = 0
@@ -80,13 +81,13 @@ class Machine(RuleBasedStateMachine):
                 self.inject(TH_SYN | TH_ACK | TH_ECE, irs, iss + 1, 5000, 0)
         else:
             so.listen(3)
+            assert isinstance(so.pcb, Tcpcb)
+            self.tp = so.pcb
             self.inject(TH_SYN | TH_ECE | TH_CWR, irs, 0, 5000, 0)
-            tp = self.tcp.table.connected[US, 8080, PEER, self.fport]
-            assert isinstance(tp, Tcpcb)
-            self.tp = tp
-            if shake:
-                self.inject(TH_ACK, irs + 1, iss + 1, 5000, 0)
-                self.so = so.accept()[0]
+            self.inject(TH_ACK, irs + 1, iss + 1, 5000, 0)
+            self.so = so.accept()[0]
+            assert isinstance(self.so.pcb, Tcpcb)
+            self.tp = self.so.pcb
 
     def inject(self, flags: int, seq: int, ack: int, window: int, size: int, late: int = 0, sack: Blocks = ()) -> None:
         """A segment of the peer's, whose bytes are what its numbers say."""
@@ -96,7 +97,8 @@ class Machine(RuleBasedStateMachine):
         told = TcpOptions(ts=(stamp - late & SEQ_MASK, stamp - 7), sack=sack)
         if flags & TH_SYN:
             told = TcpOptions(1000, 2, True, (), (stamp, 0))
-        options = told.pack() if flags & TH_SYN or self.tp.flags & (TF_TSTMP | TF_SACK) else b""
+        agreed = self.modern if self.tp.state == TCPS_LISTEN else self.tp.flags & (TF_TSTMP | TF_SACK)
+        options = told.pack() if flags & TH_SYN or agreed else b""
         header = Tcp(self.fport, 8080, seq, ack, 20 + len(options), flags, window, 0, 3).pack()
         old = min(max(-place, 0), size)  # bytes before the first: they say nothing
         segment = header + options + bytes(old) + pattern(place + old, size - old)
