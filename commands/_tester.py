@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from commands._tcpcb import phase
-from commands.command import Complaint, Context, Data
+from commands.command import Complaint, Context, Data, Failure
 from stack.addr import Ip4
 from stack.dev.stopwatch import Stopwatch
 from stack.header.ip import IPPROTO_TCP
@@ -16,7 +16,7 @@ from stack.kern.errors import strerror
 from stack.kern.proc import Interrupt, pause
 from stack.kern.socket import SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, Socket
 from stack.kern.syscalls import accept, connect, recv, recvfrom, sendall
-from stack.netinet.in_ import TCP_NODELAY
+from stack.netinet.in_ import TCP_CONGCTL, TCP_NODELAY
 from stack.netinet.tcp_var import Tcpcb
 
 _MARKER = 4  # bytes of a datagram that means the beginning or the end
@@ -38,6 +38,7 @@ class Plan(NamedTuple):
     sockbufsize: int | None
     format: str
     flags: frozenset[str]
+    congctl: str | None = None
 
     @property
     def role(self) -> str:
@@ -167,7 +168,18 @@ class Tester:
         if "D" in plan.flags and not self.udp:
             so.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             done.append("nodelay")
+        if plan.congctl is not None:
+            self._choose(plan.congctl)
+            done.append("congctl")
         return [Step(self.role, text) for text in done]
+
+    def _choose(self, congctl: str) -> None:
+        """Which there are is for the host's sockets to say: the machine has others than our stack."""
+        try:
+            self.so.setsockopt(IPPROTO_TCP, TCP_CONGCTL, congctl)
+        except OSError as error:
+            cure = "('sysctl net.inet.tcp.congctl.available' lists them)" if self.ctx.host.machine is None else ""
+            raise Failure(f"{congctl}: no such congestion control {cure}".rstrip()) from error
 
     async def _connect(self) -> Step:
         await connect(self.so, (self.address, self.plan.port))

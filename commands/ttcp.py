@@ -8,6 +8,7 @@
     -p port        5001 unless said otherwise
     -b sockbufsize bytes of the socket's buffer
     -f format      of the rate: k, m, g for bits, K, M, G for bytes
+    -C congctl     how it learns what the network bears: reno, newreno or cubic (TCP_CONGCTL)
     -D             do not wait for small segments to grow (TCP_NODELAY)
     -v             say more: processor time, and what TCP knows at the end
 
@@ -28,9 +29,16 @@ from commands._getopt import getopt, host, number, one_of, wrong
 from commands._tester import Accepted, Opening, Plan, Step, Tester, Transfer, show_row
 from commands.command import Command, Complaint, Context, Data
 
-SYNOPSIS = """ttcp -t [-Dsuv] [-b sockbufsize] [-f format] [-l buflen] [-n numbufs] [-p port] host
+CONGESTION_CONTROLS = {
+    "reno": "RFC 5681's congestion control",
+    "newreno": "with RFC 6582's recovery of several losses",
+    "cubic": "RFC 9438: by the time since the last loss",
+}
+SYNOPSIS = """ttcp -t [-Dsuv] [-b sockbufsize] [-C congctl] [-f format] [-l buflen] [-n numbufs] [-p port] host
 ttcp -r [-suv] [-b sockbufsize] [-f format] [-l buflen] [-p port]"""
 WORDS = {
+    **CONGESTION_CONTROLS,
+    "-C": "the congestion control",
     "-D": "do not wait for small segments to grow",
     "-r": "receive",
     "-s": "a pattern, instead of standard input and output",
@@ -46,7 +54,7 @@ Row = Opening | Step | Accepted | Transfer | Data | Complaint
 
 def parse(argv: list[str]) -> Plan:
     """Read the command line."""
-    found, words = getopt("ttcp", argv, "b:Df:l:n:p:rstuv")
+    found, words = getopt("ttcp", argv, "b:C:Df:l:n:p:rstuv")
     if "t" in found and "r" in found:
         raise wrong("-t and -r: one of them")
     if "t" not in found and "r" not in found:
@@ -55,6 +63,8 @@ def parse(argv: list[str]) -> Plan:
         raise wrong(f"{words[0]}: -r takes no host; it hears them all")
     if found.get("f", "K") not in tuple("kmgKMG"):
         raise wrong(f"{found['f']}: a format is k, m or g (bits), or K, M or G (bytes)")
+    if "C" in found and ("r" in found or "u" in found):
+        raise wrong("-C: it is the sender of TCP who needs it")
     size = number(found.get("l", "8192"), "the length of a buffer", 1, _MOST_BUFFER)
     return Plan(
         host(one_of(words, "a host to send to")) if "t" in found else None,
@@ -65,6 +75,7 @@ def parse(argv: list[str]) -> Plan:
         number(found["b"], "the size of the socket's buffer", 1, _MOST_BUFFER) if "b" in found else None,
         found.get("f", "K"),
         frozenset(found) & {"D", "s", "v"},
+        found.get("C"),
     )
 
 

@@ -41,7 +41,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
     "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
-    "modifiers": ("keyword",), "protocol": ("keyword",),
+    "modifiers": ("keyword",), "protocol": ("keyword",), "congctl": ("keyword",),
 }  # fmt: skip
 
 # Where the synopsis says too little: the kinds of each operand in turn; the last goes on for ever.

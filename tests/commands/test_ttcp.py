@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from commands import ttcp
 from commands._tester import Accepted, Opening, Step, Transfer, pattern, rate, show_row
 from stack.addr import Ip4
 from stack.kern.proc import SIGINT
 from stack.kern.socket import SOCK_DGRAM
 from stack.lab import Lab
 from stack.net.wire import Personality
+from stack.netinet.tcp_var import CONGCTL
 from tests.commands.labs import bus, client, end, pair
 from tests.commands.runner import Job, finish, run, start
 
@@ -164,6 +166,22 @@ def test_options_reach_the_socket(lab: Lab) -> None:
     assert transfer(there).bytes == 81920
 
 
+@pytest.mark.parametrize("name", CONGCTL)
+def test_the_congestion_control_is_chosen(lab: Lab, name: str) -> None:
+    receiver(lab, "ttcp -r -s")
+    answer = run(lab, "a", f"ttcp -t -s -v -C {name} -n 10 b")
+    assert "ttcp-t: congctl" in answer.lines and f", {name}, " in answer.text and answer.status == 0
+
+
+def test_a_congestion_control_that_is_not(lab: Lab) -> None:
+    receiver(lab, "ttcp -r -s")
+    answer = run(lab, "a", "ttcp -t -s -C vegas b")
+    assert answer.errors == [
+        "ttcp: vegas: no such congestion control ('sysctl net.inet.tcp.congctl.available' lists them)"
+    ]
+    assert answer.status == 1 and set(ttcp.CONGESTION_CONTROLS) == set(CONGCTL)
+
+
 def test_a_buffer_of_a_given_size_stays_so(lab: Lab) -> None:
     bus(lab).set(Personality(delay=0.02))
     receiver(lab, "ttcp -r -s -b 10000")
@@ -306,6 +324,9 @@ BAD = [
     ("-t -p 0 b", "0: the port is between 1 and 65535"),
     ("-t -p 65536 b", "65536: the port"),
     ("-t -b 0 b", "0: the size of the socket's buffer"),
+    ("-r -C cubic", "-C: it is the sender of TCP"),
+    ("-t -u -C cubic b", "-C: it is the sender of TCP"),
+    ("-t -C", "option requires an argument -- C"),
     ("-t -f x b", "x: a format is k, m or g"),
     ("-t -f KB b", "KB: a format is"),
     ("-x", "unknown option -- x"),
