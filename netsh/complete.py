@@ -68,7 +68,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
     **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
     "--border": (),
-    **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "seed"), ()),
+    **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "ecn", "seed"), ()),
 }  # fmt: skip
 
 _TOKEN = re.compile(

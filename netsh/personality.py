@@ -9,7 +9,9 @@ from netsh import units
 from netsh.nearest import nearest
 from stack.net.wire import Personality
 
-SYNOPSIS = "[delay time] [rate bits] [loss %] [duplicate %] [reorder %] [corrupt %] [queue frames] [mtu bytes]"
+SYNOPSIS = (
+    "[delay time] [rate bits] [loss %] [duplicate %] [reorder %] [corrupt %] [queue frames] [ecn frames] [mtu bytes]"
+)
 
 WORDS = {
     "delay": "the time a frame takes, one way: 10ms",
@@ -19,6 +21,7 @@ WORDS = {
     "reorder": "how many are overtaken: 1%",
     "corrupt": "how many come with a bit changed: 1%",
     "queue": "how many wait for a sender with a rate: 100",
+    "ecn": "with how many waiting the next are marked, if they may be: 20",
     "mtu": "the largest packet it carries: 1500 bytes",
 }
 
@@ -48,6 +51,7 @@ KNOBS = {
     "reorder": _of(units.SHARE),
     "corrupt": _of(units.SHARE),
     "queue": Knob(_whole, lambda value: str(int(value))),
+    "ecn": Knob(_whole, lambda value: str(int(value))),
     "mtu": Knob(_whole, lambda value: str(int(value))),
 }
 
@@ -72,7 +76,7 @@ def parse(words: list[str]) -> dict[str, float]:
 
 def changed(personality: Personality, changes: dict[str, float]) -> Personality:
     """A personality with some of it changed; ValueError when a bus cannot be so."""
-    fields = {name: int(value) if name in ("queue", "mtu") else value for name, value in changes.items()}
+    fields = {name: int(value) if name in ("queue", "ecn", "mtu") else value for name, value in changes.items()}
     result = Personality(**{**personality._asdict(), **fields})
     result.check()
     return result

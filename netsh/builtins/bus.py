@@ -41,6 +41,7 @@ class BusRow(NamedTuple):
     reorder: float
     corrupt: float
     queue: int
+    ecn: int
     mtu: int
     ports: tuple[str, ...]
 

@@ -208,6 +208,13 @@ def options(data: bytes | memoryview) -> list[tuple[int, bytes]]:
     return found
 
 
+def set_ce(header: bytes) -> bytes:
+    """An ECN-capable packet's header, marked (RFC 3168 5: congestion experienced), its checksum updated (RFC 1624)."""
+    added = IPTOS_ECN_CE - (header[1] & IPTOS_ECN_MASK)
+    cksum = (int.from_bytes(header[10:12]) - added) % 0xFFFF
+    return b"".join((header[:1], bytes((header[1] | IPTOS_ECN_CE,)), header[2:10], cksum.to_bytes(2), header[12:]))
+
+
 def copied(data: bytes | memoryview) -> bytes:
     """The options that every fragment has, not the first alone (RFC 791 3.1; ip_optcopy), padded with EOL."""
     kept = b"".join(option for kind, option in options(data) if kind & IPOPT_COPY)

@@ -4,6 +4,7 @@ An ideal bus puts a frame straight into the receivers' input queues, which are l
 never calls into a neighbour.  A bus with a personality lets every frame pass, in this order:
 
     queue and rate   the sender's frames leave one after the other; one too many is lost
+    ecn              one that waits behind many is marked, if its packet may be (RFC 3168 5)
     loss             it is gone
     duplication      it comes twice
     corruption       a bit of the packet comes the other way
@@ -25,14 +26,15 @@ from typing import NamedTuple
 
 from stack.addr import Mac
 from stack.callout import Callout, Callouts
-from stack.header.ether import ETHERTYPE_ARP
+from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP
+from stack.header.ip import IPTOS_ECN_CE, IPTOS_ECN_MASK, IPTOS_ECN_NOTECT, set_ce
 from stack.kern.errors import oserror
 from stack.mbuf import ETHER_HDR_LEN, Mbuf
 from stack.net.ethernet import Ether, Ethernet, m_devget
 from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN
 from stack.probe import Probes, Protocol
 
-_ARP = ETHERTYPE_ARP.to_bytes(2)
+_ARP, _IP = ETHERTYPE_ARP.to_bytes(2), ETHERTYPE_IP.to_bytes(2)
 _OVERHEAD = 24  # bytes a frame takes on a real wire beyond its own: preamble 8, FCS 4, gap 12
 _HOLD_BACK = 4  # a reordered frame is held back by so many of its own sending times, or
 _HOLD_BACK_LEAST = 0.001  # so many seconds, when that is more
@@ -48,6 +50,7 @@ class Personality(NamedTuple):
     reorder: float = 0.0
     corrupt: float = 0.0
     queue: int = 100  # frames that wait for a sender with a rate
+    ecn: int = 0  # with so many waiting, the next are marked; 0: none ever is
     mtu: int = 65535  # the largest packet a frame may carry; interfaces have their own
 
     def check(self) -> None:
@@ -60,6 +63,8 @@ class Personality(NamedTuple):
             raise ValueError("loss, duplicate, reorder and corrupt are between 0% and 100%")
         if self.queue < 1:
             raise ValueError("the queue holds at least one frame")
+        if not 0 <= self.ecn < self.queue:
+            raise ValueError(f"ecn marks before the queue is full: less than {self.queue} frames; 0 is never")
         if not 68 <= self.mtu <= 65535:
             raise ValueError("the MTU is between 68 and 65535")
 
@@ -228,6 +233,8 @@ class Bus(Protocol):
                 sender.odrops += 1
                 self.drop("queuefull", m)
                 return errno.ENOBUFS
+            if personality.ecn and len(sender.departures or ()) > personality.ecn + 1:  # itself, and the one being sent
+                m = self._marked(m)
         arrives = leaves + personality.delay
         if personality.loss and self.chance(personality.loss):
             self.drop("loss", m)
@@ -241,6 +248,15 @@ class Bus(Protocol):
             else:
                 self._fly(arrives, sender, copy)
         return 0
+
+    def _marked(self, m: Mbuf) -> Mbuf:
+        """RFC 3168 5: a packet whose sender understands it is told of the queue; the others wait in it."""
+        if m.link[12:] != _IP or len(m.net) < 20 or m.net[1] & IPTOS_ECN_MASK in (IPTOS_ECN_NOTECT, IPTOS_ECN_CE):
+            return m
+        copy = m.copy()
+        copy.net = set_ce(m.net)
+        self.stat["ecnmarked"] += 1
+        return copy
 
     def _corrupted(self, m: Mbuf) -> Mbuf:
         """A copy with one bit of its packet flipped; ARP is spared, which has no checksum to be found by."""

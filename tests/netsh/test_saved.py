@@ -35,7 +35,7 @@ def elaborate() -> Toys:
     session = at_home()
     lab = session.lab
     me, gw = lab["me"], lab["gw"]
-    lab.bus("lan").set(Personality(0.01, 1e7, 0.01, 0.02, 0.005, 0.03, 50, 9000))
+    lab.bus("lan").set(Personality(0.01, 1e7, 0.01, 0.02, 0.005, 0.03, 50, 20, 9000))
     lab.bus("wan").set_carrier(False)
     lab.bus("empty").set(Personality(loss=1 / 3))
     me.hostname = "me.example"
@@ -93,7 +93,7 @@ def test_a_saved_lab_is_a_script() -> None:
 def test_all_of_a_lab_is_in_the_script() -> None:
     text = saved.script_of(elaborate())
     for line in (
-        "bus lan delay 10ms rate 10Mbit/s loss 1% duplicate 2% reorder 0.5% corrupt 3% queue 50 mtu 9000",
+        "bus lan delay 10ms rate 10Mbit/s loss 1% duplicate 2% reorder 0.5% corrupt 3% queue 50 ecn 20 mtu 9000",
         "hostname me.example",
         "sysctl -w net.inet.ip.ttl=99",
         "sysctl -w net.inet.ip.dad_count=5",

@@ -10,12 +10,14 @@ from math import sqrt
 import pytest
 
 from stack.addr import ETHER_BROADCAST, Mac
+from stack.header.checksum import partial
+from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ifnet import IFF_PROMISC, IFQ_MAXLEN
 from stack.net.wire import Bus, Personality
 from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_MULTICAST_TTL, IPPROTO_IP
-from tests.stack.labs import Station, Watch, attach, ip4, pair, received, settle, udp, wait
+from tests.stack.labs import Station, Watch, attach, ip4, packet, pair, received, settle, udp, wait
 
 WIRE = 24  # bytes a frame costs beyond its own: preamble, FCS, gap
 
@@ -226,6 +228,63 @@ def test_reordering_on_a_slow_wire_holds_back_by_frames() -> None:
     assert 3 <= max(at - value for at, value in enumerate(arrived)) <= 5
 
 
+# --- marking ----------------------------------------------------------------------------------------------
+
+TOS = [0b00, 0b01, 0b10, 0b11]  # not-ECT, ECT(1), ECT(0), CE
+
+
+def test_a_long_queue_marks_what_may_be_marked_and_the_rest_waits() -> None:
+    """RFC 3168 5: the first of a burst is being sent, ecn of them wait, and from the next on they are marked."""
+    lab, bus, one, other = two(rate=1e6, queue=8, ecn=3)
+    for number in range(12):
+        one.inject(other, packet("10.0.0.1", "10.0.0.2", bytes(50), tos=0x28 | 2 - number % 2, ident=number + 1))
+    lab.run()
+    heard = [heard.ip for heard in other.packets()]
+    assert [header.id for header in heard] == list(range(1, 10))  # the ninth waits as the eighth
+    assert [header.tos for header in heard] == [0x2A, 0x29, 0x2A, 0x29] + [0x2B] * 5
+    assert (bus.stat["ecnmarked"], bus.stat["queuefull"]) == (5, 3)
+
+
+@pytest.mark.parametrize("tos", TOS)
+def test_a_mark_keeps_the_checksum_right(tos: int) -> None:
+    lab, bus, one, other = two(rate=1e6, ecn=1)
+    for ident in range(1, 2000):
+        one.inject(other, packet("10.0.0.1", "10.0.0.2", b"", tos=tos, ident=ident * 32, options=b"\x01\x01\x01\0"))
+        if ident % 50 == 0:
+            lab.run()
+    lab.run()
+    heard = other.packets()
+    assert len(heard) == 1999 and all(partial(found.payload[: found.ip.hlen]) == 0 for found in heard)
+    assert bus.stat["ecnmarked"] == (0 if tos in (0, 3) else 1999 - 40 * 2)
+    assert {found.ip.tos for found in heard} == {tos} | ({3} if tos else set())
+
+
+def test_no_mark_without_a_queue_nor_on_what_is_no_packet() -> None:
+    lab, bus, one, other = two(delay=0.1, ecn=1)
+    for _ in range(50):
+        one.inject(other, packet("10.0.0.1", "10.0.0.2", tos=2))
+    bus.set(Personality(rate=1e6, ecn=1))
+    for payload in (b"", b"\x45\x02", bytes(60)):
+        one.send(other, ETHERTYPE_IP, payload)
+        one.send(other, ETHERTYPE_ARP, payload)
+    lab.run()
+    assert bus.stat["ecnmarked"] == 0 and len(other.take()) == 56
+
+
+def test_whoever_sent_it_keeps_it_as_it_was() -> None:
+    lab, bus, one, other = two(rate=1e6, ecn=1)
+    spy = Station(lab, "lan", 3, sees_all=True)
+    frames = [Mbuf(b"", net=packet("10.0.0.1", "10.0.0.2", tos=2), link=bytes(spy.mac + one.mac) + b"\x08\0")] * 5
+    for m in frames:
+        one.transmit(m)
+    lab.run()
+    assert bus.stat["ecnmarked"] == 3 and frames[0].net[1] == 2
+    assert [heard.ip.tos for heard in spy.packets()] == [2, 2, 3, 3, 3] and not other.take()
+
+
+# --- corruption and chance --------------------------------------------------------------------------------
+
+
 def test_corruption_flips_a_bit_of_the_packet() -> None:
     lab, bus, one, other = two(corrupt=0.3)
     for _ in range(MANY):
@@ -265,7 +324,7 @@ def test_a_personality_must_make_sense() -> None:
     for wrong in (
         Personality(delay=-1), Personality(rate=-1), Personality(loss=1.1), Personality(duplicate=-0.1),
         Personality(reorder=2), Personality(corrupt=1.5), Personality(queue=0), Personality(mtu=67),
-        Personality(mtu=65536),
+        Personality(mtu=65536), Personality(ecn=-1), Personality(ecn=10, queue=10),
     ):  # fmt: skip
         with pytest.raises(ValueError):
             lab.bus("lan").set(wrong)
