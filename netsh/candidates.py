@@ -7,26 +7,17 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
 
 import commands
 import netsh.builtins
 from netsh.builtins.help import summary
-from netsh.complete import Next, Vocabulary, options_of, what_comes_next
+from netsh.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.filters import FILTERS
 from netsh.state import State
 from stack.host import Host
 
 _ENOUGH = 1000  # a menu of more is no help
 _OPTION_HELP = re.compile(r"(?:^| ) +(-\w)(?: \S+)?  +(\S.*?)(?= {2,}-\w|; -\w|$)", re.MULTILINE)  # in a docstring
-
-
-class Candidate(NamedTuple):
-    """A word that fits, and what it is; it takes the place of the `replaced` characters before the cursor."""
-
-    text: str
-    help: str = ""
-    replaced: int = 0
 
 
 def candidates(line: str, state: State) -> Iterator[Candidate]:

@@ -17,60 +17,16 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
 
+from netsh.mode import parse_mode
+from netsh.signals import Signals
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Proc
 from stack.lab import Lab
 
 BUDGET = 5000  # pieces of work between two looks at the real machine
 _CHUNK = 65536
-_SLOWEST, _QUICKEST = 1e-6, 1e6
 _LONGEST_WAIT = 3600.0  # poll(2) takes no more than 24 days
-
-
-def parse_mode(text: str) -> float | None:
-    """The virtual seconds a real one has in a mode (None is fast); ValueError for what is no mode."""
-    if text in ("fast", "real"):
-        return 1.0 if text == "real" else None
-    try:
-        rate = float(text[1:]) if text[:1] == "x" else 0.0
-    except ValueError:
-        rate = 0.0
-    if not _SLOWEST <= rate <= _QUICKEST:
-        raise ValueError(f"{text}: a clock is real, fast, or a rate such as x0.1 or x10")
-    return rate
-
-
-class Signals:
-    """Signals of the real machine, kept until somebody looks; a pipe wakes who waits in poll(2)."""
-
-    def __init__(self) -> None:
-        self.pending: int | None = None
-        self.running = False  # a command is, and gets the signal; else the program does
-        self.awake: tuple[int, int] | None = None
-
-    def catch(self) -> None:
-        """Take SIGINT, SIGTERM and SIGHUP from now on."""
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        self.awake = reader, writer
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._caught)
-
-    def _caught(self, number: int, _frame: FrameType | None) -> None:
-        if not self.running and number != signal.SIGINT:
-            raise SystemExit(128 + number)
-        self.pending = number
-        if self.awake is not None:
-            with suppress(BlockingIOError):
-                os.write(self.awake[1], b"\0")
-
-    def take(self) -> int | None:
-        """The one that came, once."""
-        number, self.pending = self.pending, None
-        return number
 
 
 class Clock:
@@ -83,6 +39,7 @@ class Clock:
         self.inputs: dict[int, Pipe] = {}  # descriptors that are read while a process sleeps on their pipe
         self.readers: dict[int, Callable[[], None]] = {}  # what the shell itself waits for
         self.writers: dict[int, Callable[[], None]] = {}
+        self.served = False  # others look on, who cannot know when time would jump
         self.before_waiting: Callable[[], None] = lambda: None  # whatever is buffered should be seen now
         self._rate = self.asked
         self._wall = 0.0  # this reading of the wall clock was
@@ -105,6 +62,8 @@ class Clock:
         asked = parse_mode(text)
         if self.lab.has_devices and asked != 1.0:
             raise ValueError("a lab with a real device or socket in it runs on the real clock")
+        if self.served and asked is None:
+            raise ValueError("a served lab follows the wall clock: real, or a rate such as x10")
         self.asked = asked
         self._rebase()
 
@@ -198,6 +157,13 @@ class Clock:
             return 0.0
         due = callouts.next_due()
         return None if due is None else max((due - self.reading()) / rate, 0.0)
+
+    def turn(self, budget: int, settle: Callable[[], None], longest: float = _LONGEST_WAIT) -> None:
+        """Do what is due, let it `settle`, and wait for more: for who drives a lab and waits for no process."""
+        wait = self.pump(budget)
+        settle()
+        if wait != 0.0 and not self.lab.callouts.ready and self.signals.pending is None:
+            self._poll(self.descriptors(), longest if wait is None else min(wait, longest))
 
     # -- a prompt, whose own loop waits ---------------------------------------------------------------
 

@@ -13,6 +13,14 @@ from collections.abc import Callable, Collection, Container, Mapping
 from typing import NamedTuple
 
 
+class Candidate(NamedTuple):
+    """A word that fits, and what it is; it takes the place of the `replaced` characters before the cursor."""
+
+    text: str
+    help: str = ""
+    replaced: int = 0
+
+
 class Vocabulary(NamedTuple):
     """What must be known of a session to tell what comes next."""
 

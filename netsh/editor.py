@@ -10,10 +10,10 @@ import asyncio
 import os
 import select
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, get_common_complete_suffix
@@ -29,9 +29,9 @@ from prompt_toolkit.output import create_output
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
 from prompt_toolkit.styles import Style
 
-from netsh import candidates, grammar
+from netsh import grammar
+from netsh.complete import Candidate
 from netsh.render.screen import Screen
-from netsh.state import State
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
@@ -51,11 +51,43 @@ _STYLE = Style.from_dict(
 )
 
 
-class Editor:
-    """Reads lines at the prompt of a session."""
+class Behind(Protocol):
+    """What stands behind a prompt: a session, here or in a served lab."""
 
-    def __init__(self, state: State, screen: Screen, terminal: TextIO) -> None:
-        self.state = state
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing to type for any more."""
+
+    def host(self) -> str:
+        """Where the prompt is."""
+
+    def hosts(self) -> Collection[str]:
+        """The names of all hosts."""
+
+    def toolbar(self) -> list[str]:
+        """What there is to know, below the line."""
+
+    def candidates(self, line: str) -> Iterable[Candidate]:
+        """What may be typed at the end of a line, best first."""
+
+    def pump(self, budget: int) -> float | None:
+        """Let the lab go on, so many pieces of work; the seconds until there is more to do, None for never."""
+
+    def descriptors(self) -> dict[int, int]:
+        """What is waited for: descriptors, and poll(2)'s events of each."""
+
+    def servants(self, descriptor: int) -> object:
+        """Who waits for one."""
+
+    def defect(self, name: str, failure: BaseException) -> None:
+        """Something went wrong that is no fault of what was typed."""
+
+
+class Editor:
+    """Reads lines at a prompt."""
+
+    def __init__(self, behind: Behind, screen: Screen, terminal: TextIO) -> None:
+        self.behind = behind
         self.screen = screen
         self.loop = asyncio.new_event_loop()
         self.slice = 256  # pieces of work that take so long, about
@@ -63,7 +95,7 @@ class Editor:
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
-        self.completer = _Completer(state)
+        self.completer = _Completer(self)
         self.prompt: PromptSession[str] = PromptSession(
             self._message,
             lexer=DynamicLexer(self._lexer),
@@ -159,22 +191,24 @@ class Editor:
         began = time.monotonic()
         wait: float | None = 0.0
         try:
-            wait = self.state.clock.pump(self.slice)
+            wait = self.behind.pump(self.slice)
         except Exception as defect:  # it ends what it happened in, never the line that is typed
-            self.state.complain("netsh", f"internal error: {type(defect).__name__}: {defect}")
+            self.behind.defect("netsh", defect)
         if time.monotonic() - began > _SLICE:
             self.slice = max(self.slice // 2, 16)
         elif wait == 0.0:
             self.slice = min(self.slice * 2, 4096)
-        self._watch(self.state.clock.descriptors())
+        self._watch(self.behind.descriptors())
         if self.screen.pieces and self.batch is None:
             self.batch = self.loop.call_later(_BATCH, self._show)
-        if wait is not None:
+        if self.behind.over and self.app.is_running:
+            self.app.exit(exception=EOFError())
+        elif wait is not None:
             self.timer = self.loop.call_later(wait, self._pump)
 
     def _watch(self, wanted: dict[int, int]) -> None:
         """Come at once when a descriptor of a device or of a program is ready."""
-        servants = self.state.clock.servants
+        servants = self.behind.servants
         now: dict[int, object] = {descriptor: (events, servants(descriptor)) for descriptor, events in wanted.items()}
         for descriptor in [descriptor for descriptor, before in self.watched.items() if now.get(descriptor) != before]:
             del self.watched[descriptor]
@@ -204,18 +238,15 @@ class Editor:
     # -- what prompt_toolkit asks for -----------------------------------------------------------------
 
     def _message(self) -> StyleAndTextTuples:
-        return [("class:prompt", f"{self._host()}# ")]
-
-    def _host(self) -> str:
-        return self.state.host.name if self.state.host is not None else ""
+        return [("class:prompt", f"{self.behind.host()}# ")]
 
     def _toolbar(self) -> str:
-        told = [f" {self._host()}", f"clock {self.state.clock.mode}"]
-        if jobs := len(self.state.jobs.running()):
-            told.append(f"{jobs} job{'s' if jobs > 1 else ''}")
-            if self.state.clock.rate is None:
-                told.append("time stands still at the prompt")
-        return "   ".join(told)
+        return "   ".join([f" {self.behind.host()}", *self.behind.toolbar()])
+
+    def candidates(self, line: str) -> Iterable[Candidate]:
+        """What may stand at the end of a line; whoever was asked may have done other things meanwhile."""
+        self.loop.call_soon(self._pump)
+        return self.behind.candidates(line)
 
     def _unfinished(self) -> bool:
         """Whether the line leaves a brace or a quote open, so that Enter goes on with the next one."""
@@ -254,22 +285,22 @@ class Editor:
             from netsh.lexer import NetshLexer
 
             lexer = PygmentsLexer(NetshLexer)
-            lexer.pygments_lexer = NetshLexer(lambda: self.state.lab.hosts, stripnl=False, ensurenl=False)
+            lexer.pygments_lexer = NetshLexer(self.behind.hosts, stripnl=False, ensurenl=False)
             self.lexer = lexer
         return self.lexer
 
 
 class _Completer(Completer):
-    """netsh.candidates for prompt_toolkit."""
+    """Our candidates, for prompt_toolkit."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    def __init__(self, editor: Editor) -> None:
+        self.editor = editor
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Completion]:
         if not event.completion_requested and not document.current_line_before_cursor.strip():
             return  # nothing of the line is there yet: a list of all commands would stand in the way
         with suppress(Exception):  # a command that cannot be imported says so when it is run
-            for found in candidates.candidates(document.text_before_cursor, self.state):
+            for found in self.editor.candidates(document.text_before_cursor):
                 yield Completion(found.text, -found.replaced, display_meta=found.help)
 
 

@@ -59,6 +59,7 @@ class Output:
 
     async def drain(self) -> None:
         """Wait until more can be taken."""
+        await self.printer.drain()
 
     async def finish(self) -> None:
         """Wait until all that was taken has arrived."""
@@ -124,6 +125,7 @@ class Piped(Output):
         """Wait for programs that read slowly."""
         for program in self.programs:
             await program.room()
+        await self.printer.drain()
 
     async def finish(self) -> None:
         """Wait for programs; the last failure in the pipeline is its status."""
@@ -235,7 +237,7 @@ def _program(argv: list[str], piped: Piped, clock: Clock) -> Sink:
     if last:
         piped.printer.out.flush()
     try:
-        program = Program(argv, None if last else piped.head, clock)
+        program = Program(argv, None if last else piped.head, clock, piped.printer.complain_raw)
     except (OSError, ValueError) as error:
         raise Refused(argv[0], reason(error)) from None
     piped.programs.append(program)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 
 from netsh.clock import Clock
@@ -21,20 +22,25 @@ _ENOUGH = 1 << 20  # bytes that may wait for the program before its feeder has t
 class Program(Sink):
     """A running program; OSError when it cannot be started."""
 
-    def __init__(self, argv: list[str], target: Sink | None, clock: Clock) -> None:
+    def __init__(
+        self, argv: list[str], target: Sink | None, clock: Clock, complain: Callable[[bytes], None] | None = None
+    ) -> None:
         super().__init__()
         self.target = target
+        self.complain = complain  # who takes what it writes to its standard error; None: it has ours
         self.clock = clock
         self.changed = Channel("pipewr")  # it took bytes, or ended
         self.waiting = bytearray()
         self.ended = False  # no more will be fed
         self.running = True
         self.failure: Exception | None = None  # why its output could go nowhere
-        self.pid, self.stdin, self.stdout = _spawn(argv, target is not None)
+        self.pid, self.stdin, self.stdout, self.stderr = _spawn(argv, target is not None, complain is not None)
         self.exit = _exit_descriptor(self.pid)
         os.set_blocking(self.stdin, False)
         if self.stdout is not None:
             clock.readers[self.stdout] = self._read
+        if self.stderr is not None:
+            clock.readers[self.stderr] = self._read_complaints
         if self.exit is not None:
             clock.readers[self.exit] = self._reap
 
@@ -50,9 +56,12 @@ class Program(Sink):
         self._write()
 
     async def wait(self) -> None:
-        """Sleep until it is over; it has had the terminal's Ctrl-C itself, so that is asked for twice."""
-        patience = 1
-        while self.running or self.stdout is not None:
+        """Sleep until it is over.
+
+        On our own terminal it has had Ctrl-C itself, so that is asked for twice.
+        """
+        patience = 1 if self.complain is None else 0
+        while self.running or self.stdout is not None or self.stderr is not None:
             try:
                 await tsleep(self.changed)
             except Interrupt:
@@ -107,6 +116,18 @@ class Program(Sink):
             self._reap()
         self.changed.wakeup()
 
+    def _read_complaints(self) -> None:
+        """It has written to its standard error, or closed it."""
+        assert self.stderr is not None
+        assert self.complain is not None
+        data = os.read(self.stderr, _CHUNK)
+        if data:
+            return self.complain(data)
+        self.clock.readers.pop(self.stderr)
+        os.close(self.stderr)
+        self.stderr = None
+        self.changed.wakeup()
+
     def _reap(self) -> None:
         """It has ended: how?"""
         _, status = os.waitpid(self.pid, 0)
@@ -121,27 +142,24 @@ class Program(Sink):
         self._write()
 
 
-def _spawn(argv: list[str], piped: bool) -> tuple[int, int, int | None]:
-    """Start a program; its pid, the descriptor that feeds it, and the one that it writes to."""
+def _spawn(argv: list[str], piped: bool, watched: bool) -> tuple[int, int, int | None, int | None]:
+    """Start a program; its pid, the descriptor that feeds it, those of its output and of its complaints."""
     stdin, feed = os.pipe()
-    actions: list[tuple[int, int, int]] = [(os.POSIX_SPAWN_DUP2, stdin, 0)]
-    read = written = None
-    if piped:
-        read, written = os.pipe()
-        actions.append((os.POSIX_SPAWN_DUP2, written, 1))
+    outputs = [os.pipe() if wanted else None for wanted in (piped, watched)]
+    actions = [(os.POSIX_SPAWN_DUP2, stdin, 0)]
+    actions += [(os.POSIX_SPAWN_DUP2, pipe[1], number) for number, pipe in enumerate(outputs, 1) if pipe is not None]
     ours = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
     try:
         pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions, setsigdef=ours)
     except OSError:
-        os.close(feed)
-        if read is not None:
-            os.close(read)
+        for descriptor in (feed, *(pipe[0] for pipe in outputs if pipe is not None)):
+            os.close(descriptor)
         raise
     finally:
-        os.close(stdin)
-        if written is not None:
-            os.close(written)
-    return pid, feed, read
+        for descriptor in (stdin, *(pipe[1] for pipe in outputs if pipe is not None)):
+            os.close(descriptor)
+    read, complaints = (pipe[0] if pipe is not None else None for pipe in outputs)
+    return pid, feed, read, complaints
 
 
 def _exit_descriptor(pid: int) -> int | None:

@@ -10,17 +10,17 @@ an empty prompt leaves.  Keys typed while a command runs are kept: for it, if it
 from __future__ import annotations
 
 import sys
-import termios
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Self
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Self
 
-from netsh.render.palette import NAME, paint
+from netsh.candidates import candidates
+from netsh.complete import Candidate
+from netsh.keyboard import Modes
 from netsh.render.screen import Screen
 from netsh.session import Session
+from netsh.welcome import first_prompt, hint, tell
 from stack.kern.pipe import Pipe
-
-Mode = list[Any]  # as termios.tcgetattr returns it
 
 
 def main(session: Session) -> int:
@@ -32,11 +32,12 @@ def main(session: Session) -> int:
     if sys.stderr.isatty():
         session.printer.err = screen.text
     with Keyboard(session, screen) as keyboard:
-        screen.text.write(hint(session))
-        _first_prompt(session, screen)
+        host = session.host.name if session.host is not None else ""
+        screen.text.write(hint(list(session.lab.hosts), host))
+        first_prompt(host, screen, session.printer.colour)
         from netsh.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
 
-        editor = Editor(session, screen, terminal)
+        editor = Editor(Here(session), screen, terminal)
         try:
             while session.exiting is None and not session.closed:
                 text = editor.read_line()
@@ -58,57 +59,54 @@ def _run(session: Session, text: str) -> None:
         session.complain("netsh", f"internal error: {type(defect).__name__}: {defect}")
 
 
-def _first_prompt(session: Session, screen: Screen) -> None:
-    """The prompt at once; the editor will draw the same in its place."""
-    prompt = f"{session.host.name if session.host is not None else ''}# "
-    screen.text.write(paint(prompt, NAME) if session.printer.colour else prompt)
-    screen.flush()
-    screen.text.write("\r")
+class Here:
+    """A session of our own behind the prompt."""
+
+    over = False
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.pump = session.clock.pump
+        self.descriptors = session.clock.descriptors
+        self.servants = session.clock.servants
+        self.defect = session.defect
+
+    def host(self) -> str:
+        """Where the prompt is."""
+        return self.session.host.name if self.session.host is not None else ""
+
+    def hosts(self) -> Collection[str]:
+        """The names of all hosts."""
+        return self.session.lab.hosts
+
+    def toolbar(self) -> list[str]:
+        """The clock, and what runs in the background."""
+        clock, jobs = self.session.clock, len(self.session.jobs.running())
+        told = tell(clock.mode, jobs)
+        return [*told, "time stands still at the prompt"] if jobs and clock.rate is None else told
+
+    def candidates(self, line: str) -> Iterable[Candidate]:
+        """What may be typed at the end of a line, best first."""
+        return candidates(line, self.session)
 
 
-def hint(session: Session) -> str:
-    """What a newcomer should know, in three lines."""
-    keys = "Tab completes, Ctrl-C stops a command, Ctrl-D leaves.\n"
-    hosts = list(session.lab.hosts)
-    if not hosts or session.host is None:
-        return (
-            "An empty lab: 'host NAME' makes a host and goes there, 'link A B' joins two.\n"
-            f"Try: host a, host b, link a b, ping a, lab, help.\n{keys}"
-        )
-    others = [name for name in hosts if name != session.host.name] or hosts
-    known = " ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")
-    target = "www" if "www" in others else others[-1]
-    return (
-        f"Hosts: {known}. The prompt is on {session.host.name}; '{others[0]} route show' asks {others[0]}.\n"
-        f"Try: ping {target}, traceroute {target}, ifconfig -a, fetch http://{target}/, lab, help.\n{keys}"
-    )
-
-
-class Keyboard:
-    """The terminal's keys: the editor's at the prompt, a line's while it runs.
+class Keyboard(Modes):
+    """The keys: the editor's at the prompt, a line's while it runs.
 
     A line that reads them finds an ordinary terminal, which shows what is typed and has it mended; while
     nobody reads, keys are neither shown nor lost, be they Ctrl-D or arrows.
     """
 
     def __init__(self, session: Session, screen: Screen) -> None:
+        super().__init__()
         self.session = session
         self.screen = screen
-        self.descriptor = sys.stdin.fileno()
         self.pipe = Pipe(closed=True)
-        self.ordinary: Mode = termios.tcgetattr(self.descriptor)
-        self.kept = _changed(self.ordinary, termios.ICANON | termios.ECHO)
-        self.editing = _changed(self.ordinary, termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
-        self.mode = self.ordinary
         self.before = session.clock.before_waiting
 
     def __enter__(self) -> Self:
         self.session.clock.inputs.pop(self.descriptor, None)
-        self._set(self.editing)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._set(self.ordinary)
+        return super().__enter__()
 
     @contextmanager
     def lent(self, typed: bytes) -> Iterator[None]:
@@ -118,7 +116,7 @@ class Keyboard:
         self.pipe = self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting
         self.screen.writers = clock.writers
-        self._set(self.kept)
+        self.set(self.kept)
         try:
             yield
         finally:
@@ -127,7 +125,7 @@ class Keyboard:
             clock.before_waiting = before
             clock.inputs.pop(self.descriptor, None)
             self.session.stdin = Pipe(closed=True)
-            self._set(self.editing)
+            self.set(self.editing)
 
     def left(self) -> bytes:
         """What the line did not read."""
@@ -138,21 +136,7 @@ class Keyboard:
         self.screen.flush()
         clock = self.session.clock
         if self.pipe.readable.sleepers or clock.readers or clock.writers:
-            self._set(self.ordinary)
+            self.set(self.ordinary)
             self.screen.lost = True
         else:
-            self._set(self.kept)
-
-    def _set(self, mode: Mode) -> None:
-        if mode is not self.mode:
-            with suppress(termios.error):
-                termios.tcsetattr(self.descriptor, termios.TCSANOW, mode)
-            self.mode = mode
-
-
-def _changed(ordinary: Mode, off: int) -> Mode:
-    """A mode of the terminal with some of its local flags off."""
-    iflag, oflag, cflag, lflag, ispeed, ospeed, characters = ordinary
-    characters = [*characters]
-    characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-    return [iflag, oflag, cflag, lflag & ~off, ispeed, ospeed, characters]
+            self.set(self.kept)

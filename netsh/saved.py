@@ -14,8 +14,9 @@ from netsh import personality
 from netsh.clock import Clock
 from netsh.render.printer import Printer
 from netsh.session import Session
-from netsh.state import State, end
+from netsh.state import State
 from netsh.words import quote
+from netsh.world import end
 from stack.addr import INADDR_LOOPBACK, Ip4
 from stack.host import Host
 from stack.kern.proc import Proc
@@ -51,9 +52,10 @@ def script_of(session: State) -> str:
 
 def servers(session: State) -> Iterator[tuple[str, list[str]]]:
     """What serves in the lab: its host, its words."""
-    jobs = {job.proc.pid for job in session.jobs.running()}
+    world = session.world
+    jobs = {job.proc.pid for each in world.sessions for job in each.jobs.running()}
     for proc in session.lab.procs.values():
-        if proc.pid in session.daemons or (proc.pid in jobs and is_server(proc)):
+        if proc.pid in world.daemons or (proc.pid in jobs and is_server(proc)):
             yield proc.hostname, proc.argv
 
 
@@ -167,15 +169,15 @@ def load(text: str, source: str, session: State) -> Session:
         end(lab)
         raise NotLoaded
     for job in fresh.jobs.running():
-        fresh.daemons[job.proc.pid] = job.proc.argv
+        fresh.world.daemons[job.proc.pid] = job.proc.argv
     return fresh
 
 
 def adopt(session: State, fresh: Session) -> None:
-    """Let a session go on in the lab that `load` made."""
-    session.use(fresh.lab)
+    """Let a session go on in the lab that `load` made, and with it all who share its world."""
+    session.world.use(fresh.lab)
     session.host = fresh.host
-    session.daemons = fresh.daemons
+    session.world.daemons = fresh.world.daemons
 
 
 class Muted(Printer):

@@ -47,12 +47,16 @@ class Session(State):
 
     def finish(self, proc: Proc) -> int:
         """Move time until a process is over; its status."""
-        status = self.clock.run(proc, self.stuck)
+        self.clock.run(proc, self.stuck)
+        return self.over(proc)
+
+    def over(self, proc: Proc) -> int:
+        """A process that was waited for is over: its status, which is `$?` now."""
         if proc.failure is not None:
             self.defect("netsh", proc.failure)
-        self.scope.status = status
+        self.scope.status = proc.status or 0
         self.report()
-        return status
+        return self.scope.status
 
     def _start(self, script: Script, source: str, scope: Scope | None) -> Proc:
         argv = ["sh"] if source == "-" else ["sh", source]
@@ -71,28 +75,31 @@ class Session(State):
             return shell.execute(proc, host, command, argv, stdin, output, "")
 
         proc = self.spawn(host, argv, make)
-        self.daemons[proc.pid] = argv
+        self.world.daemons[proc.pid] = argv
         return proc
 
     def end_jobs(self) -> None:
         """End what runs in the background, politely first."""
-        running = self.jobs.running()
-        if running:
-            for job in running:
-                job.proc.signal(SIGTERM)
-            self.clock.run(self.spawn(None, ["sh"], lambda _: self._await_jobs()), lambda: None)
+        if self.jobs.running():
+            self.clock.run(self.end_processes([job.proc for job in self.jobs.running()]), lambda: None)
 
-    async def _await_jobs(self) -> int:
+    def end_processes(self, procs: list[Proc]) -> Proc:
+        """Start to end processes, politely first; they have ended when the one that is returned has."""
+        for proc in procs:
+            proc.signal(SIGTERM)
+        return self.spawn(None, ["sh"], lambda _: self._await(procs))
+
+    async def _await(self, procs: list[Proc]) -> int:
         deadline = self.lab.callouts.now + _PATIENCE
-        for job in self.jobs.running():
-            while job.proc.status is None and self.lab.callouts.now < deadline:
+        for proc in procs:
+            while proc.status is None and self.lab.callouts.now < deadline:
                 try:
-                    await tsleep(job.proc.exited, timeout=deadline - self.lab.callouts.now)
+                    await tsleep(proc.exited, timeout=deadline - self.lab.callouts.now)
                 except Interrupt:
                     deadline = self.lab.callouts.now
-            job.proc.signal(SIGKILL)
-            while job.proc.status is None:
-                await tsleep(job.proc.exited)
+            proc.signal(SIGKILL)
+            while proc.status is None:
+                await tsleep(proc.exited)
         return 0
 
 

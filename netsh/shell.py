@@ -87,6 +87,7 @@ class Shell:
         tolerant = tolerant or statement.tolerant
         self.complained = False
         self._at(statement.line)
+        await self.session.printer.drain()
         if statement.background:
             status = self._background(statement)
         elif isinstance(statement.node, For):
@@ -264,6 +265,8 @@ class Shell:
     ) -> int:
         """Run a command and hand its rows on; what goes wrong in it is one line and a status."""
         try:
+            if refusal := self.session.refuses(command.name):
+                raise Failure(refusal)
             if isinstance(context, Context) and context.host.machine is not None:
                 if command.name not in FOR_ANY_SOCKETS:
                     raise Failure("not with the host's sockets (sockets stack goes back)")

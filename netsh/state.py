@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 import netsh.builtins
 from commands import command
@@ -13,7 +13,7 @@ from netsh.clock import Clock
 from netsh.jobs import Job, Jobs, row_of
 from netsh.render.printer import Printer
 from netsh.words import Scope
-from stack.dev import tap
+from netsh.world import Foreground, World
 from stack.host import Host
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Nap, Proc
@@ -21,16 +21,8 @@ from stack.lab import Lab
 
 _SIGPIPE = 13
 
-Make = Callable[[Proc], Coroutine[Nap, bool | None, int]]
-
-
-class Foreground(Protocol):
-    """A shell that somebody waits for."""
-
-    proc: Proc
-
-    def stuck(self) -> None:
-        """Nothing can ever happen again: what it waits for ends now."""
+Body = Coroutine[Nap, bool | None, int]
+Make = Callable[[Proc], Body]
 
 
 class State:
@@ -38,15 +30,13 @@ class State:
 
     def __init__(
         self, lab: Lab, printer: Printer, *, clock: Clock | None = None, host: Host | None = None,
-        interactive: bool = False, terminal: bool = False,
+        interactive: bool = False, terminal: bool = False, world: World | None = None,
     ) -> None:  # fmt: skip
-        self.lab = lab
+        self.world = world or World(lab, clock or Clock(lab))  # others may be in it, too
         self.printer = printer
-        self.clock = clock or Clock(lab)
         self.host = host or next(iter(lab.hosts.values()), None)  # where the prompt is
         self.scope = Scope()
         self.jobs = Jobs()
-        self.daemons: dict[int, list[str]] = {}  # what serves in the lab and is nobody's job: words by process
         self.foreground: list[Foreground] = []  # the shells that are waited for, the innermost last
         self.interactive = interactive  # somebody sits at a prompt
         self.terminal = terminal  # output goes to a terminal
@@ -54,7 +44,17 @@ class State:
         self.exiting: int | None = None  # the status to exit with
         self.closed = False  # nobody reads our output any more
         self._found: dict[str, Command | None] = {}
-        self._adopt(lab)
+        self.world.sessions.append(self)
+
+    @property
+    def lab(self) -> Lab:
+        """The lab it is in."""
+        return self.world.lab
+
+    @property
+    def clock(self) -> Clock:
+        """Who moves the lab's time."""
+        return self.world.clock
 
     # -- commands -------------------------------------------------------------------------------------
 
@@ -77,17 +77,25 @@ class State:
     def spawn(self, host: Host | None, argv: list[str], make: Make) -> Proc:
         """Start a process: of a host, or of none, which outlives them all."""
         if host is not None:
-            return self.lab.spawn(host, argv, make)
+            return self.lab.spawn(host, argv, lambda proc: self.around(make(proc)))
         proc = Proc(self.lab.callouts, 0, "", argv)
-        self._enter(proc)
+        self.world.enter(proc)
         began = self.lab
         proc.closers.append(lambda: self._leave(proc, began))
-        proc.start(make(proc))
+        proc.start(self.around(make(proc)))
         return proc
 
     def serve(self, host: Host, argv: list[str]) -> Proc | None:
         """Start a command that serves in the lab and is nobody's job; netsh.session says how."""
         raise NotImplementedError
+
+    def around(self, coro: Body) -> Body:
+        """What a process of this session runs, for whoever must put something around it."""
+        return coro
+
+    def refuses(self, command: str) -> str | None:
+        """Why a command may not be run in this session, or None."""
+        return None
 
     def _leave(self, proc: Proc, began: Lab) -> None:
         """It is over, in the lab in which it began or in one that was loaded since."""
@@ -95,25 +103,10 @@ class State:
             if lab.procs.get(proc.pid) is proc:
                 del lab.procs[proc.pid]
 
-    def _enter(self, proc: Proc) -> None:
-        """Give a process that is on no host a number in this lab."""
-        proc.callouts = self.lab.callouts
-        proc.pid = self.lab.next_pid
-        self.lab.next_pid += 1
-        self.lab.procs[proc.pid] = proc
-
-    def use(self, lab: Lab) -> None:
-        """Go on in another lab; this one ends, with all that runs in it but the shells that are waited for."""
-        old, self.lab = self.lab, lab
-        for shell in self.foreground:
-            old.procs.pop(shell.proc.pid, None)
-            self._enter(shell.proc)
+    def move(self) -> None:
+        """Go on in the lab that has taken the place of ours; what ran in that has ended with it."""
         self.jobs = Jobs()
-        self.daemons = {}
-        self.host = next(iter(lab.hosts.values()), None)
-        self.clock.use(lab)
-        self._adopt(lab)
-        end(old)
+        self.host = next(iter(self.lab.hosts.values()), None)
 
     def stuck(self) -> None:
         """In fast time nothing is pending anywhere, and yet somebody waits: that ends."""
@@ -162,16 +155,6 @@ class State:
             for shell in self.foreground[:1]:
                 shell.proc.signal(_SIGPIPE)
 
-    def _adopt(self, lab: Lab) -> None:
-        """Let a lab have devices; what its kernels say goes where complaints go, as on a console."""
-        tap.register(lab)
-        lab.probes.log += (self.complain,)
-
-
-def end(lab: Lab) -> None:
-    """End a lab: its processes close what they hold, its devices let the real machine go."""
-    for name in list(lab.hosts):
-        lab.remove_host(name)
-    lab.callouts.advance(lab.callouts.now)
-    if lab.machine is not None:
-        lab.machine.close()
+    def console(self, name: str, text: str) -> None:
+        """What the kernels of the lab say goes where complaints go."""
+        self.complain(name, text)

@@ -44,6 +44,7 @@ HEAVY = {
     *("asyncio", "concurrent", "ctypes", "dataclasses", "http", "inspect", "multiprocessing", "pydoc", "shutil"),
     *("socket", "ssl", "subprocess", "tempfile", "traceback", "urllib"),
 }
+SLOW = {"netsh.local"}  # ours, with all that a lab needs: 30 ms, which a client of a served one should not take
 NOT_AT_START = {"prompt_toolkit", "rich", "scapy", "asyncio", "dataclasses", "networkx"}
 
 # The world outside: only stack/dev may touch it.  Commands have the lab's clock and the host's sockets.
@@ -136,6 +137,8 @@ def is_heavy(name: str) -> bool:
     seen, waiting = {name}, [name]
     while waiting:
         module_name = waiting.pop()
+        if module_name in SLOW:
+            return True
         if first(module_name) not in PACKAGES:
             if first(module_name) in HEAVY:
                 return True

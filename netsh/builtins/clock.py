@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from commands.command import Failure, Usage
 from netsh.builtins import builtin
-from netsh.clock import parse_mode
+from netsh.mode import parse_mode
 from netsh.shell import ShellContext
 
 SYNOPSIS = "clock [real | fast | xRATE]"

@@ -75,13 +75,9 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow]:
 
 
 def _remove(ctx: ShellContext, name: str) -> None:
-    session = ctx.session
-    host = session.lab.hosts.get(name)
-    if host is None:
+    if name not in ctx.session.lab.hosts:
         raise Failure(f"{name}: no such host; 'host' lists them")
-    session.lab.remove_host(name)
-    if session.host is host:
-        session.host = next(iter(session.lab.hosts.values()), None)
+    ctx.session.world.remove_host(name)
 
 
 def row_of(host: Host, here: bool) -> HostRow:

@@ -7,8 +7,9 @@ or at `end`.  Each job gathers for itself, so two that speak at once do not mix.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TextIO
 
@@ -56,12 +57,18 @@ class Gathered:
 class Printer:
     """Prints rows in one format: `text`, `rich` or `json`; `width` is for rich, None is the window's."""
 
-    def __init__(self, format: str, out: TextIO, err: TextIO, *, width: int | None = None) -> None:
+    complain_raw: Callable[[bytes], None] | None = None  # where a program's stderr goes; None for our own
+
+    def __init__(
+        self, format: str, out: TextIO, err: TextIO, *, width: int | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:  # fmt: skip
         self.format = format
         self.out = out
         self.err = err
         self.width = width
-        self.colour = wants_colour(out.isatty())
+        self.environ = environ  # what the terminal is, and what its user wants to see
+        self.colour = wants_colour(out.isatty(), environ)
         self.gathered: dict[int | None, Gathered] = {}
         self._draw = FORMATS[format]
 
@@ -75,6 +82,9 @@ class Printer:
             self.complaint(command.name, row.text)
         else:
             self._draw(self, command, row, host, job)
+
+    async def drain(self) -> None:
+        """Wait until more can be taken; our own files take it at once."""
 
     def end(self, command: Command, *, job: int | None = None) -> None:
         """A command has said all: draw what was gathered."""
@@ -139,7 +149,7 @@ class Printer:
 
             kind = type(gathered.rows[0])
             view = own_views.view_of(kind)
-            rich_views.draw(tables_of(command)[kind], view, gathered.rows, self.out, self.width)
+            rich_views.draw(tables_of(command)[kind], view, gathered.rows, self.out, self.width, self.environ)
             gathered.rows.clear()
             gathered.drawn = True
 

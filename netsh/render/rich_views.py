@@ -6,7 +6,8 @@ all others share `view_of_fields`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import box
@@ -24,17 +25,22 @@ _NAME_FIELDS = {"name", "host", "hostname", "interface", "ifname", "bus", "comma
 _WORDS = {"up": GOOD, "ok": GOOD, "established": GOOD, "listen": GOOD, "down": BAD, "incomplete": BAD, "reject": BAD}
 
 
-def draw(title: str, view: View, rows: Sequence[Any], out: TextIO, width: int | None) -> None:
+def draw(
+    title: str, view: View, rows: Sequence[Any], out: TextIO, width: int | None,
+    environ: Mapping[str, str] = os.environ,
+) -> None:  # fmt: skip
     """Draw rows of one type on a file; the width is the window's when it is None."""
-    console = console_on(out, width)
+    console = console_on(out, width, environ)
     if title:
         console.print(Text(title, style=NAME))
     console.print(view(rows, console.width))
 
 
-def console_on(out: TextIO, width: int | None) -> Console:
+def console_on(out: TextIO, width: int | None, environ: Mapping[str, str] = os.environ) -> Console:
     """A console on that file; rich itself finds out about colours and obeys NO_COLOR."""
-    return Console(file=out, width=width, legacy_windows=False, highlight=False, emoji=False, markup=False)
+    return Console(
+        file=out, width=width, legacy_windows=False, highlight=False, emoji=False, markup=False, _environ=environ
+    )
 
 
 Column = tuple[str, list[Text], bool]  # its heading, its cells, and whether they are numbers

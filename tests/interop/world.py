@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from netsh.clock import Clock
-from netsh.state import end
+from netsh.world import end
 from stack.addr import Ip4, Prefix
 from stack.dev import tap
 from stack.host import Host

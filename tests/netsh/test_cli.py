@@ -86,20 +86,13 @@ def test_ill(words: tuple[str, ...], status: int, err: str) -> None:
         (("--seed", "x"), "--seed x: not a whole number"),
         (("--format", "xml"), "--format xml: it is one of text, rich, json"),
         (("--",), "--: a command is missing behind it"),
-        (("serve", "unix:///tmp/x"), "serve: served labs are still to come"),
-        (("-s", "unix:///tmp/x"), "-s: served labs are still to come"),
+        (("-s",), "-s: its value is missing"),
     ],
 )
 def test_usage(words: tuple[str, ...], complaint: str) -> None:
     status, out, err = netsh(*words)
     assert (status, out) == (2, "")
     assert err == f"netsh: {complaint}\n"
-
-
-def test_a_server_is_not_ignored() -> None:
-    status, _, err = netsh("-c", "echo", NETSH_SERVER="unix:///tmp/x")
-    assert status == 2
-    assert err.startswith("netsh: NETSH_SERVER: served labs are still to come\n")
 
 
 def test_help_and_version() -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from netsh.clock import Clock, Signals, parse_mode
+from netsh.clock import Clock
+from netsh.mode import parse_mode
+from netsh.signals import Signals
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Channel, Interrupt, Nap, Proc, pause, tsleep
 from stack.lab import Lab

@@ -22,7 +22,7 @@ import pytest
 from commands import command
 from commands.command import FOR_ANY_SOCKETS
 from netsh import home
-from netsh.state import end
+from netsh.world import end
 from stack.lab import Lab
 from tests.netsh.toys import Toys
 from tests.netsh_terminal.terminal import Terminal

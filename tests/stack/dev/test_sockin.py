@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from netsh.clock import Clock
-from netsh.state import end
+from netsh.world import end
 from stack.addr import Ip4
 from stack.dev import sockin
 from stack.header.ip import IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP

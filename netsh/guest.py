@@ -1,0 +1,132 @@
+"""A client's session in a served lab: it speaks over a connection, and its files are those of the client's folder."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Generator
+from typing import Any
+
+from netsh.confine import WHY, Guard
+from netsh.render.printer import Printer
+from netsh.session import Session
+from netsh.state import Body
+from netsh.world import World
+from stack.kern.proc import Channel, Nap, tsleep
+
+_ENOUGH = 1 << 18  # bytes that may wait for a client before its commands have to
+
+
+class Stream(io.BufferedIOBase):
+    """The standard output or error of a client, for a Printer to write to."""
+
+    name = "<client>"
+
+    def __init__(self, send: Callable[[bytes], None], terminal: bool) -> None:
+        self.send = send
+        self.terminal = terminal
+
+    def write(self, data: Any) -> int:
+        """Send it."""
+        self.send(bytes(data))
+        return len(data)
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def writable(self) -> bool:
+        return True
+
+    def text(self) -> io.TextIOWrapper:
+        """The same as a text file."""
+        return io.TextIOWrapper(self, encoding="utf-8", errors="backslashreplace", write_through=True)
+
+
+class GuestPrinter(Printer):
+    """Prints for a client; what a slow one does not take makes its commands wait."""
+
+    def __init__(self, hello: dict[str, str], out: Callable[[bytes], None], err: Callable[[bytes], None]) -> None:
+        terminal = bool(hello.get("terminal"))
+        environ = {name: hello[name] for name in ("TERM", "NO_COLOR", "COLORTERM") if hello.get(name)}
+        width = int(hello.get("columns", "80"))
+        super().__init__(
+            hello.get("format", "text"), Stream(out, terminal).text(), Stream(err, terminal).text(),
+            width=min(max(width, 20), 1000), environ=environ,
+        )  # fmt: skip
+        self.complain_raw = err
+        self.backlog = 0  # bytes that were not taken yet
+        self.room = Channel("sosend")
+
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what it was sent."""
+        while self.backlog > _ENOUGH:
+            await tsleep(self.room)
+
+
+class Guest(Session):
+    """A session for a client: `enter` takes us to its folder; a `guard` keeps it off the machine."""
+
+    def __init__(self, world: World, printer: Printer, *, terminal: bool, enter: Callable[[], None],
+                 guard: Guard | None) -> None:  # fmt: skip
+        super().__init__(world.lab, printer, terminal=terminal, world=world)
+        self.enter = enter
+        self.guard = guard
+
+    def around(self, coro: Body) -> Body:
+        """Each time a process of ours runs, relative names of files are meant from our folder."""
+        return _Within(coro, self.enter, self.guard)
+
+    def refuses(self, command: str) -> str | None:
+        """Programs in Python could do all that the guard forbids."""
+        return WHY if self.guard is not None and command == "python" else None
+
+    def console(self, name: str, text: str) -> None:
+        """What kernels say is for those who sit at a prompt, since they alone see whose doing it was."""
+        if self.interactive:
+            self.complain(name, text)
+
+    def flush(self) -> None:
+        """What was said is sent at once."""
+
+    def leave(self) -> None:
+        """The client is gone, and all it had run has ended."""
+        self.world.sessions.remove(self)
+
+
+class _Within(Body):
+    """A process, and what is so while it runs and not while others do."""
+
+    def __init__(self, coro: Body, enter: Callable[[], None], guard: Guard | None) -> None:
+        self.coro = coro
+        self.enter = enter
+        self.guard = guard
+
+    def send(self, value: bool | None, /) -> Nap:
+        """Let it go on."""
+        self._begin()
+        try:
+            return self.coro.send(value)
+        finally:
+            self._end()
+
+    def throw(self, *error: Any) -> Nap:
+        """Let it go on with an exception."""
+        self._begin()
+        try:
+            return self.coro.throw(*error)
+        finally:
+            self._end()
+
+    def close(self) -> None:
+        self.coro.close()
+
+    def __await__(self) -> Generator[Any, None, int]:
+        return self.coro.__await__()
+
+    def _begin(self) -> None:
+        self.enter()
+        if self.guard is not None:
+            self.guard.up = True
+
+    def _end(self) -> None:
+        if self.guard is not None:
+            self.guard.up = False

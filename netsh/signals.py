@@ -1,0 +1,39 @@
+"""Signals of the real machine, for whoever waits in poll(2)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from types import FrameType
+
+
+class Signals:
+    """Signals of the real machine, kept until somebody looks; a pipe wakes who waits in poll(2)."""
+
+    def __init__(self) -> None:
+        self.pending: int | None = None
+        self.running = False  # a command is, and gets the signal; else the program does
+        self.awake: tuple[int, int] | None = None
+
+    def catch(self) -> None:
+        """Take SIGINT, SIGTERM and SIGHUP from now on."""
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        self.awake = reader, writer
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._caught)
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        if not self.running and number != signal.SIGINT:
+            raise SystemExit(128 + number)
+        self.pending = number
+        if self.awake is not None:
+            with suppress(BlockingIOError):
+                os.write(self.awake[1], b"\0")
+
+    def take(self) -> int | None:
+        """The one that came, once."""
+        number, self.pending = self.pending, None
+        return number

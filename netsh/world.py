@@ -1,0 +1,100 @@
+"""The world that sessions share: one lab, one clock, and what serves in it and is nobody's job.
+
+At a prompt of one's own there is one session in it; in a served lab as many as there are clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from netsh.clock import Clock
+from netsh.jobs import Jobs
+from stack.dev import tap
+from stack.host import Host
+from stack.kern.proc import SIGKILL, Proc
+from stack.lab import Lab
+
+
+class Foreground(Protocol):
+    """A shell that somebody waits for."""
+
+    proc: Proc
+
+    def stuck(self) -> None:
+        """Nothing can ever happen again: what it waits for ends now."""
+
+
+class Member(Protocol):
+    """A session, as far as the world knows it."""
+
+    host: Host | None  # where its prompt is
+    jobs: Jobs
+    foreground: list[Foreground]  # the shells that are waited for, the innermost last
+
+    def move(self) -> None:
+        """The lab is another one now."""
+
+    def console(self, name: str, text: str) -> None:
+        """A kernel of the lab has said something."""
+
+
+class World:
+    """A lab, and all who are in it."""
+
+    def __init__(self, lab: Lab, clock: Clock) -> None:
+        self.lab = lab
+        self.clock = clock
+        self.sessions: list[Member] = []
+        self.daemons: dict[int, list[str]] = {}  # what serves in the lab and is nobody's job: words by process
+        self.halt: Callable[[Member], None] | None = None  # ends the lab for a session, where it is served
+        self._adopt()
+
+    def use(self, lab: Lab) -> None:
+        """Go on in another lab; this one ends, with all that runs in it but the shells that are waited for."""
+        old, self.lab = self.lab, lab
+        for session in self.sessions:
+            for shell in session.foreground:
+                old.procs.pop(shell.proc.pid, None)
+                self.enter(shell.proc)
+        self.daemons = {}
+        for session in self.sessions:
+            session.move()
+        self.clock.use(lab)
+        self._adopt()
+        end(old)
+
+    def enter(self, proc: Proc) -> None:
+        """Give a process that is on no host a number in this lab."""
+        proc.callouts = self.lab.callouts
+        proc.pid = self.lab.next_pid
+        self.lab.next_pid += 1
+        self.lab.procs[proc.pid] = proc
+
+    def remove_host(self, name: str) -> None:
+        """End a host; prompts that were on it are on the first of those that are left."""
+        gone = self.lab.hosts[name]
+        self.lab.remove_host(name)
+        for session in self.sessions:
+            if session.host is gone:
+                session.host = next(iter(self.lab.hosts.values()), None)
+
+    def _adopt(self) -> None:
+        """Let the lab have devices; what its kernels say goes where complaints go, as on a console."""
+        tap.register(self.lab)
+        self.lab.probes.log = (self._console,)
+
+    def _console(self, name: str, text: str) -> None:
+        for session in self.sessions:
+            session.console(name, text)
+
+
+def end(lab: Lab) -> None:
+    """End a lab: its processes close what they hold, its devices let the real machine go."""
+    for name in list(lab.hosts):
+        lab.remove_host(name)
+    for proc in list(lab.procs.values()):
+        proc.signal(SIGKILL)
+    lab.callouts.advance(lab.callouts.now)
+    if lab.machine is not None:
+        lab.machine.close()
