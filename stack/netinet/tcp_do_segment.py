@@ -272,6 +272,9 @@ class TcpSegments(TcpAcks):
         """Second, the RST bit: RFC 5961 3.2, only the very next sequence number is believed."""
         if not seg.flags & TH_RST:
             return True
+        if tp.state == TCPS_TIME_WAIT and self.rfc1337:
+            self.drop("rcvrstwait", seg.m)  # RFC 1337 4.1: it may answer an ack of ours to an old duplicate
+            return False
         if seg.seq != tp.rcv_nxt:
             return self._challenge(tp, seg, "rcvbadrst")
         if tp.state in (TCPS_CLOSING, TCPS_LAST_ACK, TCPS_TIME_WAIT):

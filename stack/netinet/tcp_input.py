@@ -27,6 +27,7 @@ from stack.netinet.tcp_seq import SEQ_GT
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
     TSTAMP_HDR,
+    tcp_agree,
     tcp_close,
 )
 from stack.netinet.tcp_syncache import TcpSynCache
@@ -189,7 +190,17 @@ class TcpInput(TcpSynCache):
 
     def _reincarnated(self, tp: Tcpcb, seg: Segment) -> bool:
         """RFC 9293 3.6.1, RFC 1122 4.2.2.13: a new SYN beyond the old connection may end TIME_WAIT early."""
-        if seg.flags & (TH_SYN | TH_RST | TH_ACK) != TH_SYN or not SEQ_GT(seg.seq, tp.rcv_nxt):
+        if seg.flags & (TH_SYN | TH_RST | TH_ACK) != TH_SYN or not self.rfc6191 or not self._beyond(tp, seg):
             return False
         tcp_close(tp)
         return True
+
+    def _beyond(self, tp: Tcpcb, seg: Segment) -> bool:
+        """RFC 6191 2: whether a SYN is younger than all that the connection in TIME_WAIT has sent."""
+        larger = SEQ_GT(seg.seq, tp.rcv_nxt)
+        ts = tcp_agree(self, seg.told).ts
+        if ts is None:
+            return larger
+        if not tp.flags & TF_TSTMP:
+            return True  # what is left of the old one will be found to be without a time
+        return SEQ_GT(ts[0], tp.ts_recent) or (ts[0] == tp.ts_recent and larger)

@@ -89,6 +89,8 @@ SYSCTLS = {
     "net.inet.tcp.ecn.maxretries": Variable("tcp", "ecn_maxretries", "SYNs sent again that still ask for it", 0, 12),
     "net.inet.tcp.abc.enable": Variable("tcp", "abc_enable", "count bytes, not acks (RFC 3465)", 0, 1),
     "net.inet.tcp.abc.aggressive": Variable("tcp", "abc_aggressive", "two segments an ack in slow start", 0, 1),
+    "net.inet.tcp.rfc1337": Variable("tcp", "rfc1337", "no reset ends TIME_WAIT", 0, 1),
+    "net.inet.tcp.rfc6191": Variable("tcp", "rfc6191", "a new SYN may end TIME_WAIT", 0, 1),
     "net.inet.tcp.rfc3042": Variable("tcp", "rfc3042", "limited transmit", 0, 1),
 }
 
@@ -324,6 +326,8 @@ class TcpBase(Protocol):
     sendbuf_auto = 1
     sendbuf_inc = 8192
     sendbuf_max = 262144
+    rfc1337 = 0
+    rfc6191 = 1
     rfc3042 = 1
     ecn_enable = 0
     ecn_maxretries = 1

@@ -76,6 +76,11 @@ CASES = {
         ESTABLISHED + "+0 close(4) = 0\n+0 > F. 1:1(0) ack 1",
         "< P. 1:11(10) ack 2 win 5000\n+0 > R. 2:2(0) ack 1",
     ),
+    "rcvrstwait": (
+        "0.000 `sysctl net.inet.tcp.rfc1337=1`" + ESTABLISHED + "+0 close(4) = 0\n+0 > F. 1:1(0) ack 1\n"
+        "+0 < F. 1:1(0) ack 2 win 5000\n+0 > . 2:2(0) ack 2",
+        "< R 2:2(0)",
+    ),
     "rstlimit": ("0.000 `sysctl net.inet.tcp.rstppslimit=0`", "< S 0:0(0) win 5000"),
 }
 BEFORE = {"rstlimit": ["noport"]}  # it would have been answered with a reset
