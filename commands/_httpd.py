@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from commands._pages import REASONS, Page, Question, Site, answer, problem
+from commands._stream import Plain, Stream
 from commands.command import Complaint, Context
 from stack.addr import Ip4
 from stack.kern.errors import oserror
 from stack.kern.proc import SIGKILL, Channel, Nap, Proc
 from stack.kern.socket import SHUT_WR, SO_LINGER, SOL_SOCKET, Socket
-from stack.kern.syscalls import recv, sendall
+from stack.kern.syscalls import recv
 
 _CHUNK = 65536  # bytes of a file in memory at a time
-_PATIENCE = 30.0  # seconds for a whole request to come, and for a client to take the next piece
+PATIENCE = 30.0  # seconds for a whole request to come, and for a client to take the next piece
 _LINGER = 2.0  # seconds that a client has to read our last words
 _CLIENTS = 256  # at once; more wait to be accepted
 _HEAD = 16384  # bytes of a request's head
@@ -33,14 +34,18 @@ class Request(NamedTuple):
     size: int
 
 
+Secure = Callable[[Socket], Awaitable[Stream]]  # agrees on TLS with a client, and gives what to talk over
+
+
 class Server:
     """A listening socket and its clients, each a process of its own that dies with the server's."""
 
-    def __init__(self, ctx: Context, so: Socket, site: Site, *, verbose: bool) -> None:
+    def __init__(self, ctx: Context, so: Socket, site: Site, *, verbose: bool, secure: Secure | None) -> None:
         self.ctx = ctx
         self.so = so
         self.site = site
         self.verbose = verbose
+        self.secure = secure
         self.children: set[Proc] = set()
         self.changed = Channel("httpd")  # there is something to say, or a client went
         self.said: deque[Request | Complaint] = deque()
@@ -84,6 +89,7 @@ class Client:
     def __init__(self, server: Server, so: Socket, address: Ip4) -> None:
         self.server = server
         self.so = so
+        self.stream: Stream = Plain(so)
         self.address = address
 
     def start(self, proc: Proc) -> Coroutine[Nap, bool | None, int]:
@@ -94,11 +100,14 @@ class Client:
     async def run(self) -> int:
         """Answer until somebody has had enough; a client's faults are its own."""
         try:
+            if self.server.secure is not None:
+                self.stream = await self.server.secure(self.so)
             await self.serve()
         except BlockingIOError:  # it takes nothing, or does not go on
             self.abort()
-        except OSError:  # it has gone
-            pass
+        except OSError as error:
+            if error.errno is None and self.server.verbose:  # TLS has a complaint; else it has gone
+                self.server.say(Complaint(f"{self.address}: {error}"))
         except Exception as defect:
             self.server.say(Complaint(f"internal error: {type(defect).__name__}: {defect}"))
             self.abort()
@@ -131,7 +140,7 @@ class Client:
         """The next request, the whole of it; None when no more come.  Slow ones are given up."""
         import h11
 
-        deadline = self.server.ctx.now + _PATIENCE
+        deadline = self.server.ctx.now + PATIENCE
         found: Question | None = None
         while True:
             event = self.conn.next_event()
@@ -140,7 +149,7 @@ class Client:
                     return found  # we want no bodies
                 try:
                     left = deadline - self.server.ctx.now
-                    self.conn.receive_data(await recv(self.so, _CHUNK, timeout=max(left, 0.0)))
+                    self.conn.receive_data(await self.stream.recv(_CHUNK, timeout=max(left, 0.0)))
                 except BlockingIOError:
                     if not self.conn.trailing_data[0]:
                         return None  # it has nothing more to ask
@@ -166,34 +175,43 @@ class Client:
         import h11
 
         headers = [("Server", "netsh"), *page.headers]
-        if page.status != 304:
+        if page.status != 304 and page.size is not None:
             headers.append(("Content-Length", str(page.size)))
-        left = page.size if question.method != "HEAD" and page.status != 304 else 0
+        wanted = question.method != "HEAD" and page.status != 304
         sent = 0
         try:
             reason = REASONS.get(page.status, "Error")
             data = self._bytes(h11.Response(status_code=page.status, reason=reason, headers=headers))
-            while left:
-                piece = page.body.read(min(left, _CHUNK))
-                if not piece:
-                    raise oserror(errno.EIO)  # the file has shrunk: the client must see that it is not whole
+            for piece in self.pieces(page) if wanted else ():
                 data += self._bytes(h11.Data(data=piece))
-                await sendall(self.so, data, _PATIENCE)
-                left -= len(piece)
+                await self.stream.sendall(data, PATIENCE)
                 sent += len(piece)
                 data = b""
             data += self._bytes(h11.EndOfMessage())
             if data:
-                await sendall(self.so, data, _PATIENCE)
+                await self.stream.sendall(data, PATIENCE)
         finally:
             page.body.close()
             self.server.say(Request(self.address, question.method, question.target, page.status, sent))
+
+    def pieces(self, page: Page) -> Iterator[bytes]:
+        """The body of a page."""
+        left = page.size
+        while left is None or left:
+            piece = page.body.read(_CHUNK if left is None else min(left, _CHUNK))
+            if not piece and left is not None:
+                raise oserror(errno.EIO)  # the file has shrunk: the client must see that it is not whole
+            if not piece:
+                return
+            left = None if left is None else left - len(piece)
+            yield piece
 
     def _bytes(self, event: Any) -> bytes:
         return bytes(self.conn.send(event) or b"")
 
     async def close(self) -> None:
         """The last word is said; let it be read before what still comes makes a reset of it (RFC 9112 9.6)."""
+        self.stream.finish()
         self.so.shutdown(SHUT_WR)
         deadline = self.server.ctx.now + _LINGER
         with suppress(BlockingIOError):

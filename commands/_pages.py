@@ -7,9 +7,10 @@ import io
 import os
 import re
 import stat
-from time import gmtime
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from commands._coding import Deflated, Source, accepts_gzip
+from commands._dates import http_date, read_http_date
 from stack.addr import Ip4
 
 REASONS = {
@@ -30,9 +31,9 @@ TYPES = {  # by the end of the name
     "pcap": "application/vnd.tcpdump.pcap",
 }  # fmt: skip
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HTML = TYPES["html"]
+_TEXTS = ("text/", "application/json", "image/svg+xml", "application/wasm")  # what gzip makes smaller
+_WORTH = 1400  # bytes from which on it does: what fits in a segment goes in one anyway
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 
 Headers = list[tuple[str, str]]
@@ -49,12 +50,12 @@ class Question(NamedTuple):
 
 
 class Page(NamedTuple):
-    """An answer: `size` bytes are read from `body`, which is then closed."""
+    """An answer: `size` bytes, or all there are when it is None, are read from `body`, which is then closed."""
 
     status: int
     headers: Headers
-    size: int
-    body: BinaryIO
+    size: int | None
+    body: Source
 
 
 class Site(Protocol):
@@ -88,6 +89,11 @@ def text_page(text: str, status: int = 200, headers: Headers | None = None) -> P
     """A page that is made as it is asked for."""
     data = text.encode(errors="replace")
     return Page(status, [("Content-Type", _HTML), *(headers or [])], len(data), io.BytesIO(data))
+
+
+def compressed(page: Page) -> Page:
+    """The page with its body compressed."""
+    return page._replace(headers=[*page.headers, ("Content-Encoding", "gzip")], size=None, body=Deflated(page.body))
 
 
 def path_of(target: str) -> str:
@@ -168,12 +174,21 @@ def _file_page(name: str, question: Question) -> Page:
 
 def _part(file: io.FileIO, name: str, found: os.stat_result, question: Question) -> Page:
     wanted, size = question.headers, found.st_size
+    kind = content_type(name)
+    varies = size >= _WORTH and kind.startswith(_TEXTS)
+    small = varies and accepts_gzip(wanted.get("accept-encoding", "")) and "range" not in wanted
+    # two bodies, two tags (RFC 9110 8.8.3.3)
+    etag = f'"{found.st_mtime_ns:x}-{size:x}{"-gzip" if small else ""}"'
     modified = http_date(found.st_mtime)
-    headers = [("Last-Modified", modified), ("Accept-Ranges", "bytes")]
-    if wanted.get("if-modified-since") == modified:
+    headers = [("Last-Modified", modified), ("ETag", etag), ("Accept-Ranges", "bytes")]
+    if varies:
+        headers.append(("Vary", "Accept-Encoding"))
+    if is_known(wanted, etag, found.st_mtime):
         return Page(304, headers, 0, file)
-    headers.insert(0, ("Content-Type", content_type(name)))
-    if question.method == "GET" and wanted.get("if-range", modified) == modified:
+    headers.insert(0, ("Content-Type", kind))
+    if small:
+        return compressed(Page(200, headers, size, file))
+    if question.method == "GET" and wanted.get("if-range", etag) in (etag, modified):
         span = byte_range(wanted.get("range", ""), size)
         if span is not None and not span:
             file.close()
@@ -183,6 +198,14 @@ def _part(file: io.FileIO, name: str, found: os.stat_result, question: Question)
             headers.append(("Content-Range", f"bytes {span.start}-{span.stop - 1}/{size}"))
             return Page(206, headers, len(span), file)
     return Page(200, headers, size, file)
+
+
+def is_known(wanted: dict[str, str], etag: str, modified: float) -> bool:
+    """Whether the client has it already (RFC 9110 13.1.2, 13.1.3); a tag counts more than a date."""
+    if (tags := wanted.get("if-none-match")) is not None:
+        return tags.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
+    since = read_http_date(wanted.get("if-modified-since", ""))
+    return since is not None and int(modified) <= since
 
 
 def byte_range(text: str, size: int) -> range | None:
@@ -236,10 +259,3 @@ def escape(text: str) -> str:
 def content_type(name: str) -> str:
     """What a file is, by its name."""
     return TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
-
-
-def http_date(seconds: float) -> str:
-    """A time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`."""
-    t = gmtime(max(seconds, 0))
-    clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
-    return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} {clock} GMT"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from commands._dates import http_date
 from commands._httpd import Request
-from commands._pages import byte_range, http_date, path_of
+from commands._pages import byte_range, path_of
 from stack.kern.proc import SIGINT, SIGKILL, SIGTERM
 from stack.lab import Lab
 from stack.net.wire import Personality
