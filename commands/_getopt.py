@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from commands.command import Failure
 from stack.addr import Ip4
 from stack.lab import is_name
@@ -15,11 +17,12 @@ def wrong(text: str) -> Failure:
     return Failure(text, USAGE)
 
 
-def getopt(name: str, argv: list[str], letters: str) -> tuple[dict[str, str], list[str]]:
-    """The options before the first operand, by letter, and the operands (getopt(3)).
+def getopt(name: str, argv: list[str], letters: str, long: Collection[str] = ()) -> tuple[dict[str, str], list[str]]:
+    """The options before the first operand, by letter, and the operands (getopt(3), getopt_long(3)).
 
     `letters` is BSD's: `nc:` has a flag -n and an option -c with a value.  An option given twice has its
-    last value; a flag's value is its letter as often as it was given.
+    last value; a flag's value is its letter as often as it was given.  `long` are names, `ca-cert=` if one
+    has a value; they are found under their name.
     """
     options: dict[str, str] = {}
     words = list(argv)
@@ -27,8 +30,27 @@ def getopt(name: str, argv: list[str], letters: str) -> tuple[dict[str, str], li
         word = words.pop(0)
         if word == "--":
             break
-        _option(name, word[1:], words, letters, options)
+        if long and word.startswith("--"):
+            _long_option(name, word[2:], words, long, options)
+        else:
+            _option(name, word[1:], words, letters, options)
     return options, words
+
+
+def _long_option(name: str, word: str, words: list[str], long: Collection[str], options: dict[str, str]) -> None:
+    """One word such as --ca-cert=FILE; its value may be a word of its own, too."""
+    option, equals, value = word.partition("=")
+    if option in long and not equals:
+        options[option] = option
+    elif f"{option}=" not in long:
+        raise wrong(
+            f"option --{option} takes no value" if option in long
+            else f"unknown option -- {option} ('help {name}' lists them)"
+        )  # fmt: skip
+    elif equals or words:
+        options[option] = value if equals else words.pop(0)
+    else:
+        raise wrong(f"option requires an argument -- {option} ('help {name}' says which)")
 
 
 def _option(name: str, cluster: str, words: list[str], letters: str, options: dict[str, str]) -> None:

@@ -52,9 +52,13 @@ class Complaint(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Raw bytes for stdout, as they are: the body of a page, what nc received."""
+    """Raw bytes for stdout, as they are: the body of a page, what nc received.
+
+    `kind` is the media type of a whole text such as a page, which may be coloured on a terminal.
+    """
 
     data: bytes
+    kind: str = ""
 
 
 class Context:

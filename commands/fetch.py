@@ -1,39 +1,61 @@
-"""Get pages from web servers over HTTP.  FreeBSD's usr.bin/fetch; RFC 9110, 9112.
+"""Get pages from web servers over HTTP and HTTPS.  FreeBSD's usr.bin/fetch; RFC 9110, 9112, 8446.
 
-    -o file     write the body there, whole or not at all; `-` is standard output
-    -v          show the exchange: `>` is what we say, `<` what the server does
+    -o file     write the body there, whole or not at all; in a folder it has the name the URL gives it;
+                `-` is standard output
+    -c -r       go on with a download that broke off: what there is of it stands in file.part; without -o the
+                file is called as in the URL
+    -I          only the headers (HEAD)
+    -T seconds  give up when nothing happens for so long (60)
     -q          no progress bar
-    -t seconds  give up when nothing happens for so long (60)
+    -v          show the exchange: `>` is what we say, `<` what the server does
+    --ca-cert=file        trust the certificates that these authorities have signed, and no others
+    --no-verify-hostname  the certificate may be of another name
+    --no-verify-peer      take any certificate
 
-Redirections are followed.  On a terminal, a file that takes longer than a second has a progress bar.  The
-status is 0 when all pages came, whole and with a good status of their own.
+Redirections are followed.  Pages may come compressed (gzip, deflate) and are shown and saved as they were
+before; -c asks for them as they are.  On a terminal a page is coloured, and a file that takes longer than a
+second has a progress bar.  A part is gone on with if the server says when its file was changed, and that it has not
+been since; else it begins again.  The status is 0 when all pages came, whole and with a good status of
+their own.
 
     fetch http://www/
     fetch -v www | head
     fetch -o page.html http://203.0.113.80:8080/index.html
+    fetch -c http://www/big.tar
+    fetch --ca-cert=cert.pem https://www/
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import NamedTuple
 
+from commands._download import Continued, Download
 from commands._getopt import getopt, seconds, wrong
-from commands._visit import Line, Url, Visit, joined, read_url
-from commands.command import Command, Complaint, Context, Data, Failure
-from stack.dev.files import WholeFile
-from stack.kern.errors import reason
+from commands._url import Url, joined, read_url
+from commands._visit import Header, Line, Status, Trust, Visit, Wishes
+from commands.command import Command, Complaint, Context, Data, Failure, Note
 from stack.kern.proc import Interrupt
 
-SYNOPSIS = "fetch [-qv] [-o file] [-t seconds] url ..."
-WORDS = {"-q": "no progress bar", "-v": "show the exchange"}
+SYNOPSIS = "fetch [-cIqrv] [-o file] [-T seconds] [--ca-cert=file] [--no-verify-hostname] [--no-verify-peer] url ..."
+WORDS = {
+    "-c": "go on with a download that broke off",
+    "-I": "only the headers",
+    "-q": "no progress bar",
+    "-r": "the same as -c",
+    "-v": "show the exchange",
+    "--ca-cert=": "whose certificates to trust, a file",
+    "--no-verify-hostname": "the certificate may be of another name",
+    "--no-verify-peer": "take any certificate",
+}
+_LONG = ("ca-cert=", "no-verify-hostname", "no-verify-peer")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 10
-_SLOW = 1.0  # seconds until there is a progress bar
-_AGAIN = 0.2  # seconds between two drawings of it
-_WIDTH = 30
-_LABEL = len("100% [] 100.0 MB of 100.0 MB, 100.0 kB/s, 1000 s to go")
+_COLOURED = ("html", "json", "css", "javascript", "xml")  # in the media type of what a terminal shows in colours
+_MOST = 256 * 1024  # bytes of it
+_AT_ONCE = 1.0  # seconds that it may take to come
 
 
 class Args(NamedTuple):
@@ -41,35 +63,58 @@ class Args(NamedTuple):
 
     urls: tuple[str, ...]
     output: str | None = None
+    wishes: Wishes = Wishes()
     verbose: bool = False
     quiet: bool = False
-    timeout: float = 60.0
+    continued: bool = False
+
+    @property
+    def head(self) -> bool:
+        """Whether only headers are wanted."""
+        return self.wishes.method == "HEAD"
 
 
-Row = Line | Data | Complaint
+Row = Line | Status | Header | Note | Data | Complaint
 
 
 def parse(argv: list[str]) -> Args:
     """Read the command line."""
-    found, words = getopt("fetch", argv, "o:qt:v")
+    found, words = getopt("fetch", argv, "cIo:qrT:t:v", _LONG)
     if not words:
         raise wrong("a URL is missing")
     if late := next((word for word in words if word.startswith("-")), None):
         raise wrong(f"{late}: not a URL; options stand first")
     output = found.get("o")
-    if output == "":
-        raise wrong("-o: the name of a file is missing")
-    if output not in (None, "-") and len(words) > 1:
-        raise wrong("-o is for one URL")
-    timeout = seconds(found.get("t", "60"), least=0.001)
-    return Args(tuple(words), None if output == "-" else output, "v" in found, "q" in found, timeout)
+    continued = "c" in found or "r" in found
+    for option in ("o", "ca-cert"):
+        if found.get(option) == "":
+            raise wrong(f"-{'-' * (len(option) > 1)}{option}: the name of a file is missing")
+    if continued and output == "-":
+        raise wrong("-c needs a file to go on with")
+    if "I" in found and (continued or output not in (None, "-")):
+        raise wrong("-I gets no body that a file could be made of")
+    wishes = Wishes(
+        method="HEAD" if "I" in found else "GET",
+        timeout=seconds(found.get("T") or found.get("t") or "60", least=0.001),  # -t: it was called so once
+        trust=Trust(found.get("ca-cert"), "no-verify-peer" not in found, "no-verify-hostname" not in found),
+    )
+    if continued:
+        wishes = wishes._replace(codings="identity")
+    return Args(tuple(words), None if output == "-" else output, wishes, "v" in found, "q" in found, continued)
 
 
 async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
     """One page after the other; what went wrong with one is said, and the next one's turn comes."""
+    in_folder = args.output is not None and os.path.isdir(args.output)
+    if args.output is not None and not in_folder and len(args.urls) > 1:
+        raise wrong("-o is for one URL, unless it is a folder")
     for text in args.urls:
         try:
-            async with aclosing(_fetch(ctx, args, read_url(text))) as rows:
+            url = read_url(text)
+            path = os.path.join(args.output or "", url.file_name) if in_folder else args.output
+            if args.continued and path is None:
+                path = url.file_name
+            async with aclosing(_fetch(ctx, args, url, path)) as rows:
                 async for row in rows:
                     yield row
         except Failure as failure:
@@ -77,108 +122,92 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
             ctx.status = 1
 
 
-async def _fetch(ctx: Context, args: Args, url: Url) -> AsyncGenerator[Row, None]:
-    """One page, wherever it has moved to."""
-    for _ in range(_MOST_REDIRECTS + 1):
-        visit = Visit(ctx, url, args.timeout)
-        try:
-            for step in (visit.ask, visit.hear):
-                lines = await step()
-                for line in lines if args.verbose else ():
-                    yield line
-            if visit.status in _REDIRECTS and "location" in visit.headers:
-                url = joined(url, visit.headers["location"])
-                continue
-            if not 200 <= visit.status < 300:
-                raise Failure(f"{url.text}: {visit.status} {visit.reason}".rstrip())
-            body = _print(visit) if args.output is None else _save(ctx, args, args.output, visit)
-            async with aclosing(body) as rows:
-                async for row in rows:
-                    yield row
-            return
-        finally:
-            visit.close()
+async def _fetch(ctx: Context, args: Args, url: Url, path: str | None) -> AsyncGenerator[Row, None]:
+    """One page, wherever it has moved to, into a file or not."""
+    download = None if path is None else Continued(path) if args.continued else Download(path)
+    try:
+        for _ in range(_MOST_REDIRECTS + 1):
+            visit = Visit(ctx, url, args.wishes._replace(headers=download.headers if download is not None else ()))
+            try:
+                async with aclosing(_exchange(visit, args)) as heads:
+                    async for row in heads:
+                        yield row
+                if visit.status in _REDIRECTS and "location" in visit.headers:
+                    url = joined(url, visit.headers["location"])
+                    continue
+                if download is not None and download.is_refused(visit):
+                    continue
+                async with aclosing(_body(ctx, args, visit, download)) as body:
+                    async for row in body:
+                        yield row
+                return
+            finally:
+                visit.close()
+    finally:
+        if download is not None:
+            download.close()
     raise Failure(f"{url.text}: more than {_MOST_REDIRECTS} redirections")
 
 
-async def _print(visit: Visit) -> AsyncGenerator[Data, None]:
+async def _exchange(visit: Visit, args: Args) -> AsyncGenerator[Row, None]:
+    """Ask, and hear the head of the answer."""
+    for step in (visit.ask, visit.hear):
+        lines = await step()
+        for line in lines if args.verbose else ():
+            yield line
+    if args.head and not args.verbose:
+        yield visit.head
+        for header in visit.lines:
+            yield header
+        yield Note("")
+
+
+async def _body(ctx: Context, args: Args, visit: Visit, download: Download | None) -> AsyncGenerator[Row, None]:
+    """The body, saved or shown; Failure when the answer has none that was asked for."""
+    if download is not None:
+        rows = download.save(ctx, visit, quiet=args.quiet)
+    else:
+        visit.expect_good()
+        kind = visit.headers.get("content-type", "")
+        whole = ctx.terminal and any(word in kind for word in _COLOURED)
+        rows = _show_whole(ctx, visit, kind) if whole else _show(visit)
+    async with aclosing(rows):
+        async for row in rows:
+            yield row
+
+
+async def _show(visit: Visit) -> AsyncGenerator[Data, None]:
     """The body, as it comes."""
-    while data := await visit.piece():
-        yield Data(data)
+    async with aclosing(visit.pieces()) as pieces:
+        async for piece in pieces:
+            yield Data(piece)
 
 
-async def _save(ctx: Context, args: Args, path: str, visit: Visit) -> AsyncGenerator[Data, None]:
-    """The body into a file."""
-    bar = Bar(ctx, visit)
-    file: WholeFile | None = None
+async def _show_whole(ctx: Context, visit: Visit, kind: str) -> AsyncGenerator[Data, None]:
+    """A page in one piece, since only then it can be coloured; not if it is long, or takes long."""
+    held = b""
+    deadline = ctx.now + _AT_ONCE
     try:
-        file = WholeFile(path)
-        while data := await visit.piece():
-            file.write(data)
-            if ctx.terminal and not args.quiet and bar.is_due():
-                yield bar.draw()
-        file.commit()
-        if bar.drawn:
-            yield bar.draw(end="\n")
+        async with aclosing(visit.pieces()) as pieces:
+            async for piece in pieces:
+                held += piece
+                if len(held) > _MOST or ctx.now > deadline:
+                    yield Data(held)
+                    held, deadline = b"", -1.0
     except (Failure, Interrupt):
-        if bar.drawn:
-            yield bar.draw(end="\n")
+        if held:
+            yield Data(held)
         raise
-    except (OSError, ValueError) as error:
-        raise Failure(f"{path}: {reason(error) if isinstance(error, OSError) else error}") from None
-    finally:
-        if file is not None:
-            file.discard()
+    if held:
+        yield Data(held, kind if deadline >= 0 else "")
 
 
-class Bar:
-    """A progress bar: one line, drawn again and again."""
-
-    def __init__(self, ctx: Context, visit: Visit) -> None:
-        self.ctx = ctx
-        self.visit = visit
-        self.begun = ctx.now
-        self.due = ctx.now + _SLOW
-        self.drawn = 0  # columns
-
-    def is_due(self) -> bool:
-        """Whether it is time to draw it."""
-        return self.ctx.now >= self.due
-
-    def draw(self, end: str = "") -> Data:
-        """The line as it is now; it covers the old one."""
-        self.due = self.ctx.now + _AGAIN
-        received, total = self.visit.received, self.visit.total
-        rate = received / max(self.ctx.now - self.begun, 1e-6)
-        room = max(self.ctx.columns() - 1, 1)  # a full line would go on in the next, and not be covered
-        text = f"{amount(received)}, {amount(rate)}/s"
-        if total:
-            left = (total - received) / rate if rate else 0
-            text = f" {amount(received)} of {amount(total)}, {amount(rate)}/s"
-            text += f", {left:.0f} s to go" if left >= 1 else ""
-            text = _share(min(received / total, 1), room - _LABEL) + text
-        text = text[:room]
-        width, self.drawn = min(max(self.drawn, len(text)), room), len(text)
-        return Data(f"\r{text:<{width}}{end}".encode())
-
-
-def _share(share: float, room: int) -> str:
-    """How much has come, in figures and, where there is room for it, as a bar."""
-    width = min(_WIDTH, room)
-    return f"{share:4.0%} [{'#' * int(share * width):<{width}}]" if width > 1 else f"{share:4.0%}"
-
-
-def amount(size: float) -> str:
-    """Bytes as a person reads them."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.2f} GB"
-
-
-def show(row: Line) -> str:
+def show(row: Line | Status | Header) -> str:
     """As curl shows it."""
+    if isinstance(row, Status):
+        return f"HTTP/{row.version} {row.status} {row.reason}".rstrip()
+    if isinstance(row, Header):
+        return f"{row.name}: {row.value}"
     return f"{row.direction} {row.text}".rstrip()
 
 

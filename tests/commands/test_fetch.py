@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from commands._visit import Line, joined, read_url
+from commands._download import amount
+from commands._url import joined, read_url
+from commands._visit import Header, Line, Status
 from commands.command import Data, Failure
-from commands.fetch import amount
 from stack.kern.proc import SIGINT
 from stack.lab import Lab
 from stack.net.wire import Personality
@@ -77,9 +78,10 @@ def test_the_exchange_is_shown(lab: Lab) -> None:
     start(lab, "b", "httpd -p 8080")
     answer = run(lab, "a", "fetch -v http://b:8080/")
     assert answer.lines[:6] == [
-        "> GET / HTTP/1.1", "> Host: b:8080", "> User-Agent: netsh", "> Accept: */*", "> Connection: close", ">",
+        "> GET / HTTP/1.1", "> Host: b:8080", "> User-Agent: netsh", "> Accept: */*",
+        "> Accept-Encoding: gzip, deflate", "> Connection: close",
     ]  # fmt: skip
-    assert answer.lines[6] == "< HTTP/1.1 200 OK"
+    assert answer.lines[6:8] == [">", "< HTTP/1.1 200 OK"]
     assert "<" in answer.lines and "<!doctype html>" in answer.lines
     assert Line("<", "Server: netsh") in answer.rows
 
@@ -130,6 +132,26 @@ def test_what_is_said_before_the_answer(lab: Lab) -> None:
     assert run(lab, "a", "fetch -v b").text.endswith("< HTTP/1.1 200 OK\n< Content-Length: 2\n<\nok")
 
 
+# --- only headers ------------------------------------------------------------------------------------
+
+
+def test_headers_alone(lab: Lab, site: Path) -> None:
+    start(lab, "b", f"httpd {site}")
+    answer = run(lab, "a", "fetch -I http://b/ten http://b/none")
+    assert answer.lines[:3] == ["HTTP/1.1 200 OK", "Server: netsh", "Content-Type: application/octet-stream"]
+    assert answer.rows[0] == Status("1.1", 200, "OK") and Header("Content-Length", "10") in answer.rows
+    assert "HTTP/1.1 404 Not Found" in answer.lines and b"0123" not in answer.out
+    assert (answer.errors, answer.status) == (["fetch: http://b/none: 404 Not Found"], 1)
+
+
+def test_headers_of_all_that_is_on_the_way(lab: Lab, site: Path) -> None:
+    start(lab, "b", f"httpd {site}")
+    answer = run(lab, "a", "fetch -I http://b/sub")
+    assert [row.status for row in answer.rows if isinstance(row, Status)] == [301, 200]
+    assert Header("Location", "/sub/") in answer.rows and answer.status == 0
+    assert "> HEAD /sub HTTP/1.1" in run(lab, "a", "fetch -Iv http://b/sub").lines
+
+
 # --- redirections ------------------------------------------------------------------------------------
 
 
@@ -151,11 +173,11 @@ def test_kinds_of_redirections(lab: Lab, site: Path, status: int) -> None:
     ("location", "error"),
     [
         ("/", "http://b/: more than 10 redirections"),
-        ("https://b/", "https://b/: https is not spoken here yet, only http"),
+        ("https://b/", "https://b/: Connection refused"),
         ("http://nowhere/", "http://nowhere/: Host name lookup failure"),
         ("http://b:1/", "http://b:1/: Connection refused"),
         ("http://[/", "http://b/: redirected to what is no URL"),
-        ("file:///etc/passwd", "file:///etc/passwd: only http is spoken here"),
+        ("file:///etc/passwd", "file:///etc/passwd: only http and https are spoken here"),
     ],
 )
 def test_redirections_that_lead_nowhere(lab: Lab, location: str, error: str) -> None:
@@ -179,8 +201,8 @@ def test_a_redirection_without_a_place(lab: Lab) -> None:
         ("http://nowhere/", "http://nowhere/: Host name lookup failure"),
         ("http://b:81/", "http://b:81/: Connection refused"),
         ("http://192.168.77.1/", "http://192.168.77.1/: No route to host"),
-        ("https://b/", "https://b/: https is not spoken here yet, only http"),
-        ("gopher://b/", "gopher://b/: only http is spoken here"),
+        ("https://b/", "https://b/: Connection refused"),
+        ("gopher://b/", "gopher://b/: only http and https are spoken here"),
         ("http:///x", "http:///x: there is no host in it"),
         ("", ": there is no host in it"),
         ("http://b:0/", "http://b:0/: a port is between 1 and 65535"),
@@ -191,6 +213,10 @@ def test_a_redirection_without_a_place(lab: Lab) -> None:
         ("http://[::1]/", "http://[::1]/: there is no IPv6 yet"),
         ("http://[b/", "http://[b/: not a URL"),
         ("http://b b/", "http://b b/: Host name lookup failure"),
+        ("http://b\0b/", "http://b\0b/: not a URL"),
+        ("http://\u00e9.b/", "http://xn--9ca.b/: Host name lookup failure"),
+        ("http://\u00e9" + "x" * 70, "http://\u00e9" + "x" * 70 + ": not a URL"),
+        ("http://\udcff/", "http://\udcff/: not a URL"),
     ],
 )
 def test_urls_that_lead_nowhere(lab: Lab, url: str, error: str) -> None:
@@ -211,9 +237,27 @@ def test_urls_that_lead_nowhere(lab: Lab, url: str, error: str) -> None:
         ([TEN + b"0123"], "Connection closed, got 4 of 10 bytes", b"0123"),
         ([TEN + b"01", 1.0, b"2"], "Connection closed, got 3 of 10 bytes", b"012"),
         ([reply("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"5\r\n012")], "Connection closed, got 3 bytes", b"012"),
-        ([reply("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"zz\r\n012")], "not an HTTP answer", b""),
+        ([reply("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"zz\r\n012")], "broken chunks, got 0 bytes", b""),
+        (
+            [reply("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"3\r\n012\r\n-1\r\n")],
+            "broken chunks, got 3 bytes",
+            b"012",
+        ),
         ([reply("HTTP/1.1 404 Not Found\nContent-Length: 4", b"gone")], "404 Not Found", b""),
         ([reply("HTTP/1.1 500 \nContent-Length: 0")], "500", b""),
+        (
+            [reply("HTTP/1.1 206 Partial Content\nContent-Range: bytes 0-1/9\nContent-Length: 2", b"01")],
+            "only a part came, and the whole was asked for",
+            b"",
+        ),
+        ([reply("HTTP/1.1 103 Early Hints\nX: y") * 1000], "100 answers that announce another, and no other", b""),
+        ([reply("HTTP/1.1 200 OK\nContent-Length: 3\nContent-Length: 4", b"0123")], "not an HTTP answer", b""),
+        (
+            [reply("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"9;" + b"x" * 99999)],
+            "broken chunks, got 0 bytes",
+            b"",
+        ),
+        ([b"\x15\x03\x01\x00\x02\x02\x28"], "not an HTTP answer but TLS (https:// asks for that)", b""),
         ([61.0], "Operation timed out", b""),
         ([TEN + b"0123", 61.0], "Operation timed out, got 4 of 10 bytes", b"0123"),
     ],
@@ -232,7 +276,7 @@ def test_a_reset(lab: Lab) -> None:
 
 def test_timeout(lab: Lab) -> None:
     server(lab, "b", 80, 100.0)
-    assert run(lab, "a", "fetch -t 2.5 b").errors == ["fetch: http://b/: Operation timed out"]
+    assert run(lab, "a", "fetch -T 2.5 b").errors == ["fetch: http://b/: Operation timed out"]
     assert lab.callouts.now == pytest.approx(2.5, abs=0.1)
     bus(lab).set(Personality(loss=1))
     assert run(lab, "a", "fetch -t 3 b").errors == ["fetch: http://b/: Operation timed out"]
@@ -286,12 +330,12 @@ def test_interrupt_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "error"),
-    [("", "Is a directory"), ("none/x", "No such file or directory"), ("file/x", "Not a directory")],
+    [("none/x", "No such file or directory"), ("file/x", "Not a directory")],
 )
 def test_files_that_cannot_be_written(lab: Lab, tmp_path: Path, target: str, error: str) -> None:
     start(lab, "b", "httpd")
     (tmp_path / "file").write_text("")
-    path = str(tmp_path / target) if target else str(tmp_path)
+    path = str(tmp_path / target)
     answer = run(lab, "a", ["fetch", "-o", path, "b"])
     assert (answer.errors, answer.status) == ([f"fetch: {path}: {error}"], 1)
 
@@ -367,7 +411,16 @@ def test_amounts(size: float, text: str) -> None:
         ("fetch", "fetch: a URL is missing"),
         ("fetch -o", "fetch: option requires an argument -- o"),
         ("fetch -o '' b", "fetch: -o: the name of a file is missing"),
-        ("fetch -o x b b", "fetch: -o is for one URL"),
+        ("fetch -o x b b", "fetch: -o is for one URL, unless it is a folder"),
+        ("fetch -c -o - b", "fetch: -c needs a file to go on with"),
+        ("fetch -I -o x b", "fetch: -I gets no body that a file could be made of"),
+        ("fetch -Ic b", "fetch: -I gets no body that a file could be made of"),
+        ("fetch -T soon b", "fetch: soon: not a number of seconds"),
+        ("fetch -T", "fetch: option requires an argument -- T"),
+        ("fetch --ca-cert", "fetch: option requires an argument -- ca-cert"),
+        ("fetch --ca-cert= b", "fetch: --ca-cert: the name of a file is missing"),
+        ("fetch --no-verify-peer=1 b", "fetch: option --no-verify-peer takes no value"),
+        ("fetch --no-verify b", "fetch: unknown option -- no-verify "),
         ("fetch -t 0 b", "fetch: 0: seconds are at least 0.001"),
         ("fetch -x b", "fetch: unknown option -- x"),
     ],
@@ -379,11 +432,32 @@ def test_bad_input(lab: Lab, line: str, error: str) -> None:
 
 
 def test_urls() -> None:
-    assert read_url("http://b/x?y=z w#part")[1:] == ("b", 80, "/x?y=z%20w")
-    assert read_url("b:8080")[1:] == ("b", 8080, "/")
-    assert read_url("http://b?q")[1:] == ("b", 80, "/?q")
-    assert read_url("http://B/\u00e9")[1:] == ("B", 80, "/%C3%A9")
-    assert joined(read_url("http://b/x/y"), "z")[1:] == ("b", 80, "/x/z")
-    assert joined(read_url("http://b/x/y"), "//c:81/")[1:] == ("c", 81, "/")
+    assert read_url("http://b/x?y=z w#part")[1:] == ("http", "b", 80, "/x?y=z%20w")
+    assert read_url("b:8080")[1:] == ("http", "b", 8080, "/")
+    assert read_url("http://b?q")[1:] == ("http", "b", 80, "/?q")
+    assert read_url("http://B/\u00e9")[1:] == ("http", "B", 80, "/%C3%A9")
+    assert read_url("https://b/")[1:] == ("https", "b", 443, "/")
+    assert [read_url(text).authority for text in ("https://b", "https://b:80", "http://b:443", "http://b:80")] == [
+        "b", "b:80", "b:443", "b",
+    ]  # fmt: skip
+    assert joined(read_url("http://b/x/y"), "z")[1:] == ("http", "b", 80, "/x/z")
+    assert joined(read_url("https://b/x/y"), "//c:81/")[1:] == ("https", "c", 81, "/")
     with pytest.raises(Failure):
         read_url("news:x")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("b", "fetch.out"),
+        ("http://b/x/", "fetch.out"),
+        ("http://b/x/..", "fetch.out"),
+        ("http://b/%2e%2e", "fetch.out"),
+        ("http://b/x/y.tar?z=/1", "y.tar"),
+        ("http://b/a b", "a b"),
+        ("http://b/..%2fsecret", "..%2fsecret"),
+        ("http://b/x%00", "x%00"),
+    ],
+)
+def test_what_a_file_is_called(url: str, name: str) -> None:
+    assert read_url(url).file_name == name
