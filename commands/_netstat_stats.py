@@ -173,9 +173,30 @@ ARP = """\
 	{dfrdropped} dropped
 {allocfail} failure{allocfail:s} to allocate llinfo"""
 
+RIP = """\
+{ipackets} message{ipackets:s} received
+{rcv_requests} request{rcv_requests:s}
+{rcv_responses} response{rcv_responses:s}
+{badlen} with bad length
+{toolong} with more than 25 routes
+{badversion} of another version
+{badcommand} with an unknown command
+{authenticated} discarded for being authenticated
+{badport} response{badport:s} from another port
+{notneighbor} from no neighbor
+{ourown} from ourselves
+{badfamily} route{badfamily:s} of an unknown family
+{badnet} route{badnet:s} with a bad destination
+{badmetric} route{badmetric:s} with a bad metric
+{opackets} message{opackets:s} sent
+{snd_regular} regular update{snd_regular:s}
+{snd_triggered} triggered update{snd_triggered:s}
+{odropped} message{odropped:s} that could not be sent"""
+
 # In the order of `netstat -s`; those without words of NetBSD's are listed when they have counted something.
 BLOCKS = {
-    "tcp": TCP, "udp": UDP, "ip": IP, "icmp": ICMP, "igmp": IGMP, "arp": ARP, "ether": "", "rawip": "", "in": "",
+    "tcp": TCP, "udp": UDP, "ip": IP, "icmp": ICMP, "igmp": IGMP, "arp": ARP, "rip": RIP, "ether": "", "rawip": "",
+    "in": "",
 }  # fmt: skip
 _OBJECTS = {"in": "control"}  # the host's attribute that holds it, where that has another name
 
@@ -202,8 +223,8 @@ class Statistics(NamedTuple):
 
 def statistics(host: Host, name: str, *, brief: bool = False) -> Statistics:
     """The counters of one protocol; with `brief` only those that are not 0."""
-    protocol: Protocol = getattr(host, _OBJECTS.get(name, name))
-    stat = dict(protocol.stat)
+    protocol: Protocol | None = getattr(host, _OBJECTS.get(name, name))
+    stat = dict(protocol.stat) if protocol is not None else {}
     if name == "ip":
         ip = host.ip
         stat.pop("pmtuchg", None)  # NetBSD counts it with ICMP

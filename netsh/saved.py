@@ -27,7 +27,7 @@ from stack.net.neighbor import LLE_PUB, LLE_STATIC
 from stack.net.route import RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC, Rtentry
 
 _DAD = "net.inet.ip.dad_count"
-_SERVERS = {"httpd"}  # jobs that belong to the lab; a ping in the background is somebody's experiment
+_SERVERS = {"httpd", "routed"}  # jobs that belong to the lab; a ping in the background is somebody's experiment
 _FLAGS = {IFF_NOARP: "-arp", IFF_DEBUG: "debug", IFF_LINK0: "link0", IFF_LINK1: "link1", IFF_LINK2: "link2"}
 _MTU = {"lo": 33624}  # of interfaces that nobody changed; Ethernets have 1500
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 from zlib import crc32
 
+from stack import probe
 from stack.addr import INADDR_LOOPBACK, Ip4, Mac, Prefix
 from stack.callout import Callouts
 from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP
@@ -73,6 +74,7 @@ class Host:
 
     ostype = "netsh"
     osrelease = "0.1"
+    rip: probe.Protocol | None = None  # the counters of its routing daemon, if it has ever had one
     machine: Machine | None = None  # whose sockets its programs get, in the place of the stack's
 
     def __init__(

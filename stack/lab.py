@@ -154,7 +154,8 @@ class Lab:
             return Ip4(0x7F000001)
         if host is None:
             raise oserror(errno.ENOENT)
-        addresses = [ifa.address for ifp in host.interfaces.values() for ifa in ifp.addresses if not ifp.is_loopback]
+        everything = [ifa.address for ifp in host.interfaces.values() for ifa in ifp.addresses]
+        addresses = [address for address in everything if not address.is_loopback]
         if host is asker or not addresses:
             addresses = addresses or [Ip4(0x7F000001)] if host is asker else addresses
         if not addresses:
@@ -162,11 +163,11 @@ class Lab:
         return self._nearest(addresses, asker)
 
     def _nearest(self, addresses: list[Ip4], asker: Host | None) -> Ip4:
-        """One on a network the asker is on, else the first."""
+        """One on a network the asker is on, if that works, else the first."""
         if asker is not None:
             for address in addresses:
                 rt = asker.routes.unicast(address)
-                if rt is not None and (rt.flags & RTF_LOCAL or not rt.nexthop):
+                if rt is not None and (rt.flags & RTF_LOCAL or (not rt.nexthop and rt.ifp.runs)):
                     return address
         return addresses[0]
 

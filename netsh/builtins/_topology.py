@@ -53,7 +53,7 @@ Each router has a block of addresses, cut into /30s for links; what lies in one 
 static routes follow shortest paths.  A network that is longer than packets live gets a larger net.inet.ip.ttl."""
 
 MOST = 1_000_000  # of what is counted
-_RIP_REACH = 15  # RFC 2453 3.2: 16 is infinity
+_RIP_REACH = 14  # RFC 2453 3.2: 16 is infinity, and our own addresses are 1 away
 _SHORTEST = 8  # bits of a prefix that all may share
 _LARGE = 500e6  # bytes; what takes more waits for a --yes
 _PATCH = 100  # steps between two looks at the rest of the world

@@ -10,7 +10,7 @@ from netsh.render.json_rows import json_of
 from stack.lab import Lab
 from tests.commands.runner import run
 
-COMMANDS = ["ifconfig", "route", "arp", "netstat", "sysctl", "hostname", "ps", "kill", "tcpstat", "tcpdrop"]
+COMMANDS = ["ifconfig", "route", "arp", "netstat", "sysctl", "hostname", "ps", "kill", "tcpstat", "tcpdrop", "rtquery"]
 
 WORDS = (
     "-a -n -s -d -f -i -I -L -l -p -q -r -v -w -z -C -N -m -b -u -W -c -- - -an -rn -ss -dv -W0 -w1 -Ishmif0 "
