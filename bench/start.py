@@ -8,11 +8,14 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from bench.measure import Figure, arguments, calibrate, figure, report
 
 PROMPT = b"me# "
 _PATIENCE = 20.0  # seconds
+_URL = f"unix:///tmp/netsh-bench-{os.getpid()}"
 
 
 def one_command(*argv: str) -> float:
@@ -20,6 +23,22 @@ def one_command(*argv: str) -> float:
     begin = time.perf_counter()
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     return (time.perf_counter() - begin) * 1e3
+
+
+def served_command(*argv: str) -> Callable[[], float]:
+    """One command in a lab that is served: what runs it."""
+    return lambda: one_command(sys.executable, "-m", "netsh", "-s", _URL, *argv)
+
+
+@contextmanager
+def served_lab() -> Iterator[None]:
+    """A lab is served meanwhile."""
+    netsh = [sys.executable, "-m", "netsh"]
+    subprocess.run([*netsh, "serve", _URL, "-d"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*netsh, "-s", _URL, "--", "halt"], check=True)
 
 
 def exec_to_prompt(key: bytes = b"") -> float:
@@ -61,10 +80,13 @@ def main() -> None:
     args = arguments(__doc__ or "", repeat=11)
     before = calibrate()
     python = sys.executable
+    with served_lab():
+        served = figure("netsh -s URL -c 'ifconfig -a'", served_command("-c", "ifconfig -a"), args.repeat, "ms", "150")
     figures: list[Figure] = [
         figure("python -c pass", lambda: one_command(python, "-c", "pass"), args.repeat, "ms"),
         figure("netsh -c 'ifconfig -a'", lambda: one_command(python, "-m", "netsh", "-c", "ifconfig -a"), args.repeat,
                "ms", "90"),
+        served,
         figure("exec to prompt", exec_to_prompt, args.repeat, "ms", "200"),
         figure("exec to the first key shown", lambda: exec_to_prompt(b"~"), args.repeat, "ms"),
     ]  # fmt: skip

@@ -3,17 +3,19 @@
 Its files, its programs and its sockets are for clients on the Unix socket, who are the same user.  Commands open files
 in many places; Python tells of each of them at one (sys.audit), and there they are refused, whatever the command.
 This guards against commands that do what they are there for; Python code of a client's would find a way around it,
-so `python` is not to be had at all.
+so such commands are not to be had at all.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Any
 
 WHY = "not over TCP, where anybody may come: the machine's files, programs and sockets are for its Unix socket"
 
+COMMANDS = {"python", "sockets"}  # all of these is the machine's
 _READS = {"open", "os.listdir", "os.scandir"}
 _KINDS = ("os.", "socket.", "subprocess.", "shutil.", "tempfile.", "fcntl.", "mmap.", "ctypes.", "pty.", "syslog.")
 _HARMLESS = {"os.putenv", "os.unsetenv", "socket.gethostname"}
@@ -37,7 +39,7 @@ class Guard:
                 return
         finally:
             self.up = True
-        raise PermissionError(WHY)
+        raise PermissionError(errno.EPERM, WHY) if event.startswith("socket.") else PermissionError(WHY)
 
     def _is_ours(self, args: tuple[Any, ...]) -> bool:
         """Whether something is only read, and is a part of Python or of netsh."""

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Generator
 from typing import Any
 
-from netsh.confine import WHY, Guard
+from netsh.confine import COMMANDS, WHY, Guard
 from netsh.render.printer import Printer
 from netsh.session import Session
 from netsh.state import Body
@@ -76,8 +76,8 @@ class Guest(Session):
         return _Within(coro, self.enter, self.guard)
 
     def refuses(self, command: str) -> str | None:
-        """Programs in Python could do all that the guard forbids."""
-        return WHY if self.guard is not None and command == "python" else None
+        """Some commands do nothing but what the guard is there against."""
+        return WHY if self.guard is not None and command in COMMANDS else None
 
     def console(self, name: str, text: str) -> None:
         """What kernels say is for those who sit at a prompt, since they alone see whose doing it was."""

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from typing import TextIO
 
 from netsh import frames
 from netsh.complete import Candidate
@@ -168,21 +169,21 @@ def main(link: socket.socket, signals: Signals, options: Options, work: Work | N
     remote.follow(lambda: remote.welcome is not None)
     if remote.exiting is not None:
         return remote.end()
+    signals.running = False
     with remote.modes:
         screen.text.write(hint(list(remote.hosts()), remote.host()))
         first_prompt(remote.host(), screen, wants_colour(terminal.isatty()))
-        _read_lines(remote, screen)
+        _read_lines(remote, screen, terminal)
+    signals.running = True
     if remote.over:
         raise Gone(remote.why)
     return remote.end()
 
 
-def _read_lines(remote: Remote, screen: Screen) -> None:
+def _read_lines(remote: Remote, screen: Screen, terminal: TextIO) -> None:
     from netsh.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
 
-    terminal = sys.stdout if sys.stdout.isatty() or not sys.stderr.isatty() else sys.stderr
     editor = Editor(remote, screen, terminal)
-    remote.signals.running = False
     try:
         while remote.exiting is None and not remote.over:
             text = editor.read_line()
@@ -193,4 +194,3 @@ def _read_lines(remote: Remote, screen: Screen) -> None:
     finally:
         screen.flush()
         editor.close()
-    remote.signals.running = True

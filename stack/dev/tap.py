@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -160,6 +161,7 @@ def open_tap(name: str) -> Device:
     except ImportError:
         raise OSError("python-pytun is not installed: pip install 'netsh[tap]'") from None
     existed = _exists(name)
+    sys.audit("open", "/dev/net/tun", "r+", os.O_RDWR)  # C opens it without telling who may object
     try:
         device: Device = TunTapDevice(name=name, flags=IFF_TAP | IFF_NO_PI)
     except OSError as error:
