@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CODE    = $(wildcard stack commands netsh tests bench)
-DEBS   := iproute2 curl traceroute netcat-openbsd tcpdump iputils-ping tmux
-APT    := DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=60
+DEBS   := iproute2 curl traceroute netcat-openbsd tcpdump iputils-ping tmux frr
+# RUNLEVEL=1: no service is started by being installed
+APT    := RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=60
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .PHONY: shell test check lint types bench fuzz venv debs clean
