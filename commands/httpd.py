@@ -36,7 +36,7 @@ from stack.kern.proc import tsleep
 from stack.kern.socket import SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, Socket
 
 SYNOPSIS = "httpd [-v] [-p port] [-Z cert key] [folder]"
-WORDS = {"-v": "log each request", "-Z": "speak TLS: the files of a certificate and of its key"}
+WORDS = {"-v": "log each request"}
 
 
 class Args(NamedTuple):

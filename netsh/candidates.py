@@ -17,7 +17,7 @@ from netsh.state import State
 from stack.host import Host
 
 _ENOUGH = 1000  # a menu of more is no help
-_OPTION_HELP = re.compile(r"(?:^| ) +(-\w)(?: \S+)?  +(\S.*?)(?= {2,}-\w|; -\w|$)", re.MULTILINE)  # in a docstring
+_OPTION_HELP = re.compile(r"(?:^| ) +(-\w)(?: \S+){0,2}  +(\S.*?)(?= {2,}-\w|; -\w|$)", re.MULTILINE)  # in a docstring
 
 
 def candidates(line: str, state: State) -> Iterator[Candidate]:
@@ -148,9 +148,10 @@ def _filters(_state: State, _following: Next, _prefix: str) -> Iterable[tuple[st
         yield name, filter.synopsis
 
 
-def _urls(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
-    for name, help in _hosts(state, _following, ""):
-        yield f"http://{name}/", help
+def _urls(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
+    scheme = "https" if prefix.startswith("https") else "http"
+    for name, help in _hosts(state, following, ""):
+        yield f"{scheme}://{name}/", help
 
 
 def _files(_state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:

@@ -47,6 +47,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "src_addr": ("host",), "src": ("host",), "source": ("host",), "asker": ("host",),
     "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",),
     "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
+    "cert": ("file",), "key": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
     "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
     "modifiers": ("keyword",), "protocol": ("keyword",), "congctl": ("keyword",),
@@ -89,7 +90,7 @@ _TOKEN = re.compile(
 )
 _REQUIRED = re.compile(r"(?<![\[|\w-])(?<!\| )(-\w)(?= |$)")
 _VARIABLE = re.compile(r"\$\{?\w*$")
-_OPTION = re.compile(r"\[-(\w+)(?:[ ]([^]\s|]+))?\]|(?<![\w-])-(\w)\b")
+_OPTION = re.compile(r"\[-(\w+)(?:[ ]([^][\s|]+(?: \w+)*))?\]|(?<![\w-])-(\w)\b")
 
 
 class _Line(NamedTuple):
@@ -161,27 +162,38 @@ def _command(here: _Line, vocabulary: Vocabulary) -> Next:
 def _argument(command: str, before: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:
     """An argument: an option, the value of one, or an operand."""
     options = options_of(synopsis, known)
+    if word.startswith("--") and "=" in word:
+        name, _, word = word.partition("=")
+        return Next(PLACEHOLDERS.get(_long_value(synopsis, name), ()), word, command)
     if word.startswith("-"):
         return Next(("option",), word, command)
     operands: list[str] = []
     typed: set[str] = set()
-    value = ""  # the placeholder of the option before, which wants a value
+    values: list[str] = []  # the placeholders of the option before, which wants a value, or two
     for text in before:
-        if value:
-            value = ""
+        if values:
+            values.pop(0)
+        elif text.startswith("--"):
+            values = _long_value(synopsis, text).split()
         elif text.startswith("-"):
             typed |= set() if text in known else {f"-{letter}" for letter in text[1:]} & options.keys()
-            value = "" if text in known else options.get(f"-{text[-1]}", "")
+            values = [] if text in known else options.get(f"-{text[-1]}", "").split()
         else:
             operands.append(text)
-    if value:
-        return Next(PLACEHOLDERS.get(value.lower(), ()), word, command)
+    if values:
+        return Next(PLACEHOLDERS.get(values[0].lower(), ()), word, command)
     if before and before[-1] in VALUES and before[-1] in known:
         return Next(VALUES[before[-1]], word, command)
     if command in OPERANDS:
         slots = OPERANDS[command]
         return Next(slots[min(len(operands), len(slots) - 1)], word, command)
     return _operand(command, operands, typed, word, synopsis, known)
+
+
+def _long_value(synopsis: str, name: str) -> str:
+    """The placeholder of a long option's value: `file` of --ca-cert=file; "" when it has none."""
+    found = re.search(rf"{re.escape(name)}=(\w+)", synopsis)
+    return found[1] if found is not None else ""
 
 
 def options_of(synopsis: str, known: Container[str] = ()) -> dict[str, str]:

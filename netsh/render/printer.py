@@ -138,7 +138,11 @@ class Printer:
     def _line(self, command: Command, row: Any) -> None:
         """A row as text, coloured; on a terminal, what would steer it is shown instead."""
         text = text_of(command, row)
-        if isinstance(text, bytes):
+        if isinstance(row, Data) and row.kind and self.colour:
+            from netsh.render import pages  # pygments takes 20 ms to import
+
+            self.write(pages.coloured(row.data, row.kind))
+        elif isinstance(text, bytes):
             self.write(visible_bytes(text) if self.out.isatty() else text)
         else:
             self.write(highlight(visible(text)) if self.colour else visible(text))

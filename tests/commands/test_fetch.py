@@ -132,6 +132,44 @@ def test_what_is_said_before_the_answer(lab: Lab) -> None:
     assert run(lab, "a", "fetch -v b").text.endswith("< HTTP/1.1 200 OK\n< Content-Length: 2\n<\nok")
 
 
+# --- on a terminal -----------------------------------------------------------------------------------
+
+
+HTML = reply("HTTP/1.1 200 OK\nContent-Type: text/html; charset=utf-8\nContent-Length: 10")
+
+
+def test_a_page_comes_whole_to_be_coloured(lab: Lab) -> None:
+    server(lab, "b", 80, HTML + b"<p>", 0.1, b"0</p>", 0.1, b"\r\n")
+    assert run(lab, "a", "fetch b", terminal=True).rows == [Data(b"<p>0</p>\r\n", "text/html; charset=utf-8")]
+    assert [row.kind for row in run(lab, "a", "fetch b").rows] == [""] * 3
+
+
+def test_a_slow_page_is_not_waited_for(lab: Lab) -> None:
+    server(lab, "b", 80, HTML + b"<p>", 1.5, b"0</p>", 0.1, b"\r\n")
+    assert run(lab, "a", "fetch b", terminal=True).rows == [Data(b"<p>0</p>"), Data(b"\r\n")]
+
+
+def test_a_long_page_is_not_held(lab: Lab, site: Path) -> None:
+    (site / "long.html").write_bytes(b"<p>" * 200_000)
+    start(lab, "b", f"httpd {site}")
+    answer = run(lab, "a", "fetch b/long.html", terminal=True)
+    assert answer.out == b"<p>" * 200_000 and len(answer.rows) > 2 and not any(row.kind for row in answer.rows)
+
+
+def test_what_came_of_a_page_is_shown(lab: Lab) -> None:
+    server(lab, "b", 80, HTML + b"<p>", 0.5)
+    answer = run(lab, "a", "fetch b", terminal=True)
+    assert (answer.out, answer.errors) == (b"<p>", ["fetch: http://b/: Connection closed, got 3 of 10 bytes"])
+    server(lab, "b", 81, HTML + b"<p>", 50.0)
+    answer = run(lab, "a", "fetch b:81", terminal=True, interrupt=2.0)
+    assert (answer.out, answer.status) == (b"<p>", 130)
+
+
+def test_what_has_no_colours_comes_as_it_comes(lab: Lab) -> None:
+    server(lab, "b", 80, TEN + b"01", 0.1, b"23456789")
+    assert run(lab, "a", "fetch b", terminal=True).rows == [Data(b"01"), Data(b"23456789")]
+
+
 # --- only headers ------------------------------------------------------------------------------------
 
 

@@ -64,6 +64,9 @@ def test_commands_say_what_they_are_for(session: Session) -> None:
         ("ping -", "-c"),
         ("ps | gr", "grep"),
         ("fetch ht", "http://www/"),
+        ("fetch https:", "https://www/"),
+        ("fetch --ca", "--ca-cert="),
+        ("fetch --no-verify-p", "--no-verify-peer"),
         ("sysctl net.inet.ip.for", "net.inet.ip.forwarding"),
         ("bus l", "lan"),
         ("host w", "www"),
@@ -78,6 +81,13 @@ def test_commands_say_what_they_are_for(session: Session) -> None:
 def test_a_word_that_fits(line: str, text: str, session: Session) -> None:
     session.scope.variables["name"] = "www"
     assert text in texts(line, session)
+
+
+def test_options_say_what_they_do(session: Session) -> None:
+    fetch, httpd = helps("fetch -", session), helps("httpd -", session)
+    assert fetch["-T"] == "seconds  give up when nothing happens for so long (60)"
+    assert fetch["-c"].startswith("go on with a download") and fetch["--ca-cert="].startswith("whose certificates")
+    assert httpd["-Z"].startswith("cert key  speak TLS") and httpd["-p"] == "port  listen there (80, with -Z 443)"
 
 
 def test_jobs_and_processes(session: Session) -> None:

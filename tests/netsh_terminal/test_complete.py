@@ -10,7 +10,8 @@ SYNOPSES = {
     "ping": "ping [-dfnoqRv] [-c count] [-I interface] [-i wait] host",
     "ifconfig": "ifconfig [-L] [-m] interface [parameters]\nifconfig -a [-bdhLmsuvz]",
     "route": "route [-n] add|delete|change [-net|-host] destination gateway\nroute get address\nroute show",
-    "fetch": "fetch [-v] [-o file] URL ...",
+    "fetch": "fetch [-v] [-o file] [--ca-cert=file] [--no-verify-peer] URL ...",
+    "httpd": "httpd [-v] [-Z cert key] [-p port] [folder]",
     "source": "source FILE [ARG ...]",
     "sysctl": "sysctl [-a] [name ...]",
     "nc": "nc [-46lu] [host] port",
@@ -68,6 +69,19 @@ def after(line: str) -> Next:
         ("fetch ", ("url",), ""),
         ("fetch -o ", ("file",), ""),
         ("fetch http://www/ ", ("url",), ""),
+        ("fetch --ca", ("option",), "--ca"),
+        ("fetch --ca-cert=/tm", ("file",), "/tm"),
+        ("fetch --ca-cert=foo ", ("url",), ""),
+        ("fetch --ca-cert ", ("file",), ""),
+        ("fetch --ca-cert foo ", ("url",), ""),
+        ("fetch --no-verify-peer ", ("url",), ""),
+        ("fetch --no-verify-peer=", (), ""),
+        ("httpd -Z ", ("file",), ""),
+        ("httpd -vZ a b", ("file",), "b"),
+        ("httpd -p ", (), ""),
+        ("httpd -Z a b -p ", (), ""),
+        ("httpd -Z a b ", ("file",), ""),
+        ("httpd -Z a b c ", (), ""),
         ("ps | ", ("filter",), ""),
         ("ps | gr", ("filter",), "gr"),
         ("ps | grep ", (), ""),
@@ -131,5 +145,7 @@ def test_what_follows_the_cursor_does_not_matter() -> None:
 def test_options_of() -> None:
     assert options_of(SYNOPSES["ping"])["-c"] == "count"
     assert options_of(SYNOPSES["ping"])["-q"] == ""
+    assert options_of(SYNOPSES["httpd"]) == {"-v": "", "-Z": "cert key", "-p": "port"}
+    assert options_of(SYNOPSES["fetch"]) == {"-v": "", "-o": "file"}
     assert options_of("netstat -r [-n]") == {"-r": "", "-n": ""}
     assert options_of("nc [-lu] [-p port] host") == {"-l": "", "-u": "", "-p": "port"}
