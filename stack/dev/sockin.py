@@ -164,6 +164,14 @@ class Provider:
         if twin is not None:
             twin.update()
 
+    def sendoob(self, so: Socket, data: Piece) -> None:
+        """What a twin reads, it reads early, and so past any mark: urgent data is for our own stack."""
+        raise oserror(errno.EOPNOTSUPP)
+
+    def rcvoob(self, so: Socket, *, peek: bool) -> bytes:
+        """Nor is it received."""
+        raise oserror(errno.EOPNOTSUPP)
+
     def sockaddr(self, so: Socket) -> Address:
         """The local address and port."""
         twin = cast(Twin | None, so.pcb)

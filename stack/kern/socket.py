@@ -26,6 +26,7 @@ SO_KEEPALIVE = 0x0008
 SO_DONTROUTE = 0x0010
 SO_BROADCAST = 0x0020
 SO_LINGER = 0x0080
+SO_OOBINLINE = 0x0100
 SO_REUSEPORT = 0x0200
 SO_SNDBUF = 0x1001
 SO_RCVBUF = 0x1002
@@ -33,7 +34,8 @@ SO_SNDLOWAT = 0x1003
 SO_RCVLOWAT = 0x1004
 SO_ERROR = 0x1007
 SO_TYPE = 0x1008
-_FLAGS = SO_REUSEADDR | SO_KEEPALIVE | SO_DONTROUTE | SO_BROADCAST | SO_REUSEPORT
+_FLAGS = SO_REUSEADDR | SO_KEEPALIVE | SO_DONTROUTE | SO_BROADCAST | SO_OOBINLINE | SO_REUSEPORT
+_OOB_ROOM = 1024  # bytes: urgent data may go that far beyond the size of the send buffer
 _SB_MAX = 16 << 20  # bytes; kern.sbmax
 
 SS_ISCONNECTED = 0x002
@@ -42,6 +44,7 @@ SS_ISDISCONNECTING = 0x008
 SS_CANTSENDMORE = 0x010
 SS_CANTRCVMORE = 0x020
 SS_ISDISCONNECTED = 0x800
+SS_OOBEXPECTED = 0x1000  # urgent data was announced and has not come: its byte is to be taken out of the stream
 SS_NOFDREF = 0x001  # closed by its owner: only the protocol still holds it
 
 Address = tuple[int, int]  # an address (Ip4) and a port
@@ -60,6 +63,8 @@ class Usrreqs(Protocol):
     def abort(self, so: Socket) -> None: ...
     def rcvd(self, so: Socket) -> None: ...
     def send(self, so: Socket, data: Piece, address: Address | None) -> None: ...
+    def sendoob(self, so: Socket, data: Piece) -> None: ...
+    def rcvoob(self, so: Socket, *, peek: bool) -> bytes: ...
     def sockaddr(self, so: Socket) -> Address: ...
     def peeraddr(self, so: Socket) -> Address: ...
     def setopt(self, so: Socket, level: int, option: int, value: object) -> None: ...
@@ -70,8 +75,8 @@ class Socket:
     """One end of a conversation.  Every error is an OSError with BSD's errno."""
 
     __slots__ = (
-        "error", "head", "kind", "linger", "options", "pcb", "protocol", "q", "qlimit", "rcv", "snd", "state",
-        "usrreqs",
+        "error", "head", "kind", "linger", "oobmark", "options", "pcb", "protocol", "q", "qlimit", "rcv", "snd",
+        "state", "usrreqs",
     )  # fmt: skip
 
     def __init__(self, kind: int, protocol: int, usrreqs: Usrreqs, sendspace: int, recvspace: int) -> None:
@@ -82,6 +87,7 @@ class Socket:
         self.linger: float | None = None  # seconds, as SO_LINGER
         self.state = 0
         self.error = 0
+        self.oobmark: int | None = None  # bytes that may be read before the urgent one (so_oobmark)
         self.rcv: StreamBuf | RecordBuf
         if kind == SOCK_STREAM:
             self.rcv = StreamBuf(recvspace, "netio")
@@ -145,18 +151,23 @@ class Socket:
             so.close()
             raise oserror(errno.ECONNABORTED) from None
 
-    def send(self, data: bytes | bytearray | memoryview) -> int:
-        """Send bytes to the peer; returns how many were taken, which for a datagram is all."""
-        return self.sendto(data, None)
+    def send(self, data: bytes | bytearray | memoryview, *, oob: bool = False) -> int:
+        """Send bytes to the peer; returns how many were taken, which for a datagram is all.
 
-    def sendto(self, data: bytes | bytearray | memoryview, address: Address | None) -> int:
+        With `oob` the last byte taken is urgent (MSG_OOB).
+        """
+        return self.sendto(data, None, oob=oob)
+
+    def sendto(self, data: bytes | bytearray | memoryview, address: Address | None, *, oob: bool = False) -> int:
         """Send bytes to an address (None: to the peer)."""
         self._check_open()
         if self.state & SS_CANTSENDMORE:
             raise oserror(errno.EPIPE)
         self.raise_error()
         if self.kind == SOCK_STREAM:
-            return self._send_stream(data)
+            return self._send_stream(data, oob=oob)
+        if oob:
+            raise oserror(errno.EOPNOTSUPP)
         if not self.state & SS_ISCONNECTED and address is None:
             raise oserror(errno.EDESTADDRREQ)
         if len(data) > self.snd.hiwat:
@@ -164,30 +175,54 @@ class Socket:
         self.usrreqs.send(self, bytes(data), address)
         return len(data)
 
-    def _send_stream(self, data: bytes | bytearray | memoryview) -> int:
+    def _send_stream(self, data: bytes | bytearray | memoryview, *, oob: bool) -> int:
         if not self.state & SS_ISCONNECTED:
             raise oserror(errno.EAGAIN if self.state & SS_ISCONNECTING else errno.ENOTCONN)
-        room = self.snd.hiwat - self.snd.cc
+        room = self.snd.hiwat - self.snd.cc + (_OOB_ROOM if oob else 0)
         if room <= 0 or (room < len(data) and room < self.snd.lowat <= self.snd.hiwat and self.snd.cc):
             raise oserror(errno.EAGAIN)
         if len(data) > room:
             data = memoryview(data)[:room]
-        self.usrreqs.send(self, _unchanging(data), None)
+        if oob and data:
+            self.usrreqs.sendoob(self, _unchanging(data))
+        else:
+            self.usrreqs.send(self, _unchanging(data), None)
         return len(data)
 
-    def recv(self, size: int, *, peek: bool = False) -> bytes:
-        """Receive at most `size` bytes; b"" when the peer has closed.  The rest of a datagram is lost."""
+    def recv(self, size: int, *, peek: bool = False, oob: bool = False) -> bytes:
+        """Receive at most `size` bytes; b"" when the peer has closed.  The rest of a datagram is lost.
+
+        With `oob` it is the urgent byte, beside the stream (MSG_OOB), and that never waits.  Else no read goes
+        beyond the place where that byte was (or is, with SO_OOBINLINE): the next one begins there.
+        """
+        self._check_open()
+        if oob:
+            return self.usrreqs.rcvoob(self, peek=peek)[:size]
         if not isinstance(self.rcv, StreamBuf):
             return self.recvmsg(peek=peek).data[:size]
-        self._check_open()
         if not self.rcv.cc:
             self._nothing_to_read()
             return b""
+        mark = self.oobmark
+        if mark:
+            size = min(size, mark)
         if peek:
             return bytes(self.rcv.copy(0, min(size, self.rcv.cc)))
         data = self.rcv.take(size)
+        if mark is not None and data:
+            self.oobmark = mark - len(data) if mark else None
         self.usrreqs.rcvd(self)
         return data
+
+    def sockatmark(self) -> bool:
+        """Whether the next byte to be read is the urgent one, or comes after it (SIOCATMARK)."""
+        self._check_open()
+        return self.oobmark == 0
+
+    @property
+    def exceptional(self) -> bool:
+        """Whether there is urgent data that was not read past: what select's third set is for."""
+        return self.oobmark is not None
 
     def recvfrom(self, size: int) -> tuple[bytes, Address]:
         """As `recv`, and who sent it."""
@@ -228,6 +263,7 @@ class Socket:
         if how != SHUT_WR:
             self.cantrcvmore()
             self.rcv.flush()
+            self.oobmark = None
             self.usrreqs.rcvd(self)
         if how != SHUT_RD:
             self.usrreqs.shutdown(self)
@@ -390,6 +426,12 @@ class Socket:
             so.rcv.auto = self.rcv.auto
         so.head = self
         return so
+
+    def hasoutofband(self, mark: int) -> None:
+        """Urgent data was announced, that many bytes ahead of the reader (sohasoutofband)."""
+        self.oobmark = mark
+        self.state |= SS_OOBEXPECTED
+        self.rcv.channel.wakeup()
 
     def cantsendmore(self) -> None:
         """No more may be sent (socantsendmore)."""

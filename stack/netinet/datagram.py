@@ -8,7 +8,7 @@ from typing import cast
 
 from stack.addr import Ip4
 from stack.kern.errors import oserror
-from stack.kern.sockbuf import Record, RecordBuf
+from stack.kern.sockbuf import Piece, Record, RecordBuf
 from stack.kern.socket import SS_CANTRCVMORE, SS_ISCONNECTED, Address, Socket
 from stack.mbuf import Mbuf
 from stack.netinet.ip_output import M32, IpOutput
@@ -76,6 +76,14 @@ class Datagrams(Protocol):
 
     def rcvd(self, so: Socket) -> None:
         """Room in the buffer means nothing to a datagram protocol."""
+
+    def sendoob(self, so: Socket, data: Piece) -> None:
+        """No datagram is more urgent than another."""
+        raise oserror(errno.EOPNOTSUPP)
+
+    def rcvoob(self, so: Socket, *, peek: bool) -> bytes:
+        """Nor is there a byte beside them."""
+        raise oserror(errno.EOPNOTSUPP)
 
     def sockaddr(self, so: Socket) -> Address:
         """The local address and port."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import errno
 
-from stack.header.tcp import TH_ACK, TH_CWR, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN
+from stack.header.tcp import TH_ACK, TH_CWR, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG
 from stack.kern.sockbuf import Piece
-from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_NOFDREF
+from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_NOFDREF, SS_OOBEXPECTED
 from stack.mbuf import M_BCAST, M_MCAST
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_acks import TcpAcks, tcp_xmit_timer
@@ -39,6 +39,7 @@ from stack.netinet.tcp_subr import (
     tcp_reset_peer,
     tcp_respond,
 )
+from stack.netinet.tcp_urgent import tcp_pulloutofband, tcp_urgent_arrives
 from stack.netinet.tcp_var import (
     TCP_PAWS_IDLE,
     TCPTV_RTO_SYN,
@@ -331,10 +332,12 @@ class TcpSegments(TcpAcks):
         else:
             self._established(tp)
 
-    # --- seventh and eighth, the text and the FIN ---------------------------------------------
+    # --- sixth to eighth, URG, the text and the FIN -------------------------------------------
 
     def _process_text(self, tp: Tcpcb, seg: Segment) -> None:
-        """Take in data and FIN, in order or not."""
+        """Take in the urgent pointer, data and FIN, in order or not."""
+        if seg.flags & TH_URG:
+            tcp_urgent_arrives(tp, seg)
         if not seg.data and not seg.flags & TH_FIN:
             return
         if tp.state in (TCPS_CLOSE_WAIT, TCPS_CLOSING, TCPS_LAST_ACK, TCPS_TIME_WAIT):
@@ -364,11 +367,14 @@ class TcpSegments(TcpAcks):
             return
         self.stat["rcvpack"] += 1
         self.stat["rcvbyte"] += len(data)
-        tp.rcv_nxt = tp.rcv_nxt + len(data) & M32
+        size = len(data)
+        if tp.so.state & SS_OOBEXPECTED:
+            data = tcp_pulloutofband(tp, data)
+        tp.rcv_nxt = tp.rcv_nxt + size & M32
         if not tp.so.state & SS_CANTRCVMORE:
             tp.rcv.append(data)
         if tp.rcv.auto:
-            tcp_grow_rcvbuf(tp, len(data))
+            tcp_grow_rcvbuf(tp, size)
         tp.rcv.channel.wakeup()
         if tp.flags & TF_DELACK or (self.ack_on_push and flags & TH_PUSH):
             tp.flags |= TF_ACKNOW  # RFC 1122 4.2.3.2: at least every second segment

@@ -11,7 +11,7 @@ from stack.header.checksum import partial
 from stack.header.ip import IPTOS_ECN_CE, IPTOS_ECN_ECT0, IPTOS_ECN_MASK
 from stack.header.tcp import TH_ACK, TH_PUSH, TH_RST, TH_SYN
 from stack.kern.sockbuf import Piece
-from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF
+from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF, SS_OOBEXPECTED
 from stack.mbuf import M_BCAST, M_MCAST, Mbuf
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_acks import tcp_xmit_timer
@@ -104,7 +104,7 @@ class TcpInput(TcpSynCache):
                 return False
             if window != tp.snd_wnd:  # it may let something be sent
                 return False
-            if tp.so.state & (SS_NOFDREF | SS_CANTRCVMORE):
+            if tp.so.state & (SS_NOFDREF | SS_CANTRCVMORE | SS_OOBEXPECTED):
                 return False
             if tp.flags & TF_ECN_PERMIT and not self._unmarked(m):
                 return False

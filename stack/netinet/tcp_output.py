@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TcpOptions
+from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG, TcpOptions
 from stack.kern.sockbuf import Piece
 from stack.mbuf import CSUM_TCP, Mbuf
 from stack.netinet.ip_output import M32
@@ -20,6 +20,7 @@ from stack.netinet.tcp_subr import (
     tcp_syn_options,
     tcp_template,
 )
+from stack.netinet.tcp_urgent import tcp_urgent_pointer, tcp_urgent_waits
 from stack.netinet.tcp_var import (
     TCP_BACKOFF,
     TCPTV_PERSMAX,
@@ -33,6 +34,8 @@ from stack.netinet.tcp_var import (
     TF_NODELAY,
     TF_SENTFIN,
     TF_TSTMP,
+    TF_URGENT,
+    TF_URGNOW,
     Tcpcb,
 )
 
@@ -60,7 +63,7 @@ def tcp_output(tp: Tcpcb) -> int:
         size = tcp_data_size(tp)
         more = length > size
         if more:
-            plain = tp.template and not tp.flags & (TF_FORCE | TF_ECN_SND_CWR)
+            plain = tp.template and not tp.flags & (TF_FORCE | TF_ECN_SND_CWR | TF_URGENT)
             if plain and tp.snd_nxt == tp.snd_max and tp.state == TCPS_ESTABLISHED:
                 sent = _send_run(tp, offset, size, length // size)
                 if not sent or not tp.flags & TF_NODELAY:
@@ -93,6 +96,8 @@ def _beyond_window(tp: Tcpcb, window: int) -> int:
 
 def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> bool:
     """Whether a segment should leave now: RFC 9293 3.8.6.2.1 (sender's silly windows), 3.7.4 (Nagle), 3.8.6.2.2."""
+    if tp.flags & TF_URGENT and tcp_urgent_waits(tp, length):
+        return True
     if length:
         if tp.flags & TF_FORCE:
             return True
@@ -162,7 +167,7 @@ def tcp_send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> 
     elif tp.flags & TF_ACKNOW:
         stat["sndacks"] += 1
     else:
-        stat["sndwinup"] += 1
+        stat["sndurg" if tp.flags & TF_URGNOW else "sndwinup"] += 1
     window = _window(tp) if not flags & TH_SYN else min(tp.rcv.space, TCP_MAXWIN)
     seq = tp.snd_nxt if length or flags & (TH_SYN | TH_FIN) or tp.persist.due is not None else tp.snd_max
     template = tp.template or tcp_template(tp)
@@ -170,9 +175,12 @@ def tcp_send(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> 
         fresh = length and not again and not (tp.flags & TF_FORCE and length == 1)
         marks, codepoint = tcp_ecn_output(tp, int(bool(fresh)))
         flags, template = flags | marks, template | codepoint
+    urp = tcp_urgent_pointer(tp, seq) if tp.flags & TF_URGENT else 0
+    if urp:
+        flags |= TH_URG
     words = 20 + len(options) << 10 | flags
     shown = window if flags & TH_SYN else window >> tp.rcv_scale  # RFC 7323 2.2: a SYN's is never scaled
-    header = TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt if flags & TH_ACK else 0, words, shown, 0, 0)
+    header = TCP_HEADER.pack(tp.lport, tp.fport, seq, tp.rcv_nxt if flags & TH_ACK else 0, words, shown, 0, urp)
     m = Mbuf(data, header + options)
     m.csum = CSUM_TCP
     _account(tp, flags, length)

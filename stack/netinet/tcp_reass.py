@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from stack.header.tcp import TH_FIN
 from stack.kern.sockbuf import Piece
-from stack.kern.socket import SS_CANTRCVMORE
+from stack.kern.socket import SS_CANTRCVMORE, SS_OOBEXPECTED
 from stack.netinet.tcp_sack import Block
 from stack.netinet.tcp_seq import SEQ_MASK, SEQ_SUB
+from stack.netinet.tcp_urgent import tcp_pulloutofband
 from stack.netinet.tcp_var import TF_ACKNOW, TF_SACK, TF_TSTMP, Tcpcb
 
 _MAX_BLOCKS = 4  # as many as find room (RFC 2018 3)
@@ -82,8 +83,11 @@ def _present(tp: Tcpcb, queue: list[tuple[int, Piece]]) -> None:
     stat = tp.tcp.stat
     while queue and queue[0][0] == tp.rcv_nxt:
         _, data = queue.pop(0)
-        tp.rcv_nxt = tp.rcv_nxt + len(data) & SEQ_MASK
+        size = len(data)
+        if tp.so.state & SS_OOBEXPECTED:
+            data = tcp_pulloutofband(tp, data)
+        tp.rcv_nxt = tp.rcv_nxt + size & SEQ_MASK
         stat["rcvpack"] += 1
-        stat["rcvbyte"] += len(data)
+        stat["rcvbyte"] += size
         if not tp.so.state & SS_CANTRCVMORE:
             tp.rcv.append(data)

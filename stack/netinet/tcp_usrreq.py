@@ -9,7 +9,7 @@ from stack.addr import Ip4
 from stack.header.ip import IPPROTO_TCP, IPTOS_ECN_MASK, Ip
 from stack.kern.errors import oserror
 from stack.kern.sockbuf import Piece
-from stack.kern.socket import SO_KEEPALIVE, SOL_SOCKET, SS_CANTRCVMORE, Address, Socket
+from stack.kern.socket import SO_KEEPALIVE, SO_OOBINLINE, SOL_SOCKET, SS_CANTRCVMORE, Address, Socket
 from stack.netinet.in_ import (
     IPPROTO_IP,
     TCP_CONGCTL,
@@ -40,7 +40,7 @@ from stack.netinet.tcp_output import tcp_ack, tcp_output, tcp_window_opened
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_LT
 from stack.netinet.tcp_subr import tcp_close, tcp_drop, tcp_mtudisc, tcp_rcv_scale
 from stack.netinet.tcp_timer import TIMERS
-from stack.netinet.tcp_var import CONGCTL, TF_CONGCTL, TF_NODELAY, Tcpcb
+from stack.netinet.tcp_var import CONGCTL, TF_CONGCTL, TF_NODELAY, TF_URGENT, TF_URGNOW, Tcpcb, Urgent
 
 _KEEP = {TCP_KEEPIDLE: "idle", TCP_KEEPINTVL: "interval", TCP_KEEPCNT: "probes", TCP_KEEPINIT: "init"}
 _KEEP_MOST = 1 << 30  # seconds, or probes
@@ -173,6 +173,28 @@ class Tcp(TcpInput):
         error = tcp_output(tp)
         if error:
             raise oserror(error)
+
+    def sendoob(self, so: Socket, data: Piece) -> None:
+        """Send bytes of which the last is urgent (MSG_OOB); a closed window does not keep the peer from learning it."""
+        tp = self.tcpcb(so)
+        tp.snd.append(data)
+        if self.urgent:
+            tp.urgent = tp.urgent or Urgent()
+            tp.urgent.snd_up = tp.snd_una + tp.snd.cc & M32
+            tp.flags |= TF_URGENT | TF_URGNOW
+        error = tcp_output(tp)
+        if error:
+            raise oserror(error)
+
+    def rcvoob(self, so: Socket, *, peek: bool) -> bytes:
+        """The urgent byte; EINVAL when none was announced, or it was read; EWOULDBLOCK when it has not come yet."""
+        urgent = self.tcpcb(so).urgent
+        if so.oobmark is None or so.options & SO_OOBINLINE or urgent is None or urgent.taken:
+            raise oserror(errno.EINVAL)
+        if not urgent.byte:
+            raise oserror(errno.EAGAIN)
+        urgent.taken = not peek
+        return urgent.byte
 
     def _grow_sndbuf(self, tp: Tcpcb) -> None:
         """A full buffer that the peer's window and the network would let be larger grows (NetBSD's sendbuf_auto)."""

@@ -36,6 +36,8 @@ TF_CONGCTL = 0x2000  # a program chose the congestion control (TCP_CONGCTL)
 TF_ECN_PERMIT = 0x0400  # both sides can tell congestion without a loss (RFC 3168)
 TF_ECN_SND_CWR = 0x0800  # say with the next new data that the window was reduced
 TF_ECN_SND_ECE = 0x1000  # say with every ack that a mark has come
+TF_URGENT = 0x4000  # urgent data is on its way: the peer has not acknowledged all of it (RFC 9293 3.8.5)
+TF_URGNOW = 0x8000  # and it does not know of that yet
 
 # seconds (tcp_timer.h)
 TCPTV_RTO = 1.0  # RFC 6298 2.1: before the first measurement
@@ -89,6 +91,7 @@ SYSCTLS = {
     "net.inet.tcp.ecn.maxretries": Variable("tcp", "ecn_maxretries", "SYNs sent again that still ask for it", 0, 12),
     "net.inet.tcp.abc.enable": Variable("tcp", "abc_enable", "count bytes, not acks (RFC 3465)", 0, 1),
     "net.inet.tcp.abc.aggressive": Variable("tcp", "abc_aggressive", "two segments an ack in slow start", 0, 1),
+    "net.inet.tcp.urgent": Variable("tcp", "urgent", "urgent data; 0: all data is ordinary data", 0, 1),
     "net.inet.tcp.rfc1337": Variable("tcp", "rfc1337", "no reset ends TIME_WAIT", 0, 1),
     "net.inet.tcp.rfc6191": Variable("tcp", "rfc6191", "a new SYN may end TIME_WAIT", 0, 1),
     "net.inet.tcp.rfc3042": Variable("tcp", "rfc3042", "limited transmit", 0, 1),
@@ -204,6 +207,7 @@ class Tcpcb(Inpcb):
         "ts_recent",
         "ts_recent_age",
         "twomsl",
+        "urgent",
     )  # fmt: skip
 
     def __init__(self, so: Socket, tcp: TcpBase) -> None:
@@ -249,6 +253,7 @@ class Tcpcb(Inpcb):
         self.rxtcur = TCPTV_RTO
         self.rxtshift = 0
         self.softerror = 0
+        self.urgent: Urgent | None = None
         self.rfbuf_since = tcp.callouts.now  # receive buffer sizing: when this round began, bytes since
         self.rfbuf_cnt = 0
         self.idle_since = tcp.callouts.now
@@ -290,6 +295,17 @@ class Tcpcb(Inpcb):
         return int(self.tcp.callouts.now * 1000) + self.ts_offset & 0xFFFFFFFF
 
 
+class Urgent:
+    """Where a connection's urgent data ends, both ways (snd_up, rcv_up), and the byte of it that was received."""
+
+    __slots__ = ("byte", "rcv_up", "snd_up", "taken")
+
+    def __init__(self) -> None:
+        self.snd_up = self.rcv_up = 0
+        self.byte = b""  # t_iobc; empty while it has not come
+        self.taken = False  # it was read (TCPOOB_HADDATA)
+
+
 class Keepalive(NamedTuple):
     """When a silent peer is asked and when it is given up, in seconds (TCP_KEEPIDLE and its kin)."""
 
@@ -326,6 +342,7 @@ class TcpBase(Protocol):
     sendbuf_auto = 1
     sendbuf_inc = 8192
     sendbuf_max = 262144
+    urgent = 1
     rfc1337 = 0
     rfc6191 = 1
     rfc3042 = 1

@@ -14,6 +14,7 @@ from stack.kern import socket, syscalls
 from stack.kern.socket import Socket
 from stack.netinet import in_
 from stack.netinet.in_ import IPPROTO_IP
+from stack.netinet.tcp_var import Tcpcb
 from tests.stack.tcp.notation import pattern
 
 PEER = Ip4.parse("192.0.2.2")
@@ -32,6 +33,7 @@ class Calls:
         self.files: dict[int, Socket] = {}
         self.read: dict[int, int] = {}  # by file: bytes so far
         self.written: dict[int, int] = {}
+        self.pulled: dict[int, int | None] = {}  # where the urgent byte was that is beside the stream
 
     def call(self, name: str, args: list[str]) -> str:
         """Make a call that does not wait; its result, as a script writes it."""
@@ -51,13 +53,28 @@ class Calls:
 
     def _open(self, file: Socket) -> int:
         fd = 3 + len(self.files)
-        self.files[fd], self.read[fd], self.written[fd] = file, 0, 0
+        self.files[fd], self.read[fd], self.written[fd], self.pulled[fd] = file, 0, 0, None
         return fd
 
     def _got(self, fd: int, data: bytes) -> int:
-        if data != pattern(self.read[fd], len(data)):
-            raise Mismatch(f"the {len(data)} bytes after {self.read[fd]} are not what the peer sent")
-        self.read[fd] += len(data)
+        """Bytes were read in order; the urgent one that was taken out of them is missing."""
+        begin, size, pulled = self.read[fd], len(data), self.pulled[fd]
+        expected = pattern(begin, size)
+        if pulled is not None and begin <= pulled < begin + size:
+            expected = pattern(begin, pulled - begin) + pattern(pulled + 1, begin + size - pulled)
+            size += 1
+        if data != expected:
+            raise Mismatch(f"the {len(data)} bytes after {begin} are not what the peer sent")
+        self.read[fd] += size
+        return len(data)
+
+    def _recv_oob(self, fd: int, *, peek: bool) -> int:
+        """The urgent byte was read, and must be that of its place."""
+        data, tp = self.files[fd].recv(1, peek=peek, oob=True), self.files[fd].pcb
+        assert isinstance(tp, Tcpcb) and tp.urgent is not None
+        self.pulled[fd] = at = tp.urgent.rcv_up - tp.irs - 2 & 0xFFFFFFFF
+        if data != pattern(at, 1):
+            raise Mismatch(f"{data!r} is not the byte at {at}")
         return len(data)
 
     def socket(self, domain: str, kind: str, protocol: str) -> int:
@@ -82,6 +99,8 @@ class Calls:
         return self._open((await syscalls.accept(self.files[int(fd)]))[0])
 
     def recv(self, fd: str, buffer: str, size: str, *flags: str) -> int:
+        if "MSG_OOB" in " ".join(flags):
+            return self._recv_oob(int(fd), peek="MSG_PEEK" in flags[0])
         return self._got(int(fd), self.files[int(fd)].recv(int(size)))
 
     async def wait_recv(self, fd: str, buffer: str, size: str, *flags: str) -> int:
@@ -89,7 +108,7 @@ class Calls:
 
     def send(self, fd: str, buffer: str, size: str, *flags: str) -> int:
         number = int(fd)
-        count = self.files[number].send(pattern(self.written[number], int(size)))
+        count = self.files[number].send(pattern(self.written[number], int(size)), oob="MSG_OOB" in flags)
         self.written[number] += count
         return count
 
@@ -108,6 +127,12 @@ class Calls:
 
     def fcntl(self, fd: str, *args: str) -> None:
         """Nothing: whether a call waits is seen from its times."""
+
+    def ioctl(self, fd: str, request: str, value: str) -> None:
+        """Of all there are, SIOCATMARK."""
+        assert request == "SIOCATMARK"
+        if (found := int(self.files[int(fd)].sockatmark())) != int(value.strip("[]")):
+            raise Mismatch(f"it is {found}")
 
     def setsockopt(self, fd: str, level: str, option: str, value: str, *size: str) -> None:
         if value.startswith('"'):
@@ -135,6 +160,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "shutdown": Calls.shutdown,
     "close": Calls.close,
     "fcntl": Calls.fcntl,
+    "ioctl": Calls.ioctl,
     "setsockopt": Calls.setsockopt,
     "getsockopt": Calls.getsockopt,
 }

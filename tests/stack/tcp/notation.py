@@ -81,7 +81,7 @@ def matches(found: re.Match[str], seen: str) -> bool:
     """Whether a packet is the one expected: `win` and options count only as far as they are named."""
     packet = PACKET.fullmatch(seen)
     assert packet is not None
-    if any(found[part] != packet[part] for part in ("ecn", "seq", "end", "size", "ack")):
+    if any(found[part] != packet[part] for part in ("ecn", "seq", "end", "size", "ack", "urg")):
         return False
     if set(found["flags"]) != set(packet["flags"]) or (found["win"] and found["win"] != packet["win"]):
         return False

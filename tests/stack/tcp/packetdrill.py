@@ -13,7 +13,7 @@ from stack.addr import Ip4
 from stack.header import icmp
 from stack.header.checksum import checksum, partial, pseudo4
 from stack.header.ip import IPPROTO_ICMP, IPPROTO_TCP, IPTOS_ECN_MASK, Ip
-from stack.header.tcp import TH_ACK, TH_SYN, Tcp, TcpOptions
+from stack.header.tcp import TH_ACK, TH_SYN, TH_URG, Tcp, TcpOptions
 from stack.kern.proc import Proc
 from stack.lab import Lab
 from stack.mbuf import Mbuf
@@ -259,6 +259,8 @@ class Drill:
         if tcp.flags & TH_ACK:
             words.append(f"ack {tcp.ack - flow.irs & 0xFFFFFFFF}")
         words.append(f"win {tcp.win}")
+        if tcp.flags & TH_URG:
+            words.append(f"urg {tcp.urp}")
         if tcp.off > 20:
             words.append(f"<{TcpOptions.parse(segment[20 : tcp.off])}>")
         return " ".join(words)

@@ -15,7 +15,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from stack.header.checksum import checksum, pseudo4
 from stack.header.ip import IPPROTO_TCP, IPTOS_ECN_ECT0
 from stack.header.tcp import TH_ACK, TH_CWR, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG, Tcp, TcpOptions
-from stack.kern.socket import SHUT_RD, SHUT_WR, SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, SS_NOFDREF, Socket
+from stack.kern.socket import (
+    SHUT_RD,
+    SHUT_WR,
+    SO_KEEPALIVE,
+    SO_OOBINLINE,
+    SO_RCVBUF,
+    SO_SNDBUF,
+    SOL_SOCKET,
+    SS_NOFDREF,
+    Socket,
+)
 from stack.netinet.tcp_fsm import (
     TCP_STATES,
     TCPS_CLOSE_WAIT,
@@ -70,6 +80,7 @@ class Machine(RuleBasedStateMachine):
         so = self.drill.host.socket(1)
         so.setsockopt(SOL_SOCKET, SO_RCVBUF, rcvbuf)
         so.setsockopt(SOL_SOCKET, SO_SNDBUF, sndbuf)
+        so.setsockopt(SOL_SOCKET, SO_OOBINLINE, 1)
         so.bind((0, 8080))
         self.so: Socket = so
         if active:
@@ -141,10 +152,10 @@ class Machine(RuleBasedStateMachine):
         for _ in range(times):
             self.inject(TH_ACK, self.tp.rcv_nxt, self.tp.snd_una, self.tp.snd_wnd >> self.tp.snd_scale, 0)
 
-    @rule(size=st.sampled_from([1, 100, 1460, 5000, 20_000]))
-    def write(self, size: int) -> None:
+    @rule(size=st.sampled_from([1, 100, 1460, 5000, 20_000]), urgent=st.sampled_from([False, False, True]))
+    def write(self, size: int, urgent: bool) -> None:
         with suppress(OSError):
-            self.written += self.so.send(pattern(self.written, size))
+            self.written += self.so.send(pattern(self.written, size), oob=urgent)
 
     @rule(size=st.sampled_from([1, 1000, 65536]))
     def receive(self, size: int) -> None:
@@ -205,6 +216,7 @@ class Machine(RuleBasedStateMachine):
             assert out <= tp.snd.cc + bool(tp.flags & TF_SENTFIN)
             assert tp.snd_cwnd >= tp.maxseg > 0
         assert tp.rcv.cc <= max(tp.rcv.hiwat, 65535)
+        assert self.so.oobmark is None or 0 <= self.so.oobmark <= tp.rcv.cc + 2 * 65535
         if tp.sack is not None:
             assert tp.flags & TF_SACK
             self.scoreboard_is_sound(tp, tp.sack)
