@@ -61,6 +61,12 @@ class Data(NamedTuple):
     kind: str = ""
 
 
+class ErrorData(NamedTuple):
+    """Raw bytes for stderr, as they are: what a program says there."""
+
+    data: bytes
+
+
 class Context:
     """What a command may touch: the host it runs on, its process, its input (ping.c's `prog_ops`)."""
 

@@ -114,34 +114,44 @@ class Clock:
         number = self.signals.take()
         if number is not None:
             proc.signal(number)
+            self.lab.callouts.advance(self.lab.callouts.now, BUDGET)  # even while a program computes
         descriptors = self.descriptors()
         if descriptors:
             self._poll(descriptors, 0.0)
         wait = self._advance(BUDGET, proc)
         if proc.status is not None or wait == 0.0 or self.signals.pending is not None:
             return
-        descriptors = self.descriptors()
-        if wait is None and not descriptors and self.rate is None:
+        if wait is None and self.rate is None and not self._hopeful():
             stuck()
         else:
             self.before_waiting()
-            self._poll(descriptors, wait)
+            self._poll(self.descriptors(), wait)
+
+    def _hopeful(self) -> bool:
+        """Whether the real machine may still bring something, when nothing is pending in the lab."""
+        programs = self.lab.programs
+        return bool(programs.computing or programs.outside) or len(self.descriptors()) > len(programs.readers)
 
     def _advance(self, budget: int, proc: Proc | None) -> float | None:
         """Do what is due; returns the real seconds until more is, 0 when more is now, None for never."""
         if self.rate != self._rate:
             self._rebase()
+        self.lab.programs.rate = self._rate
         return self._advance_fast(budget, proc) if self._rate is None else self._advance_real(budget, self._rate)
 
     def _advance_fast(self, budget: int, proc: Proc | None) -> float | None:
-        callouts = self.lab.callouts
+        callouts, programs = self.lab.callouts, self.lab.programs
         limit = callouts.events + budget
         while callouts.events < limit and (proc is None or proc.status is None):
+            if programs.computing:
+                return None  # nothing else happens, and time stands still
             due = callouts.next_due()
             if due is None:
                 return None
-            callouts.advance(due, limit - callouts.events)
-            if callouts is not self.lab.callouts or self.rate is not None or self.descriptors():
+            callouts.advance(due, 1 if programs.readers else limit - callouts.events)
+            if callouts is not self.lab.callouts or self.rate is not None:
+                break
+            if not callouts.ready and (programs.outside or len(self.descriptors()) > len(programs.readers)):
                 break  # before time jumps, whoever waits for the real machine gets what is there
         return 0.0
 
@@ -180,7 +190,7 @@ class Clock:
     def descriptors(self) -> dict[int, int]:
         """What is waited for on the real machine now: descriptors, and poll(2)'s events of each."""
         wanted: dict[int, int] = {}
-        for readers in (self.lab.readers, self.readers):
+        for readers in (self.lab.readers, self.lab.programs.readers, self.readers):
             wanted.update(dict.fromkeys(readers, select.POLLIN))
         for descriptor, pipe in self.inputs.items():
             if pipe.readable.sleepers and not pipe.closed:
@@ -193,7 +203,9 @@ class Clock:
     def servants(self, descriptor: int) -> tuple[Callable[[], None] | None, Callable[[], None] | None]:
         """Who is called when a descriptor is readable, and when it is writable: the lab's devices come first."""
         return (
-            self.lab.readers.get(descriptor) or self.readers.get(descriptor),
+            self.lab.readers.get(descriptor)
+            or self.lab.programs.readers.get(descriptor)
+            or self.readers.get(descriptor),
             self.lab.writers.get(descriptor) or self.writers.get(descriptor),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from commands.command import Command, Complaint, Data, Note, Usage
+from commands.command import Command, Complaint, Data, ErrorData, Note, Usage
 from netsh.clock import Clock
 from netsh.files import AppendedFile
 from netsh.filters import FILTERS, Sink
@@ -83,8 +83,8 @@ class Piped(Output):
         self.sinks.append(sink)
 
     def row(self, row: Any) -> None:
-        """Take a row; nothing is lost on its way, so a Complaint goes where complaints go."""
-        if isinstance(row, Complaint):
+        """Take a row; nothing is lost on its way, so what is for stderr goes there."""
+        if isinstance(row, Complaint | ErrorData):
             self.direct.row(row)
         elif not self.as_json:
             text = text_of(self.command, row)

@@ -27,6 +27,16 @@ class Deadlock(RuntimeError):
     """Somebody waits, and nothing is pending anywhere: time has nothing to move on to."""
 
 
+class Programs:
+    """The programs of the real machine that run on hosts of a lab (stack/dev/sysproxy.py), for whoever drives it."""
+
+    def __init__(self) -> None:
+        self.readers: dict[int, Callable[[], None]] = {}  # descriptors to watch, and what to call
+        self.computing = 0  # threads that are at work: until they ask for something, fast time stands still
+        self.outside = 0  # threads that wait for something that is not of the lab, too
+        self.rate: float | None = None  # virtual seconds a real one; None: fast
+
+
 class Lab:
     """A world of hosts in one process."""
 
@@ -43,6 +53,7 @@ class Lab:
         self.cloners: dict[str, Cloner] = {}
         self.readers: dict[int, Callable[[], None]] = {}  # descriptors of devices: what to call when readable
         self.writers: dict[int, Callable[[], None]] = {}  # and when writable
+        self.programs = Programs()
         self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
 
     @property

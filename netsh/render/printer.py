@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TextIO
 
-from commands.command import Command, Complaint, Data, Note
+from commands.command import Command, Complaint, Data, ErrorData, Note
 from netsh.render.json_rows import json_of
 from netsh.render.palette import FAINT, highlight, paint, steady, visible, visible_bytes, wants_colour
 from netsh.render.screen import terminal_width
@@ -80,6 +80,11 @@ class Printer:
         """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
         if isinstance(row, Complaint):
             self.complaint(command.name, row.text)
+        elif isinstance(row, ErrorData):
+            self.out.flush()
+            data = visible_bytes(row.data) if self.err.isatty() else row.data
+            self.err.write(data.decode(errors="replace"))
+            self.err.flush()
         else:
             self._draw(self, command, row, host, job)
 

@@ -53,13 +53,13 @@ _SPACE = 1 << 18  # bytes: each buffer of a socket; the machine's own come on to
 _LINGER = 2.0  # seconds that a peer may take nothing while the lab ends
 _LINGER_MOST = 10.0  # seconds that the end may take in all
 
-_IP_OPTIONS = {
+IP_OPTIONS = {
     IP_TOS: socket.IP_TOS,
     IP_TTL: socket.IP_TTL,
     IP_MULTICAST_TTL: socket.IP_MULTICAST_TTL,
     IP_MULTICAST_LOOP: socket.IP_MULTICAST_LOOP,
 }
-_TCP_OPTIONS = {
+TCP_OPTIONS = {
     TCP_NODELAY: socket.TCP_NODELAY,
     TCP_MAXSEG: socket.TCP_MAXSEG,
     TCP_KEEPIDLE: socket.TCP_KEEPIDLE,
@@ -371,8 +371,8 @@ def _membership(value: object) -> bytes:
 
 def _option(so: Socket, level: int, option: int) -> tuple[int, int]:
     """What the machine calls an option; ENOPROTOOPT when it has none of the kind."""
-    if level == IPPROTO_IP and option in _IP_OPTIONS:
-        return socket.IPPROTO_IP, _IP_OPTIONS[option]
-    if level == IPPROTO_TCP and option in _TCP_OPTIONS and so.kind == SOCK_STREAM:
-        return socket.IPPROTO_TCP, _TCP_OPTIONS[option]
+    if level == IPPROTO_IP and option in IP_OPTIONS:
+        return socket.IPPROTO_IP, IP_OPTIONS[option]
+    if level == IPPROTO_TCP and option in TCP_OPTIONS and so.kind == SOCK_STREAM:
+        return socket.IPPROTO_TCP, TCP_OPTIONS[option]
     raise oserror(errno.ENOPROTOOPT)

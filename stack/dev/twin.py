@@ -40,7 +40,7 @@ _DATAGRAMS = 64  # the same for datagrams
 _LARGEST = 65536  # bytes: no datagram, with what is counted for its sender, is larger
 _BREATHER = 0.1  # seconds until an accept is tried again when the machine has no descriptor left
 
-_FLAGS = {
+FLAGS = {
     SO_KEEPALIVE: socket.SO_KEEPALIVE,
     SO_DONTROUTE: socket.SO_DONTROUTE,
     SO_BROADCAST: socket.SO_BROADCAST,
@@ -93,7 +93,7 @@ class Twin:
     def set_options(self) -> None:
         """Give the real one the options that were set since the last time."""
         changed = (self.so.options ^ self.options) & self.usable
-        for option, number in _FLAGS.items() if changed else ():
+        for option, number in FLAGS.items() if changed else ():
             if changed & option:
                 with bsd_words():
                     self.real.setsockopt(socket.SOL_SOCKET, number, int(bool(self.so.options & option)))

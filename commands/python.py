@@ -1,0 +1,68 @@
+"""Run a Python program on this host, unchanged: its sockets are this host's, and its clock is the lab's.
+
+    -c text     the program is this text
+    -m module   it is a module, such as http.server
+
+The program is a process of the machine, with its files; what it knows as the network is the lab's.  In fast time the
+clock stands still while it computes.  It ends as it would anywhere, and its exit status is the command's; Ctrl-C and
+`kill` reach it as signals do.
+
+    www python -m http.server 8000 &
+    python client.py www 8000
+    python -c 'import urllib.request as r; print(r.urlopen("http://www/").read(60))'
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from commands._getopt import wrong
+from commands.command import Command, Context, Data, ErrorData
+from stack.kern.proc import Interrupt, tsleep
+
+SYNOPSIS = "python [-c text | -m module | file] [argument ...]"
+WORDS = {"-c": "the program is this text", "-m": "the program is this module"}
+
+
+class Args(NamedTuple):
+    """What python is to be given."""
+
+    argv: list[str]
+
+
+def parse(argv: list[str]) -> Args:
+    """Read the command line: what comes behind the program is the program's."""
+    if not argv:
+        raise wrong("a program is missing: a file, -c text, or -m module")
+    if argv[0] in ("-c", "-m") and len(argv) == 1:
+        raise wrong(f"option requires an argument -- {argv[0][1]}")
+    if argv[0].startswith("-") and argv[0] not in ("-c", "-m"):
+        raise wrong(f"unknown option -- {argv[0][1:]}")
+    return Args(argv)
+
+
+async def run(ctx: Context, args: Args) -> AsyncIterator[Data | ErrorData]:
+    """Start it, and hand on what it prints until it is over."""
+    from stack.dev.sysproxy import Program
+
+    program = Program(ctx.lab, ctx.host, ctx.proc, ctx.stdin, args.argv)
+    while program.status is None or program.output.ready or program.errors.ready:
+        if program.errors.buffer:
+            yield ErrorData(program.errors.take())
+        elif program.output.buffer:
+            yield Data(program.output.take())
+        else:
+            try:
+                await tsleep(program.said)
+            except Interrupt as interrupt:
+                program.signal(interrupt.signal)
+    ctx.status = program.status
+
+
+def show(row: Data) -> str:
+    """Nothing but what the program says."""
+    return row.data.decode(errors="replace")
+
+
+COMMAND = Command("python", SYNOPSIS, parse, run, show)

@@ -1,0 +1,198 @@
+"""A program's first moments: it finds its way into the lab, and then what Python has is replaced, before it begins."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import io
+import os
+import runpy
+import select
+import sys
+import time
+from _socket import AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET
+from _socket import socket as RealSocket
+from _socket import socketpair as real_socketpair
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import ModuleType, TracebackType
+from typing import cast
+
+from stack.dev.hijack import gate, polling, sockets
+from stack.dev.hijack.names import Names
+from stack.dev.hijack.threads import Threads
+
+_CHANNEL, _BIRTHS = 3, 4  # descriptors that stack/dev/sysproxy.py has put there
+_SCM_RIGHTS = 1
+_HERE = os.path.dirname(__file__) + os.sep
+
+
+def main() -> None:
+    """Become the program that the command line names, as python does."""
+    first = gate.Remote(_inherited(_CHANNEL))
+    gate.stand(first)
+    door = sockets.Door(gate.here)
+    births = _inherited(_BIRTHS)
+    Threads(partial(_birth, births)).install()
+    _install_select(door)
+    first.enter()
+    _install_time(door, first.epoch)
+    sys.modules["_socket"] = Names(door).build()
+    sys.modules["_queue"] = cast(ModuleType, None)  # queue has one in Python, whose locks are ours
+    sys.meta_path.insert(0, _Finder())
+    os.register_at_fork(after_in_child=lambda: gate.stand(cast(gate.Remote, None)))
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stdin(door)), encoding="utf-8")
+    _run(sys.argv[1:])
+
+
+def _inherited(fd: int) -> RealSocket:
+    os.set_inheritable(fd, False)
+    return RealSocket(AF_UNIX, SOCK_SEQPACKET, 0, fd)
+
+
+def _birth(births: RealSocket) -> gate.Remote:
+    """A gate for a new thread: its other end goes to the lab."""
+    ours, theirs = real_socketpair(AF_UNIX, SOCK_SEQPACKET)
+    births.sendmsg([b"\0"], [(SOL_SOCKET, _SCM_RIGHTS, theirs.fileno().to_bytes(4, sys.byteorder))])
+    theirs.close()
+    gate.here().call("lwp_create")
+    return gate.Remote(ours)
+
+
+def _install_select(door: sockets.Door) -> None:
+    new: dict[str, object] = {
+        "select": partial(polling.choose, door),
+        "poll": partial(polling.Poll, door),
+        "epoll": partial(polling.Epoll, door),
+    }
+    for name, value in new.items():
+        if hasattr(select, name):
+            setattr(select, name, value)
+
+
+def _install_time(door: sockets.Door, epoch: float) -> None:
+    """The time is the lab's."""
+
+    def now() -> float:
+        return door.gate().now
+
+    def date() -> float:
+        return epoch + door.gate().now
+
+    def sleep(seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        way = door.gate()
+        way.call("sleep", way.now + seconds, False)
+
+    def whole(clock: Callable[[], float]) -> Callable[[], int]:
+        return lambda: round(clock() * 1e9)
+
+    for name in ("monotonic", "perf_counter"):
+        setattr(time, name, now)
+        setattr(time, f"{name}_ns", whole(now))
+    for name, moment in (("localtime", time.localtime), ("gmtime", time.gmtime), ("ctime", time.ctime)):
+        setattr(time, name, partial(_at, moment, date))
+    vars(time).update(time=date, time_ns=whole(date), sleep=sleep)
+
+
+def _at(function: Callable[[float], object], date: Callable[[], float], seconds: float | None = None) -> object:
+    """A moment in another form; without one it is now."""
+    return function(date() if seconds is None else seconds)
+
+
+class _Stdin(io.RawIOBase):
+    """Standard input, as the command has it."""
+
+    name = "<stdin>"
+
+    def __init__(self, door: sockets.Door) -> None:
+        self.door = door
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 0
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = cast(bytes, self.door.call("read_stdin", len(buffer)))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Sees `ssl` being imported, which takes 20 ms and so is not loaded for nothing."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "ssl":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        assert spec is not None
+        assert spec.loader is not None
+        load = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            from stack.dev.hijack import tls
+
+            tls.install()
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _run(argv: list[str]) -> None:
+    """-c, -m or a script, with its arguments."""
+    del sys.path[0]  # the way to these modules, which are loaded
+    sys.excepthook = _excepthook
+    option, *rest = argv
+    scope = vars(sys.modules["__main__"])
+    if option == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        sys.path.insert(0, "")
+        exec(compile(rest[0], "<string>", "exec"), scope)
+    elif option == "-m":
+        sys.argv = rest
+        sys.path.insert(0, os.getcwd())
+        runpy._run_module_as_main(rest[0])  # type: ignore[attr-defined]
+    elif os.path.isdir(option):
+        sys.argv = argv
+        runpy.run_path(option, run_name="__main__")
+    else:
+        sys.argv = argv
+        sys.path.insert(0, os.path.dirname(os.path.abspath(option)))
+        scope["__file__"] = option
+        exec(compile(_source(option), option, "exec"), scope)
+
+
+def _source(path: str) -> bytes:
+    """The text of a script; without it we end as python does."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        sys.exit(_no_file(path, error))
+
+
+def _no_file(path: str, error: OSError) -> int:
+    print(f"python: can't open file {path!r}: {error.strerror}", file=sys.stderr)
+    return 2
+
+
+def _excepthook(kind: type[BaseException], failure: BaseException, traceback: TracebackType | None) -> None:
+    """A traceback begins with the program, and ends where it calls what Python has."""
+    frames = []
+    while traceback is not None:
+        frames.append(traceback)
+        traceback = traceback.tb_next
+    names = [frame.tb_frame.f_code.co_filename for frame in frames]
+    first = max((at for at, name in enumerate(names) if name in (__file__, "<frozen runpy>")), default=-1) + 1
+    last = next((at for at in range(len(names), 0, -1) if not names[at - 1].startswith(_HERE)), 0)
+    if first < last < len(names):
+        frames[last - 1].tb_next = None
+    failure.__traceback__ = frames[first] if first < len(frames) else None
+    sys.__excepthook__(kind, failure, failure.__traceback__)

@@ -1,0 +1,180 @@
+"""A thread's way into the lab: it sends a system call and waits for the answer (BSD lib/librumpclient/rumpclient.c)."""
+
+from __future__ import annotations
+
+import errno
+import marshal
+import os
+import select
+import signal
+import time
+from _socket import socket as RealSocket
+from _thread import _local
+from typing import cast
+
+_PACKET = 1 << 18
+_poll, _monotonic = select.poll, time.monotonic  # before they are replaced
+_DEAD = 128 + signal.SIGHUP
+_PATIENCE = 10000  # looks at the clock, and calls, without any time that passes
+_TICK = 0.001  # seconds
+_CANCEL = marshal.dumps(("cancel",))
+_NOTHING = marshal.dumps(("gethostname",))
+
+Wanted = tuple[tuple[int, int], ...]  # descriptors, and poll(2)'s events of each
+GRACE = 1e9  # seconds: a deadline beyond is none
+
+
+class Gate:
+    """Where the system calls of a thread go; an OSError has the machine's own words."""
+
+    tid = 0
+
+    def call(self, name: str, *arguments: object) -> object:
+        """A system call and its answer."""
+        raise NotImplementedError
+
+    def poll(self, lab: Wanted, real: dict[int, int], deadline: float | None, *, outside: bool) -> Wanted | None:
+        """Wait for descriptors of the lab and of the machine; None means: look at the latter again."""
+        raise NotImplementedError
+
+    @property
+    def now(self) -> float:
+        """The lab's time."""
+        raise NotImplementedError
+
+    def deadline(self, timeout: float | None) -> float | None:
+        """When a wait of so many seconds is over; None and negative ones never are."""
+        return None if timeout is None or timeout < 0 or timeout > GRACE else self.now + timeout if timeout else 0.0
+
+
+class Remote(Gate):
+    """The gate of a thread of a program that is a process of its own."""
+
+    def __init__(self, channel: RealSocket) -> None:
+        self.channel = channel
+        self.fd = channel.fileno()
+        self.asked: bytes | None = None  # what waits for an answer
+        self.early: tuple[int, object] | None = None  # the answer, when a signal's handler has received it
+        self.time = 0.0  # the lab's, when it answered last
+        self.rate: float | None = None
+        self.at = 0.0  # the machine's own clock, then
+        self.epoch = 0.0
+        self.looks = 0  # at a clock that stood still
+
+    def enter(self) -> None:
+        """Wait until the lab lets us begin."""
+        self.asked = b""
+        _, value = self._answer({})
+        assert isinstance(value, tuple)
+        self.tid, self.epoch = value
+
+    def leave(self) -> None:
+        """The thread is over."""
+        self._send(marshal.dumps(("lwp_exit",)))
+        self.channel.close()
+
+    @property
+    def now(self) -> float:
+        """The lab's time: it stands still while we compute, or follows the clock on the wall."""
+        if self.rate:
+            return self.time + (_monotonic() - self.at) * self.rate
+        self.looks += 1
+        if self.looks > _PATIENCE:  # who waits in a loop for time to pass
+            self.looks = 0
+            self.call("sleep", self.time + _TICK, False)
+        return self.time
+
+    def call(self, name: str, *arguments: object) -> object:
+        """A system call; after a signal that raised nothing it is made again (PEP 475)."""
+        packet = marshal.dumps(cast(bytes, (name, *arguments)))  # whatever it is, marshal takes it
+        while True:
+            code, value = self._exchange(packet, {})
+            if code == 0:
+                return value
+            if code > 0:
+                raise OSError(code, os.strerror(code))
+            signal.raise_signal(-code)
+
+    def poll(self, lab: Wanted, real: dict[int, int], deadline: float | None, *, outside: bool) -> Wanted | None:
+        """Wait for the lab, and for the machine beside it."""
+        code, value = self._exchange(marshal.dumps(("poll_outside", lab, deadline, outside)), real)
+        if code < 0:
+            signal.raise_signal(-code)
+        if code:
+            return None
+        assert isinstance(value, tuple)
+        return value or (None if deadline is None or self.time < deadline else ())
+
+    def _exchange(self, packet: bytes, real: dict[int, int]) -> tuple[int, object]:
+        """Ask, and wait for the answer; a real descriptor that is ready calls the question back."""
+        interrupted, early = self.asked, None
+        if interrupted is not None:  # we are in a signal's handler, in the midst of another question
+            early = self._call_back()
+        self._send(packet)
+        try:
+            return self._answer(real)
+        except BaseException:
+            if self.asked is not None:
+                self._call_back()
+            raise
+        finally:
+            if interrupted is not None:
+                self._ask_again(interrupted, early)
+
+    def _ask_again(self, packet: bytes, early: tuple[int, object] | None) -> None:
+        """Who was interrupted still waits: it is given its answer behind another one, or asks anew."""
+        if early is not None and early[0] != errno.EINTR:
+            self.early = early
+            packet = _NOTHING
+        self._send(packet)
+
+    def _send(self, packet: bytes) -> None:
+        try:
+            self.channel.send(packet)
+        except OSError as error:
+            if error.errno == errno.EMSGSIZE:
+                raise
+            os._exit(_DEAD)  # the lab is gone
+        self.asked = packet
+
+    def _answer(self, real: dict[int, int]) -> tuple[int, object]:
+        if real:
+            poller = _poll()
+            poller.register(self.fd, select.POLLIN)
+            for fd, events in real.items():
+                poller.register(fd, events)
+            if self.fd not in dict(poller.poll()):
+                return self._call_back()
+        answer = self._taken(self.channel.recv(_PACKET))
+        early, self.early = self.early, None
+        return early or answer
+
+    def _call_back(self) -> tuple[int, object]:
+        """Call back what was asked; the answer may have been on its way."""
+        self._send(_CANCEL)
+        return self._taken(self.channel.recv(_PACKET))
+
+    def _taken(self, data: bytes) -> tuple[int, object]:
+        if not data:
+            os._exit(_DEAD)
+        self.asked = None
+        time, self.rate, code, value = marshal.loads(data)
+        self.looks = self.looks + 1 if time == self.time else 0
+        self.time, self.at = time, _monotonic()
+        return code, value
+
+
+_here = _local()
+
+
+def here() -> Remote:
+    """The gate of this thread."""
+    gate: Remote | None = getattr(_here, "gate", None)
+    if gate is None:
+        raise OSError(errno.EBADF, "a thread that the lab does not know")
+    return gate
+
+
+def stand(gate: Remote) -> None:
+    """This thread goes through that gate."""
+    _here.gate = gate

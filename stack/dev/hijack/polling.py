@@ -1,0 +1,175 @@
+"""`select`: waiting for descriptors of the lab, and of the machine beside them."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterable
+from typing import Protocol, Self
+
+from stack.dev.hijack.gate import Wanted
+from stack.dev.hijack.sockets import Door
+
+_IN, _PRI, _OUT, _ERR, _HUP = select.POLLIN, select.POLLPRI, select.POLLOUT, select.POLLERR, select.POLLHUP
+_ALL = _IN | _PRI | _OUT
+_real_poll = select.poll  # before it is replaced
+
+
+class HasFileno(Protocol):
+    """Whatever has a descriptor."""
+
+    def fileno(self) -> int: ...
+
+
+Descriptor = int | HasFileno
+
+
+def number(thing: Descriptor) -> int:
+    """The descriptor of something."""
+    fd = thing if isinstance(thing, int) else thing.fileno()
+    if fd < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({fd})")
+    return fd
+
+
+def wait(door: Door, wanted: dict[int, int], timeout: float | None) -> list[tuple[int, int]]:
+    """Which descriptors are ready for what, as poll(2); nothing when so many seconds have passed (None: never)."""
+    gate = door.gate()
+    deadline = gate.deadline(timeout)
+    lab: Wanted = tuple((fd, events) for fd, events in wanted.items() if fd in door.kinds)
+    real = {fd: events for fd, events in wanted.items() if fd not in door.kinds}
+    outer = {fd: events for fd, events in real.items() if fd not in door.inner}
+    while True:
+        ready = _look(real)
+        if ready or deadline == 0.0:
+            return [*ready, *_poll(door, lab, 0.0)]
+        if not real:
+            return [*_poll(door, lab, deadline)]
+        door.watching.add(gate.tid)
+        try:
+            answer = gate.poll(lab, outer, deadline, outside=bool(outer))
+        finally:
+            door.watching.discard(gate.tid)
+        if answer is not None:
+            return [*answer]
+
+
+def _poll(door: Door, lab: Wanted, deadline: float | None) -> Wanted:
+    answer = door.call("poll", lab, deadline) if lab or deadline != 0.0 else ()
+    assert isinstance(answer, tuple)
+    return answer
+
+
+def _look(real: dict[int, int]) -> list[tuple[int, int]]:
+    """Which of the machine's are ready now."""
+    if not real:
+        return []
+    poller = _real_poll()
+    for fd, events in real.items():
+        poller.register(fd, events)
+    return poller.poll(0)
+
+
+class Poll:
+    """select.poll."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.wanted: dict[int, int] = {}
+
+    def register(self, fd: Descriptor, eventmask: int = _ALL) -> None:
+        """Watch a descriptor."""
+        self.wanted[number(fd)] = eventmask
+
+    def modify(self, fd: Descriptor, eventmask: int) -> None:
+        """Watch it for something else."""
+        if number(fd) not in self.wanted:
+            raise FileNotFoundError(2, "No such file or directory")
+        self.wanted[number(fd)] = eventmask
+
+    def unregister(self, fd: Descriptor) -> None:
+        """Do not watch it any more; KeyError."""
+        del self.wanted[number(fd)]
+
+    def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
+        """Wait, so many milliseconds."""
+        return wait(self.door, self.wanted, None if timeout is None or timeout < 0 else timeout / 1000)
+
+
+class Epoll:
+    """select.epoll, level-triggered whatever is asked for."""
+
+    def __init__(self, door: Door, sizehint: int = -1, flags: int = 0) -> None:
+        self.door = door
+        self.wanted: dict[int, int] = {}
+        self.fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self.fd
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is."""
+        return self.fd < 0
+
+    def close(self) -> None:
+        """Let it go."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def register(self, fd: Descriptor, eventmask: int = _ALL) -> None:
+        """Watch a descriptor."""
+        if number(fd) in self.wanted:
+            raise FileExistsError(17, "File exists")
+        self.wanted[number(fd)] = eventmask
+
+    def modify(self, fd: Descriptor, eventmask: int) -> None:
+        """Watch it for something else."""
+        if number(fd) not in self.wanted:
+            raise FileNotFoundError(2, "No such file or directory")
+        self.wanted[number(fd)] = eventmask
+
+    def unregister(self, fd: Descriptor) -> None:
+        """Do not watch it any more."""
+        if self.wanted.pop(number(fd), None) is None:
+            raise FileNotFoundError(2, "No such file or directory")
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Wait, so many seconds."""
+        # one that was closed is watched no more, as the kernel has it
+        ready = wait(self.door, self.wanted, None if timeout is None or timeout < 0 else timeout)
+        gone = [fd for fd, events in ready if events & select.POLLNVAL]
+        for fd in gone:
+            del self.wanted[fd]
+        found = [(fd, events) for fd, events in ready if not events & select.POLLNVAL]
+        return found[:maxevents] if maxevents > 0 else found
+
+
+def choose(
+    door: Door, rlist: Iterable[Descriptor], wlist: Iterable[Descriptor], xlist: Iterable[Descriptor],
+    timeout: float | None = None,
+) -> tuple[list[Descriptor], list[Descriptor], list[Descriptor]]:  # fmt: skip
+    """select.select."""
+    if timeout is not None and timeout < 0:
+        raise ValueError("timeout must be non-negative")
+    lists = [list(rlist), list(wlist), list(xlist)]
+    wanted: dict[int, int] = {}
+    for things, events in zip(lists, (_IN, _OUT, _PRI), strict=True):
+        for thing in things:
+            wanted[number(thing)] = wanted.get(number(thing), 0) | events
+    found = dict(wait(door, wanted, timeout))
+    if any(events & select.POLLNVAL for events in found.values()):
+        raise OSError(9, os.strerror(9))
+    read, write, urgent = (
+        [thing for thing in things if found.get(number(thing), 0) & events]
+        for things, events in zip(lists, (_IN | _HUP | _ERR, _OUT | _ERR, _PRI), strict=True)
+    )
+    return read, write, urgent

@@ -1,0 +1,361 @@
+"""The system calls of programs that run beside the lab (BSD kern/init_sysent.c, kern_descrip.c, uipc_syscalls.c).
+
+A program names its descriptors itself, with numbers that it holds on the real machine, so that none is taken twice.
+Options and flags have the real machine's numbers, as the program knows them.  What may have to wait has a `deadline`
+in the lab's time: None waits for ever, `NOW` not at all; when it has passed, the answer is EAGAIN.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+from collections.abc import Callable, Coroutine
+from itertools import chain
+from typing import Unpack, cast
+
+from stack.addr import Ip4
+from stack.dev.sockin import IP_OPTIONS, TCP_OPTIONS
+from stack.dev.twin import FLAGS
+from stack.host import Host
+from stack.kern import syscalls
+from stack.kern.errors import oserror
+from stack.kern.proc import Channel, Nap, tsleep
+from stack.kern.sockbuf import RecordBuf
+from stack.kern.socket import (
+    SO_ACCEPTCONN,
+    SO_ERROR,
+    SO_LINGER,
+    SO_RCVBUF,
+    SO_RCVLOWAT,
+    SO_SNDBUF,
+    SO_SNDLOWAT,
+    SO_TYPE,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    SS_CANTRCVMORE,
+    SS_CANTSENDMORE,
+    SS_ISCONNECTED,
+    SS_ISCONNECTING,
+    Address,
+    Socket,
+)
+from stack.lab import Lab
+from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_HDRINCL, IP_MULTICAST_IF, IPPROTO_IP
+
+NOW = 0.0  # a deadline that has always passed
+_FAMILIES = {socket.AF_INET}
+_CHUNK = 65536
+_JOINED = SS_ISCONNECTED | SS_ISCONNECTING
+
+_SOCKET_OPTIONS = {
+    **{theirs: ours for ours, theirs in FLAGS.items()},
+    socket.SO_ACCEPTCONN: SO_ACCEPTCONN,
+    socket.SO_ERROR: SO_ERROR,
+    socket.SO_LINGER: SO_LINGER,
+    socket.SO_RCVBUF: SO_RCVBUF,
+    socket.SO_RCVLOWAT: SO_RCVLOWAT,
+    socket.SO_SNDBUF: SO_SNDBUF,
+    socket.SO_SNDLOWAT: SO_SNDLOWAT,
+    socket.SO_TYPE: SO_TYPE,
+}
+_FIXED = {  # what is the same of all sockets
+    (socket.SOL_SOCKET, socket.SO_DOMAIN): int(socket.AF_INET),
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE): 0,
+}
+_MEMBERSHIPS = {socket.IP_ADD_MEMBERSHIP: IP_ADD_MEMBERSHIP, socket.IP_DROP_MEMBERSHIP: IP_DROP_MEMBERSHIP}
+_IP = {theirs: ours for ours, theirs in IP_OPTIONS.items()} | {
+    socket.IP_MULTICAST_IF: IP_MULTICAST_IF,
+    getattr(socket, "IP_HDRINCL", 3): IP_HDRINCL,
+}
+_TCP = {theirs: ours for ours, theirs in TCP_OPTIONS.items()}
+
+Coro = Coroutine[Nap, bool | None, object]
+Call = Callable[[Unpack[tuple[object, ...]]], Coro]
+
+
+class Filedesc:
+    """The descriptors of a program, and the calls on them.  A call that fails raises OSError."""
+
+    def __init__(self, lab: Lab, host: Host) -> None:
+        self.lab = lab
+        self.host = host
+        self.files: dict[int, Socket] = {}
+
+    def call(self, name: str, arguments: tuple[object, ...]) -> Coro:
+        """A system call; EINVAL for one that there is not, or not with such arguments."""
+        if name not in CALLS:
+            raise oserror(errno.ENOSYS)
+        function: Call = getattr(self, name)
+        return function(*arguments)
+
+    def close_all(self) -> None:
+        """The program is over (fdfree)."""
+        while self.files:
+            self._close(next(iter(self.files)))
+
+    def _close(self, fd: int) -> None:
+        so = self._file(fd)
+        del self.files[fd]
+        if all(other is not so for other in self.files.values()):
+            so.close()
+
+    def _file(self, fd: int) -> Socket:
+        so = self.files.get(fd)
+        if so is None:
+            raise oserror(errno.EBADF)
+        return so
+
+    def _left(self, deadline: float | None) -> float | None:
+        """The seconds until a deadline; EAGAIN when it has passed."""
+        if deadline is None:
+            return None
+        left = deadline - self.lab.callouts.now
+        if left <= 0:
+            raise oserror(errno.EAGAIN)
+        return left
+
+    # --- sockets --------------------------------------------------------------------------------------
+
+    async def socket(self, fd: int, family: int, kind: int, protocol: int) -> None:
+        """A new socket."""
+        if family not in _FAMILIES:
+            raise oserror(errno.EAFNOSUPPORT)
+        self.files[fd] = self.host.socket(kind, protocol)
+
+    async def dup(self, fd: int, new: int) -> None:
+        """One more number for a descriptor."""
+        self.files[new] = self._file(fd)
+
+    async def close(self, fd: int) -> None:
+        """A number less."""
+        self._close(fd)
+
+    async def bind(self, fd: int, address: int, port: int) -> None:
+        """Take a local address."""
+        self._file(fd).bind((Ip4(address), port))
+
+    async def listen(self, fd: int, backlog: int) -> None:
+        """Accept connections."""
+        self._file(fd).listen(backlog)
+
+    async def connect(self, fd: int, address: int, port: int, deadline: float | None) -> None:
+        """Connect; EINPROGRESS when that is not to be waited for."""
+        so, peer = self._file(fd), (Ip4(address), port)
+        if deadline == NOW or so.kind != SOCK_STREAM:
+            return so.connect(peer)
+        left = self._left(deadline)
+        try:
+            return await syscalls.connect(so, peer, left)
+        except TimeoutError:
+            self._left(deadline)
+            raise
+
+    async def accept(self, fd: int, new: int, deadline: float | None) -> tuple[int, int]:
+        """The next connection, under a new number; its peer."""
+        listener = self._file(fd)
+        await self._until(lambda: listener.readable, (listener.rcv.channel,), deadline)
+        so, peer = await syscalls.accept(listener, NOW)
+        self.files[new] = so
+        return plain(peer)
+
+    async def shutdown(self, fd: int, how: int) -> None:
+        """Close one direction or both."""
+        self._file(fd).shutdown(how)
+
+    async def getsockname(self, fd: int) -> tuple[int, int]:
+        """The local address."""
+        return plain(self._file(fd).getsockname())
+
+    async def getpeername(self, fd: int) -> tuple[int, int]:
+        """The peer's address."""
+        return plain(self._file(fd).getpeername())
+
+    # --- bytes ----------------------------------------------------------------------------------------
+
+    async def recv(self, fd: int, size: int, flags: int, deadline: float | None) -> bytes:
+        """Bytes, or a datagram's first."""
+        return (await self.recvfrom(fd, size, flags, deadline))[0]
+
+    async def recvfrom(
+        self, fd: int, size: int, flags: int, deadline: float | None
+    ) -> tuple[bytes, tuple[int, int] | None]:
+        """Bytes, and of a datagram who sent it."""
+        so = self._file(fd)
+        if flags & socket.MSG_DONTWAIT:
+            deadline = NOW
+        if isinstance(so.rcv, RecordBuf):
+            await self._until(lambda: so.readable, (so.rcv.channel,), deadline)
+            record = so.recvmsg(peek=bool(flags & socket.MSG_PEEK))
+            return bytes(record.data[:size]), plain(record.source)
+        data = await self._read(so, size, flags, deadline)
+        while flags & socket.MSG_WAITALL and not flags & socket.MSG_PEEK and 0 < len(data) < size:
+            more = await self._read(so, size - len(data), flags, deadline)
+            if not more:
+                break
+            data += more
+        return data, None
+
+    async def _read(self, so: Socket, size: int, flags: int, deadline: float | None) -> bytes:
+        if size and (so.readable or deadline != NOW):
+            await self._until(lambda: so.readable, (so.rcv.channel,), deadline, so)
+        return so.recv(min(size, _CHUNK), peek=bool(flags & socket.MSG_PEEK)) if size else b""
+
+    async def send(self, fd: int, data: bytes, flags: int, deadline: float | None) -> int:
+        """Send some of the bytes, or a datagram to the peer; how many."""
+        so = self._file(fd)
+        if flags & socket.MSG_DONTWAIT:
+            deadline = NOW
+        while True:
+            try:
+                return so.send(data)
+            except BlockingIOError:
+                await self._until(lambda: so.writable, (so.snd.channel,), deadline)
+
+    async def sendto(self, fd: int, data: bytes, flags: int, address: int, port: int) -> int:
+        """Send a datagram to somebody."""
+        so = self._file(fd)
+        return so.sendto(data, None if so.kind == SOCK_STREAM else (Ip4(address), port))
+
+    async def _until(
+        self, ready: Callable[[], bool], channels: tuple[Channel, ...], deadline: float | None, so: Socket | None = None
+    ) -> None:
+        """Sleep until something is so; EAGAIN at the deadline."""
+        while not ready():
+            if so is not None and so.kind == SOCK_STREAM and not so.state & _JOINED:
+                return  # no bytes can come: the socket itself says why
+            await tsleep(*channels, timeout=self._left(deadline))
+
+    # --- readiness ------------------------------------------------------------------------------------
+
+    async def poll(
+        self, wanted: tuple[tuple[int, int], ...], deadline: float | None, more: tuple[Channel, ...] = ()
+    ) -> tuple[tuple[int, int], ...]:
+        """Which of the descriptors are ready for what, as poll(2); none at the deadline.
+
+        One that is none gives POLLNVAL.  Somebody who wakes one of `more` channels ends it, too.
+        """
+        while True:
+            ready = tuple((fd, events) for fd, mask in wanted if (events := self._events(fd, mask)))
+            if ready or deadline == NOW:
+                return ready
+            left = None if deadline is None else deadline - self.lab.callouts.now
+            if left is not None and left <= 0:
+                return ()
+            files = {self.files[fd] for fd, _ in wanted}
+            channels = chain.from_iterable((so.rcv.channel, so.snd.channel) for so in files)
+            woken = await tsleep(*channels, *more, timeout=left)
+            if more and woken and not any(self._events(fd, mask) for fd, mask in wanted):
+                return ()
+
+    def _events(self, fd: int, mask: int) -> int:
+        """What a descriptor is ready for (sopoll)."""
+        so = self.files.get(fd)
+        if so is None:
+            return select.POLLNVAL
+        events = 0
+        if so.error:
+            events |= select.POLLERR
+        if so.readable:
+            events |= select.POLLIN | select.POLLRDNORM
+        if so.writable and so.q is None:
+            events |= select.POLLOUT | select.POLLWRNORM
+        if so.state & SS_CANTRCVMORE:
+            events |= select.POLLHUP if so.state & SS_CANTSENDMORE else 0
+            events |= getattr(select, "POLLRDHUP", 0)
+        return events & (mask | select.POLLERR | select.POLLHUP)
+
+    # --- options --------------------------------------------------------------------------------------
+
+    async def setsockopt(self, fd: int, level: int, option: int, value: int | bytes) -> None:
+        """Set an option, called by the real machine's number."""
+        so = self._file(fd)
+        if (level, option) in _FIXED:
+            return
+        level_here, option_here = _option(level, option)
+        if isinstance(value, bytes):
+            so.setsockopt(level_here, option_here, _unpacked(level, option, value))
+        elif (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
+            raise oserror(errno.EINVAL)
+        else:
+            so.setsockopt(level_here, option_here, value)
+
+    async def getsockopt(self, fd: int, level: int, option: int) -> int | bytes:
+        """Read an option: a number, or the bytes of a structure."""
+        so = self._file(fd)
+        if (level, option) in _FIXED:
+            return _FIXED[level, option]
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_PROTOCOL):
+            return so.protocol
+        value = so.getsockopt(*_option(level, option))
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
+            return struct.pack("ii", value is not None, int(cast(float | None, value) or 0))
+        return value.encode() + b"\0" if isinstance(value, str) else int(cast(int, value))
+
+    # --- names ----------------------------------------------------------------------------------------
+
+    async def resolve(self, name: str) -> int:
+        """The address of a name; ENOENT when nobody has it."""
+        return int(self.lab.resolve(name, self.host))
+
+    async def name_of(self, address: int) -> str | None:
+        """The name of an address."""
+        return self.lab.name_of(address, self.host)
+
+    async def gethostname(self) -> str:
+        """What the host calls itself."""
+        return self.host.hostname
+
+    async def sethostname(self, name: str) -> None:
+        """Call it otherwise."""
+        self.host.hostname = name
+
+    async def interfaces(self) -> tuple[tuple[int, str], ...]:
+        """The interfaces by index."""
+        return tuple((ifp.index, ifp.name) for ifp in self.host.interfaces.values())
+
+
+CALLS = frozenset({
+    "accept", "bind", "close", "connect", "dup", "gethostname", "getpeername", "getsockname", "getsockopt",
+    "interfaces", "listen", "name_of", "poll", "recv", "recvfrom", "resolve", "send", "sendto", "sethostname",
+    "setsockopt", "shutdown", "socket",
+})  # fmt: skip
+
+
+def plain(address: Address) -> tuple[int, int]:
+    """An address in numbers that marshal takes."""
+    return int(address[0]), address[1]
+
+
+def _option(level: int, option: int) -> tuple[int, int]:
+    """What the stack calls an option of the real machine's; ENOPROTOOPT when it has none of the kind."""
+    found: int | None = None
+    if level == socket.SOL_SOCKET:
+        found = _SOCKET_OPTIONS.get(option)
+        level = SOL_SOCKET
+    elif level == socket.IPPROTO_IP:
+        found = _MEMBERSHIPS.get(option) or _IP.get(option)
+    elif level == socket.IPPROTO_TCP:
+        found = _TCP.get(option)
+    if found is None:
+        raise oserror(errno.ENOPROTOOPT)
+    return level, found
+
+
+def _unpacked(level: int, option: int, value: bytes) -> object:
+    """A value that is a structure: struct linger, struct ip_mreq, an int."""
+    if level == socket.SOL_SOCKET and option == socket.SO_LINGER:
+        if len(value) < 8:
+            raise oserror(errno.EINVAL)
+        on, seconds = struct.unpack_from("ii", value)
+        return float(seconds) if on else None
+    if level == socket.IPPROTO_IP and option in _MEMBERSHIPS:
+        if len(value) < 8:
+            raise oserror(errno.EINVAL)
+        return Ip4(int.from_bytes(value[:4])), Ip4(int.from_bytes(value[4:8]))
+    if level == IPPROTO_IP and option == socket.IP_MULTICAST_IF:
+        return int.from_bytes(value[-4:] if len(value) >= 12 else value[:4])
+    if len(value) < 4:
+        return int.from_bytes(value, "little") if value else 0
+    return int(struct.unpack_from("i", value)[0])
