@@ -73,9 +73,10 @@ class Lwp:
 
     def cancel(self) -> None:
         """The call that it waits for is called back."""
-        if self.message is None and self.busy:
+        if self.busy:
             self.cancelled = True
-            self.proc.signal(signal.SIGINT)
+            if self.message is None:
+                self.proc.signal(signal.SIGINT)
 
     def end(self) -> None:
         """It is over."""
@@ -115,6 +116,8 @@ class Lwp:
                 self.program.lwps.pop(self.tid).end()
                 return 0
             try:
+                if self.cancelled:
+                    raise oserror(errno.EINTR)
                 self._answer(0, await self.program.syscall(self, message))
             except OSError as error:
                 self._answer(error.errno or errno.EIO, None)

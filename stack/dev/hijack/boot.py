@@ -19,6 +19,7 @@ from types import ModuleType, TracebackType
 from typing import cast
 
 from stack.dev.hijack import gate, polling, sockets
+from stack.dev.hijack.files import Files
 from stack.dev.hijack.names import Names
 from stack.dev.hijack.threads import Threads
 
@@ -32,9 +33,10 @@ def main() -> None:
     first = gate.Remote(_inherited(_CHANNEL))
     gate.stand(first)
     door = sockets.Door(gate.here)
-    births = _inherited(_BIRTHS)
-    Threads(partial(_birth, births)).install()
+    _inherited(_BIRTHS)
+    Threads(_birth).install()
     _install_select(door)
+    Files(door).install()
     first.enter()
     _install_time(door, first.epoch)
     sys.modules["_socket"] = Names(door).build()
@@ -45,18 +47,20 @@ def main() -> None:
     _run(sys.argv[1:])
 
 
-def _inherited(fd: int) -> RealSocket:
+def _inherited(fd: int) -> int:
     os.set_inheritable(fd, False)
-    return RealSocket(AF_UNIX, SOCK_SEQPACKET, 0, fd)
+    return fd
 
 
-def _birth(births: RealSocket) -> gate.Remote:
+def _birth() -> gate.Remote:
     """A gate for a new thread: its other end goes to the lab."""
     ours, theirs = real_socketpair(AF_UNIX, SOCK_SEQPACKET)
+    births = RealSocket(AF_UNIX, SOCK_SEQPACKET, 0, _BIRTHS)
     births.sendmsg([b"\0"], [(SOL_SOCKET, _SCM_RIGHTS, theirs.fileno().to_bytes(4, sys.byteorder))])
+    births.detach()
     theirs.close()
     gate.here().call("lwp_create")
-    return gate.Remote(ours)
+    return gate.Remote(ours.detach())
 
 
 def _install_select(door: sockets.Door) -> None:

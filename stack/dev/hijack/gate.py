@@ -8,12 +8,11 @@ import os
 import select
 import signal
 import time
-from _socket import socket as RealSocket
 from _thread import _local
 from typing import cast
 
 _PACKET = 1 << 18
-_poll, _monotonic = select.poll, time.monotonic  # before they are replaced
+_poll, _monotonic, _read, _write, _close = select.poll, time.monotonic, os.read, os.write, os.close  # the real ones
 _DEAD = 128 + signal.SIGHUP
 _PATIENCE = 10000  # looks at the clock, and calls, without any time that passes
 _TICK = 0.001  # seconds
@@ -50,9 +49,8 @@ class Gate:
 class Remote(Gate):
     """The gate of a thread of a program that is a process of its own."""
 
-    def __init__(self, channel: RealSocket) -> None:
-        self.channel = channel
-        self.fd = channel.fileno()
+    def __init__(self, fd: int) -> None:
+        self.fd = fd  # a packet is a message
         self.asked: bytes | None = None  # what waits for an answer
         self.early: tuple[int, object] | None = None  # the answer, when a signal's handler has received it
         self.time = 0.0  # the lab's, when it answered last
@@ -71,7 +69,7 @@ class Remote(Gate):
     def leave(self) -> None:
         """The thread is over."""
         self._send(marshal.dumps(("lwp_exit",)))
-        self.channel.close()
+        _close(self.fd)
 
     @property
     def now(self) -> float:
@@ -130,7 +128,7 @@ class Remote(Gate):
 
     def _send(self, packet: bytes) -> None:
         try:
-            self.channel.send(packet)
+            _write(self.fd, packet)
         except OSError as error:
             if error.errno == errno.EMSGSIZE:
                 raise
@@ -145,14 +143,14 @@ class Remote(Gate):
                 poller.register(fd, events)
             if self.fd not in dict(poller.poll()):
                 return self._call_back()
-        answer = self._taken(self.channel.recv(_PACKET))
+        answer = self._taken(_read(self.fd, _PACKET))
         early, self.early = self.early, None
         return early or answer
 
     def _call_back(self) -> tuple[int, object]:
         """Call back what was asked; the answer may have been on its way."""
         self._send(_CANCEL)
-        return self._taken(self.channel.recv(_PACKET))
+        return self._taken(_read(self.fd, _PACKET))
 
     def _taken(self, data: bytes) -> tuple[int, object]:
         if not data:

@@ -18,6 +18,7 @@ from stack.dev.hijack.gate import Gate
 AF_INET, AF_UNIX = int(_socket.AF_INET), int(_socket.AF_UNIX)
 _ANY, _BROADCAST = 0, 0xFFFFFFFF
 _MOST = 65536  # bytes in one call
+_close = os.close  # before it is replaced
 _FLAGS = int(getattr(_socket, "SOCK_NONBLOCK", 0)) | int(getattr(_socket, "SOCK_CLOEXEC", 0))
 
 Buffer = bytes | bytearray | memoryview
@@ -40,7 +41,7 @@ class Door:
         while self.garbage:
             fd = self.garbage.popleft()
             self.gate().call("close", fd)
-            os.close(fd)
+            _close(fd)
         return self.gate().call(name, *arguments)
 
     def place(self, kind: tuple[int, int, int]) -> int:
@@ -52,7 +53,7 @@ class Door:
     def forget(self, fd: int) -> None:
         """The descriptor is closed."""
         if self.kinds.pop(fd, None) is not None:
-            os.close(fd)
+            _close(fd)
 
     def nudge(self) -> None:
         """Something was written to a real descriptor: threads that watch such should look again."""
@@ -70,6 +71,11 @@ class RealFile(_socket.socket):
         sent = super().send(*arguments)  # type: ignore[arg-type]
         self.door.nudge()
         return sent
+
+    def close(self) -> None:
+        """As ever; another may get its number."""
+        self.door.inner.discard(self.fileno())
+        super().close()
 
     def sendall(self, *arguments: object) -> None:
         """As ever, and the others are told."""

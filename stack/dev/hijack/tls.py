@@ -99,6 +99,10 @@ class LabSSL:
         """Fetch what the peer has sent."""
         try:
             data = self.file.recv(_RECORD)
+        except TimeoutError as error:
+            if error.errno is None:
+                raise TimeoutError("The read operation timed out") from None
+            raise
         except BlockingIOError:
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "The operation did not complete") from None
         if data:
