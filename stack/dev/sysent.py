@@ -155,6 +155,8 @@ class Filedesc:
     async def accept(self, fd: int, new: int, deadline: float | None) -> tuple[int, int]:
         """The next connection, under a new number; its peer."""
         listener = self._file(fd)
+        if listener.q is None:
+            raise oserror(errno.EINVAL)
         await self._until(lambda: listener.readable, (listener.rcv.channel,), deadline)
         so, peer = await syscalls.accept(listener, NOW)
         self.files[new] = so
@@ -183,8 +185,6 @@ class Filedesc:
     ) -> tuple[bytes, tuple[int, int] | None]:
         """Bytes, and of a datagram who sent it."""
         so = self._file(fd)
-        if flags & socket.MSG_DONTWAIT:
-            deadline = NOW
         if isinstance(so.rcv, RecordBuf):
             await self._until(lambda: so.readable, (so.rcv.channel,), deadline)
             record = so.recvmsg(peek=bool(flags & socket.MSG_PEEK))
@@ -205,8 +205,6 @@ class Filedesc:
     async def send(self, fd: int, data: bytes, flags: int, deadline: float | None) -> int:
         """Send some of the bytes, or a datagram to the peer; how many."""
         so = self._file(fd)
-        if flags & socket.MSG_DONTWAIT:
-            deadline = NOW
         while True:
             try:
                 return so.send(data)

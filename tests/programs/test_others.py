@@ -318,7 +318,7 @@ def test_redis(theatre: Theatre) -> None:
                 if name == b"INCR":
                     self.store[words[0]] = b"%d" % (int(self.store.get(words[0], 0)) + 1)
                     return b":%b\\r\\n" % self.store[words[0]]
-                return b"+PONG\\r\\n" if name == b"PING" else b"+OK\\r\\n" if name == b"CLIENT" else b"-ERR unknown\\r\\n"
+                return {b"PING": b"+PONG\\r\\n", b"CLIENT": b"+OK\\r\\n"}.get(name, b"-ERR unknown\\r\\n")
 
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         socketserver.ThreadingTCPServer.daemon_threads = True

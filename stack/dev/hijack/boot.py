@@ -143,7 +143,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             load(module)
             from stack.dev.hijack import tls
 
-            tls.install()
+            tls.install(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

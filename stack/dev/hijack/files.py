@@ -25,7 +25,7 @@ class Files:
         for name, function in new.items():
             setattr(os, name, function)
         if self.os_sendfile is not None:
-            os.sendfile = self.sendfile  # type: ignore[assignment]
+            os.sendfile = self.sendfile
 
     def read(self, fd: int, size: int, /) -> bytes:
         """Bytes, at most so many."""

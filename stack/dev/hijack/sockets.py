@@ -18,6 +18,7 @@ from stack.dev.hijack.gate import Gate
 AF_INET, AF_UNIX = int(_socket.AF_INET), int(_socket.AF_UNIX)
 _ANY, _BROADCAST = 0, 0xFFFFFFFF
 _MOST = 65536  # bytes in one call
+_MSG_DONTWAIT = int(_socket.MSG_DONTWAIT)
 _close = os.close  # before it is replaced
 _FLAGS = int(getattr(_socket, "SOCK_NONBLOCK", 0)) | int(getattr(_socket, "SOCK_CLOEXEC", 0))
 
@@ -133,8 +134,8 @@ class LabFile:
     def _call(self, name: str, *arguments: object) -> object:
         return self.door.call(name, self.fd, *arguments)
 
-    def _deadline(self) -> float | None:
-        return self.door.gate().deadline(self.timeout)
+    def _deadline(self, flags: int = 0) -> float | None:
+        return 0.0 if flags & _MSG_DONTWAIT else self.door.gate().deadline(self.timeout)
 
     def _patiently(self, deadline: float | None, name: str, *arguments: object) -> object:
         """A call that may wait: `timed out` when that took too long."""
@@ -178,7 +179,7 @@ class LabFile:
 
     def shutdown(self, how: int) -> None:
         """Close one direction or both."""
-        self._call("shutdown", how)
+        self._call("shutdown", int(how))
 
     def getsockname(self) -> Address:
         """The local address."""
@@ -192,7 +193,7 @@ class LabFile:
         """Bytes, at most so many."""
         if size < 0:
             raise ValueError("negative buffersize in recv")
-        return cast(bytes, self._patiently(self._deadline(), "recv", size, flags))
+        return cast(bytes, self._patiently(self._deadline(flags), "recv", size, int(flags)))
 
     def recv_into(self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0) -> int:
         """Bytes, into a buffer; how many."""
@@ -203,7 +204,7 @@ class LabFile:
         """Bytes, and of a datagram who sent it."""
         if size < 0:
             raise ValueError("negative buffersize in recvfrom")
-        answer = cast(tuple[bytes, object], self._patiently(self._deadline(), "recvfrom", size, flags))
+        answer = cast(tuple[bytes, object], self._patiently(self._deadline(flags), "recvfrom", size, int(flags)))
         return answer[0], shown(answer[1]) if answer[1] is not None else None
 
     def recvfrom_into(
@@ -234,15 +235,15 @@ class LabFile:
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Send some of the bytes; how many."""
-        return self._send(_bytes(data), flags, self._deadline())
+        return self._send(_bytes(data), flags, self._deadline(flags))
 
     def _send(self, data: bytes, flags: int, deadline: float | None) -> int:
-        return cast(int, self._patiently(deadline, "send", data, flags))
+        return cast(int, self._patiently(deadline, "send", data, int(flags)))
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Send all of the bytes."""
         rest = memoryview(data).cast("B")
-        deadline = self._deadline()
+        deadline = self._deadline(flags)
         while True:
             sent = self._send(bytes(rest[:_MOST]), flags, deadline)
             if sent >= len(rest):
@@ -256,7 +257,7 @@ class LabFile:
         flags = cast(int, more[0]) if len(more) == 2 else 0
         if self.type == int(_socket.SOCK_STREAM):
             return self.send(data, flags)
-        return cast(int, self._call("sendto", _bytes(data), flags, *self._address("sendto()", more[-1])))
+        return cast(int, self._call("sendto", _bytes(data), int(flags), *self._address("sendto()", more[-1])))
 
     def sendmsg(
         self, buffers: Iterable[Buffer], ancdata: Sequence[object] = (), flags: int = 0, address: object = None
@@ -273,11 +274,12 @@ class LabFile:
         """Set an option."""
         if isinstance(value, str):
             raise TypeError("a bytes-like object is required, not 'str'")
-        self._call("setsockopt", level, option, value if isinstance(value, int) else bytes(cast(Buffer, value or b"")))
+        plain = int(value) if isinstance(value, int) else bytes(cast(Buffer, value or b""))
+        self._call("setsockopt", int(level), int(option), plain)
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> int | bytes:
         """Read an option: a number, or with a size its bytes."""
-        value = self._call("getsockopt", level, option)
+        value = self._call("getsockopt", int(level), int(option))
         if size:
             return (value if isinstance(value, bytes) else cast(int, value).to_bytes(4, "little"))[:size]
         return int.from_bytes(value[:4], "little") if isinstance(value, bytes) else cast(int, value)
@@ -332,7 +334,7 @@ class Socket:
     def __del__(self) -> None:
         file = getattr(self, "_file", None)
         if isinstance(file, LabFile) and file.fd >= 0:
-            warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            warn(f"unclosed {Socket.__repr__(self)}", ResourceWarning, stacklevel=2, source=self)
             self.door.kinds.pop(file.fd, None)
             self.door.garbage.append(file.detach())  # not now: a thread may be in the midst of a call
 

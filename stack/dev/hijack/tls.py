@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from types import ModuleType
 from typing import TypeVar, cast
 
 from stack.dev.hijack.sockets import LabFile, Socket
@@ -118,9 +119,9 @@ class LabSSL:
             return
 
 
-def install() -> None:
-    """Let contexts wrap sockets of the lab, too."""
-    wrapped = ssl.SSLContext._wrap_socket  # type: ignore[attr-defined]
+def install(module: ModuleType) -> None:
+    """Let the contexts of an ssl module wrap sockets of the lab, too."""
+    wrapped = module.SSLContext._wrap_socket
 
     def wrap(
         self: ssl.SSLContext, sock: object, server_side: bool, server_hostname: str | None = None, *,
@@ -134,4 +135,4 @@ def install() -> None:
             return inner
         return wrapped(self, sock, server_side, server_hostname, owner=owner, session=session)
 
-    ssl.SSLContext._wrap_socket = wrap  # type: ignore[attr-defined]
+    module.SSLContext._wrap_socket = wrap
