@@ -35,10 +35,15 @@ def parse(argv: list[str]) -> Args:
     """Read the command line: what comes behind the program is the program's."""
     if not argv:
         raise wrong("a program is missing: a file, -c text, or -m module")
-    if argv[0] in ("-c", "-m") and len(argv) == 1:
-        raise wrong(f"option requires an argument -- {argv[0][1]}")
-    if argv[0].startswith("-") and argv[0] not in ("-c", "-m"):
-        raise wrong(f"unknown option -- {argv[0][1:]}")
+    option = argv[0][:2]
+    if option not in ("-c", "-m"):
+        if option[:1] == "-":
+            raise wrong(f"unknown option -- {argv[0][1:] or '-'}")
+        return Args(argv)
+    if argv[0] != option:
+        argv = [option, argv[0][2:], *argv[1:]]
+    if len(argv) == 1:
+        raise wrong(f"option requires an argument -- {option[1]}")
     return Args(argv)
 
 

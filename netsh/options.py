@@ -11,6 +11,7 @@ USAGE = """\
 usage: netsh [-i] [-H host] [--lab name|file|none] [--sockets host|stack] [--clock real|fast|xRATE]
              [--seed number] [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
        netsh -s URL [-i] [-H host] [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
+       netsh run [options] script|-c text|-m module [arg ...]
        netsh serve URL [-d] [--public] [-H host] [--lab name|file|none] [--sockets host|stack]
              [--clock real|xRATE] [--seed number]
 """
@@ -31,6 +32,7 @@ In a script the first line that fails is the last, unless it begins with `-`.
   --format F    text, rich or json   (rich on a terminal, else text)
   --version     say which this is
 
+'netsh run -H www server.py' runs a Python program on a host of the lab, as the command 'python' does.
 'netsh serve URL' serves a lab until 'netsh -s URL -- halt', Ctrl-C, or SIGTERM; 'netsh serve --help' says more.
 'help' at the prompt lists the commands.
 """
@@ -66,6 +68,8 @@ class Options:
 
 def parse(argv: list[str]) -> Options:
     """Read the command line; BadOption, with words, when it makes no sense."""
+    if argv[:1] == ["run"]:
+        return _parse_run(argv[1:])
     options = Options()
     words = list(argv)
     while words:
@@ -87,6 +91,23 @@ def parse(argv: list[str]) -> Options:
             _short(options, word, words)
     if options.words == []:
         raise BadOption("--: a command is missing behind it")
+    return options
+
+
+def _parse_run(words: list[str]) -> Options:
+    """Read what stands behind `run`: our options, then a program and its arguments, which are its own."""
+    options = Options()
+    while words and words[0].startswith("-") and words[0][:2] not in ("-c", "-m"):
+        word, *words = words
+        if word == "--":
+            break
+        if word.startswith("--"):
+            _long(options, word, words)
+        else:
+            _short(options, word, words)
+    if not words and options.show is None and not options.version:
+        raise BadOption("run: a program is missing: a file, -c text, or -m module")
+    options.words = ["python", *words]
     return options
 
 

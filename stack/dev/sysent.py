@@ -42,7 +42,7 @@ from stack.kern.socket import (
     Socket,
 )
 from stack.lab import Lab
-from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_HDRINCL, IP_MULTICAST_IF, IPPROTO_IP
+from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_HDRINCL, IP_MULTICAST_IF, IPPROTO_IP, TCP_CONGCTL
 
 NOW = 0.0  # a deadline that has always passed
 _FAMILIES = {socket.AF_INET}
@@ -69,7 +69,7 @@ _IP = {theirs: ours for ours, theirs in IP_OPTIONS.items()} | {
     socket.IP_MULTICAST_IF: IP_MULTICAST_IF,
     getattr(socket, "IP_HDRINCL", 3): IP_HDRINCL,
 }
-_TCP = {theirs: ours for ours, theirs in TCP_OPTIONS.items()}
+_TCP = {theirs: ours for ours, theirs in TCP_OPTIONS.items()} | {getattr(socket, "TCP_CONGESTION", 13): TCP_CONGCTL}
 
 Coro = Coroutine[Nap, bool | None, object]
 Call = Callable[[Unpack[tuple[object, ...]]], Coro]
@@ -354,6 +354,8 @@ def _unpacked(level: int, option: int, value: bytes) -> object:
         return Ip4(int.from_bytes(value[:4])), Ip4(int.from_bytes(value[4:8]))
     if level == IPPROTO_IP and option == socket.IP_MULTICAST_IF:
         return int.from_bytes(value[-4:] if len(value) >= 12 else value[:4])
+    if level == socket.IPPROTO_TCP and _TCP.get(option) == TCP_CONGCTL:
+        return value.rstrip(b"\0").decode("ascii", "replace")
     if len(value) < 4:
         return int.from_bytes(value, "little") if value else 0
     return int(struct.unpack_from("i", value)[0])

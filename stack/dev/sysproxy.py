@@ -187,8 +187,6 @@ class Program:
     def end(self) -> None:
         """It ends at once, with whatever it started."""
         if self.status is None:
-            with suppress(OSError):
-                os.killpg(self.pid, signal.SIGKILL)
             self._exited()
 
     def drain(self) -> None:
@@ -266,10 +264,12 @@ class Program:
                 os.close(fd)
                 return
             pipe.write(data)
-            self.said.wakeup()
+            self.owner.resume()  # it is seen at once, though time stands still
 
     def _exited(self) -> None:
-        """It has ended: how?"""
+        """It has ended: how?  What it has started ends with it."""
+        with suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         self.drain()

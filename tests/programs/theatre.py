@@ -37,7 +37,7 @@ class Theatre:
         done = subprocess.run(
             [sys.executable, "-m", "netsh", *options, "-c", "; ".join(lines).replace("&;", "&")],
             input=stdin, capture_output=True, text=True, timeout=timeout, check=False, cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default::ResourceWarning"},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         return Played(done.returncode, done.stdout, done.stderr)
 

@@ -14,7 +14,7 @@ from typing import cast
 _PACKET = 1 << 18
 _poll, _monotonic, _read, _write, _close = select.poll, time.monotonic, os.read, os.write, os.close  # the real ones
 _DEAD = 128 + signal.SIGHUP
-_PATIENCE = 10000  # looks at the clock, and calls, without any time that passes
+_PATIENCE = 1000  # looks at the clock, and calls, without any time that passes
 _TICK = 0.001  # seconds
 _CANCEL = marshal.dumps(("cancel",))
 _NOTHING = marshal.dumps(("gethostname",))
