@@ -42,7 +42,14 @@ from stack.kern.socket import (
     Socket,
 )
 from stack.lab import Lab
-from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_HDRINCL, IP_MULTICAST_IF, IPPROTO_IP, TCP_CONGCTL
+from stack.netinet.in_ import (
+    IP_ADD_MEMBERSHIP,
+    IP_DROP_MEMBERSHIP,
+    IP_HDRINCL,
+    IP_MULTICAST_IF,
+    IPPROTO_IP,
+    TCP_CONGCTL,
+)
 
 NOW = 0.0  # a deadline that has always passed
 _FAMILIES = {socket.AF_INET}

@@ -225,7 +225,8 @@ def test_standard_input(theatre: Theatre) -> None:
 
 
 def test_files_and_filters(theatre: Theatre) -> None:
-    theatre.script("many.py", "import sys\nfor n in range(20_000):\n    print('line', n)\nprint('end', file=sys.stderr)\n")
+    many = "import sys\nfor n in range(20_000):\n    print('line', n)\nprint('end', file=sys.stderr)\n"
+    theatre.script("many.py", many)
     played = theatre.play("python many.py > out", "python many.py | tail -n 1", "python many.py | head -n 1")
     assert played.out == "line 19999\nline 0\n"
     assert played.err.count("end\n") >= 2
@@ -379,11 +380,12 @@ def test_multicast_raw_and_options(theatre: Theatre) -> None:
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 10000)
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"newreno")
-        print(tcp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        print(tcp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+        print(tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         print(tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16))
         print(socket.if_nameindex(), socket.getfqdn(), socket.gethostbyaddr("203.0.113.80")[0])
         """,
     )
     assert theatre.play("python kinds.py").out.splitlines() == [
-        "b'all' 3", "('10.0.0.1', 0) 0", "10000 1", "b'newreno\\x00'", "[(1, 'lo0'), (2, 'shmif0')] me www",
+        "b'all' 3", "('10.0.0.1', 0) 0", "10000", "1", "b'newreno\\x00'", "[(1, 'lo0'), (2, 'shmif0')] me www",
     ]  # fmt: skip
