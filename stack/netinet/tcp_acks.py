@@ -143,7 +143,7 @@ class TcpAcks(TcpBase):
             tp.in_recovery = False
             tp.cc.recovered(tp, tp.snd_max - ack & M32)
         elif not partial and not seg.flags & TH_ECE:  # RFC 3168 6.1.2: such an ack opens no window
-            tp.cc.newack(tp, acked)
+            tcp_open_window(tp, acked)
         if not partial:
             tp.dupacks = 0
             if tp.sack is not None and not tp.sack.blocks:
@@ -207,6 +207,14 @@ class TcpAcks(TcpBase):
         tp.delack.stop()
         tp.twomsl.set(2.0 * self.msl)
         tp.so.isdisconnected()
+
+
+def tcp_open_window(tp: Tcpcb, acked: int) -> None:
+    """New data is being acknowledged: the congestion window opens, if half of it was used (RFC 7661)."""
+    if tp.tcp.newcwv and 2 * (tp.snd_max - tp.snd_una & M32) < tp.snd_cwnd:
+        tp.cc.unused(tp)
+    else:
+        tp.cc.newack(tp, acked)
 
 
 def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:

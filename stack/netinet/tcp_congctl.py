@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+CWND_MAX = 65535 << 14  # bytes: the largest window that a peer can give (RFC 7323 2.3)
+
 
 class Flow(Protocol):
     """What a congestion control sees of a connection, in bytes."""
@@ -31,6 +33,7 @@ class CongestionControl(Protocol):
     partial_acks: bool  # whether recovery goes on after a partial ack
 
     def newack(self, tp: Flow, acked: int) -> None: ...
+    def unused(self, tp: Flow) -> None: ...
     def reduce(self, tp: Flow, flight: int) -> int: ...
     def partial_ack(self, tp: Flow, acked: int) -> None: ...
     def fast_retransmit(self, tp: Flow, flight: int) -> None: ...
@@ -53,7 +56,10 @@ class Reno:
         else:
             counted = acked if tp.abc_limit > 1 else min(acked, tp.maxseg)
             tp.snd_cwnd += max(tp.maxseg * min(counted, tp.snd_cwnd) // tp.snd_cwnd, 1)
-        tp.snd_cwnd = min(tp.snd_cwnd, 65535 << 14)
+        tp.snd_cwnd = min(tp.snd_cwnd, CWND_MAX)
+
+    def unused(self, tp: Flow) -> None:
+        """New data was acknowledged, but the program (or the peer's window) does not fill the window."""
 
     def reduce(self, tp: Flow, flight: int) -> int:
         """Equation (4): the new ssthresh after a loss."""

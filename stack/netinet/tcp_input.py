@@ -14,7 +14,7 @@ from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, SS_NOFDREF, SS_OOBEXPECTED
 from stack.mbuf import M_BCAST, M_MCAST, Mbuf
 from stack.netinet.ip_output import M32
-from stack.netinet.tcp_acks import tcp_xmit_timer
+from stack.netinet.tcp_acks import tcp_open_window, tcp_xmit_timer
 from stack.netinet.tcp_do_segment import tcp_grow_rcvbuf
 from stack.netinet.tcp_fsm import (
     TCPS_ESTABLISHED,
@@ -155,7 +155,7 @@ class TcpInput(TcpSynCache):
         now = tp.idle_since = self.callouts.now
         if tp.rtttime is not None and SEQ_GT(ack, tp.rtseq):
             tcp_xmit_timer(tp, now - tp.rtttime)
-        tp.cc.newack(tp, acked)
+        tcp_open_window(tp, acked)
         tp.snd.drop(acked)
         tp.snd_una = ack
         tp.snd_wnd, tp.snd_wl1, tp.snd_wl2 = window, seq, ack

@@ -42,7 +42,9 @@ from stack.netinet.tcp_var import (
 
 def tcp_output(tp: Tcpcb) -> int:
     """Send all that may be sent now; 0, or the errno of a connection that never came about."""
-    if tp.snd_max == tp.snd_una and tp.tcp.callouts.now - tp.idle_since >= tp.rxtcur:
+    if tp.tcp.cwm:
+        _monitor(tp)
+    elif tp.snd_max == tp.snd_una and tp.tcp.callouts.now - tp.idle_since >= tp.rxtcur:
         # RFC 5681 4.1: after a pause the network is asked anew
         tp.snd_cwnd = min(tp.snd_cwnd, tcp_initial_window(tp))
     while True:
@@ -81,6 +83,11 @@ def tcp_output(tp: Tcpcb) -> int:
             tcp_setpersist(tp)  # no ack will come and let it go on
         if error or not (worth and more) or tp.flags & TF_FORCE:
             return error
+
+
+def _monitor(tp: Tcpcb) -> None:
+    """Congestion window monitoring (Hughes, Touch and Heidemann; BSD's tcp_cwm): so much more than what is out."""
+    tp.snd_cwnd = min(tp.snd_cwnd, tp.tcp.cwm_burstsize * tp.maxseg + (tp.snd_nxt - tp.snd_una & M32))
 
 
 def _beyond_window(tp: Tcpcb, window: int) -> int:

@@ -68,6 +68,8 @@ SYSCTLS = {
     "net.inet.tcp.sack.enable": Variable("tcp", "sack_enable", "acknowledge selectively", 0, 1),
     "net.inet.tcp.win_scale": Variable("tcp", "win_scale", "scale windows, when rfc1323 is on", 0, 1),
     "net.inet.tcp.timestamps": Variable("tcp", "timestamps", "send timestamps, when rfc1323 is on", 0, 1),
+    "net.inet.tcp.cwm": Variable("tcp", "cwm", "no bursts: congestion window monitoring", 0, 1),
+    "net.inet.tcp.cwm_burstsize": Variable("tcp", "cwm_burstsize", "the burst that cwm allows, segments", 1, 65535),
     "net.inet.tcp.ack_on_push": Variable("tcp", "ack_on_push", "ack segments with PSH at once", 0, 1),
     "net.inet.tcp.keepidle": Variable("tcp", "keepidle", "idle time before keepalive probes, half seconds", 1),
     "net.inet.tcp.keepintvl": Variable("tcp", "keepintvl", "time between probes, half seconds", 1),
@@ -94,6 +96,7 @@ SYSCTLS = {
     "net.inet.tcp.urgent": Variable("tcp", "urgent", "urgent data; 0: all data is ordinary data", 0, 1),
     "net.inet.tcp.rfc1337": Variable("tcp", "rfc1337", "no reset ends TIME_WAIT", 0, 1),
     "net.inet.tcp.rfc6191": Variable("tcp", "rfc6191", "a new SYN may end TIME_WAIT", 0, 1),
+    "net.inet.tcp.newcwv": Variable("tcp", "newcwv", "a window that is not used does not grow", 0, 1),
     "net.inet.tcp.rfc3042": Variable("tcp", "rfc3042", "limited transmit", 0, 1),
 }
 
@@ -346,6 +349,9 @@ class TcpBase(Protocol):
     rfc1337 = 0
     rfc6191 = 1
     rfc3042 = 1
+    newcwv = 1
+    cwm = 0
+    cwm_burstsize = 4
     ecn_enable = 0
     ecn_maxretries = 1
     abc_enable = 1

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from stack.addr import Ip4, Prefix
 from stack.header.ether import ETHERTYPE_IP
+from stack.header.ip import IPTOS_ECN_MASK, set_ce
 from stack.host import Host
 from stack.kern.proc import Proc, pause
 from stack.kern.socket import SHUT_WR, SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, Socket
@@ -22,7 +23,7 @@ NET = Prefix.parse("10.0.0.0/24")
 class Fate(NamedTuple):
     """What becomes of one frame."""
 
-    kind: str = "arrives"  # or lost, twice, late, corrupt
+    kind: str = "arrives"  # or lost, twice, late, corrupt, marked
     number: int = 0  # late: by so many milliseconds; corrupt: the bit that is flipped
 
 
@@ -43,6 +44,8 @@ class Mischief(Bus):
             frame = flipped(m.frame(), number)
             self.callouts.schedule(self.latency, lambda: self._pour(sender, frame))
         elif kind != "lost":
+            if kind == "marked" and m.net and m.net[1] & IPTOS_ECN_MASK:
+                m.net = set_ce(m.net)
             late = number / 1000 if kind == "late" else 0.0
             for _ in range(2 if kind == "twice" else 1):
                 self.callouts.schedule(self.latency + late, lambda: self.deliver(sender, m))

@@ -81,6 +81,7 @@ CLASSIC = {
     "net.inet.tcp.sack.enable": "0",
     "net.inet.tcp.rfc3042": "0",
     "net.inet.tcp.abc.enable": "0",
+    "net.inet.tcp.newcwv": "0",
     "net.inet.tcp.congctl.selected": "reno",
     "net.inet.tcp.init_win": "4",
     "net.inet.tcp.recvbuf_auto": "0",

@@ -63,6 +63,8 @@ KNOBS: dict[str, dict[str, str]] = {
     "sack": CLASSIC | {"net.inet.tcp.sack.enable": "1"},
     "timestamps": CLASSIC | {"net.inet.tcp.rfc1323": "1"},
     "cubic": {"net.inet.tcp.congctl.selected": "cubic"},
+    "ecn": {"net.inet.tcp.ecn.enable": "1"},
+    "cwm": {"net.inet.tcp.cwm": "1", "net.inet.tcp.cwm_burstsize": "2"},
 }
 
 
@@ -109,6 +111,7 @@ FATES = st.one_of(
     st.just(Fate("lost")),
     st.just(Fate("twice")),
     st.integers(0, 5000).map(lambda ms: Fate("late", ms)),
+    st.just(Fate("marked")),
     st.integers(0, 12000).map(lambda bit: Fate("corrupt", bit)),
 )
 SIDES = st.builds(
