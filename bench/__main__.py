@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bench import boot, chain, forward, start, tcp
+from bench import boot, chain, forward, networks, start, tcp
 
 
 def main() -> None:
     """Run them in the order of the README's table."""
-    for bench in (boot, chain, forward, tcp, start):
+    for bench in (boot, chain, networks, forward, tcp, start):
         bench.main()
 
 

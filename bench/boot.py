@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from bench.chains import chain
-from bench.measure import Figure, arguments, calibrate, report
+from bench.measure import Figure, arguments, calibrate, in_child, report
 from stack.lab import Lab
 
 
@@ -33,21 +33,13 @@ def boot(count: int) -> tuple[float, float]:
     return elapsed, size
 
 
-def in_child(count: int) -> tuple[float, float]:
-    """Boot in a process of its own, so that nothing left over counts."""
-    import multiprocessing
-
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(boot, (count,))
-
-
 def main() -> None:
     """Measure 1,000 and 10,000 hosts."""
     args = arguments(__doc__ or "", repeat=5)
     before = calibrate()
     figures: list[Figure] = []
     for count, seconds, size in ((1000, "", ""), (10000, "1.5", "12,000")):
-        runs = [in_child(count) for _ in range(args.repeat)]
+        runs = [in_child(boot, count) for _ in range(args.repeat)]
         times, sizes = (sorted(column) for column in zip(*runs, strict=True))
         middle = len(runs) // 2
         figures.append(Figure(f"{count:,} hosts, start", times[middle], times[0], times[-1], "s", seconds))

@@ -12,9 +12,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 CALIBRATION_STEPS = 200_000
+
+T = TypeVar("T")
 
 
 class Figure(NamedTuple):
@@ -58,7 +61,8 @@ _NANOSECONDS: dict[str, Callable[[float], float]] = {
     "s": lambda value: value * 1e9,
     "ms": lambda value: value * 1e6,
     "hops/s": lambda value: 1e9 / value,
-    "Gbit/s": lambda value: 8000 / value,  # for a thousand bytes
+    "Mbit/s": lambda value: 8e6 / value,  # for a thousand bytes
+    "Gbit/s": lambda value: 8000 / value,
 }
 
 
@@ -84,6 +88,20 @@ def report(title: str, figures: list[Figure], calibration: float) -> None:
         spread = f"{_text(low)} .. {_text(high)}"
         aim = f"target {target}" if target else ""
         print(f"  {name:<40} {_text(median):>10} {unit:<8} {spread:<22} {taken:>18}  {aim}")
+
+
+def in_child(run: Callable[..., T], *args: object) -> T:
+    """Run something in a process of its own, so that nothing left over counts."""
+    import multiprocessing
+
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(run, args)
+
+
+def megabytes() -> float:
+    """Memory of this process: its share of all it has mapped (PSS)."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
 
 
 def _text(value: float) -> str:
