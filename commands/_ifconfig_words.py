@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 from commands._getopt import host, number, wrong
 from commands.command import Context, Failure
 from stack.addr import Ip4, Mac, plen_of
-from stack.kern.errors import strerror
+from stack.header.dot1q import VLAN_MAX, VLAN_MIN
+from stack.kern.errors import oserror, strerror
 from stack.lab import is_name
-from stack.net.ifnet import IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_POINTOPOINT, Ifnet
+from stack.net.ifnet import IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_POINTOPOINT, Ifnet, unit_of
+from stack.net.vlan import Vlan
 
 
 @contextmanager
@@ -70,12 +72,19 @@ def plen(word: str) -> int:
 
 
 def bus(word: str) -> str:
-    """The name of a bus of this lab."""
+    """The name of a bus of this lab, or with a / of a bus file."""
     if "/" in word:
-        raise wrong(f"linkstr {word}: buses in files are not there yet; a name without a / is a bus of this lab")
+        if not word.isprintable():
+            raise wrong(f"linkstr {word!r}: no name of a file")
+        return word
     if not is_name(word.replace(".", "-")):
         raise wrong(f"linkstr {word}: a bus's name is letters, digits, - _ and ., and begins with a letter")
     return word
+
+
+def tag(word: str) -> int:
+    """The tag of a VLAN."""
+    return number(word, "the tag of a VLAN", VLAN_MIN, VLAN_MAX)
 
 
 def metric(word: str) -> int:
@@ -149,6 +158,24 @@ def _no_linkstr(at: Setting, _value: Any) -> None:
         at.ifp.set_linkstr(None)
 
 
+def _vlanif(at: Setting, value: tuple[int, str]) -> None:
+    vid, name = value
+    parent = at.ctx.host.interfaces.get(name)
+    with ioctl("SIOCSETVLAN"):
+        if not isinstance(at.ifp, Vlan):
+            raise oserror(errno.ENOTTY)
+        if parent is None:
+            raise Failure(f"SIOCSETVLAN: No such file or directory: there is no {name} ('ifconfig -l' lists them)")
+        at.ifp.configure(parent, vid)
+
+
+def _no_vlanif(at: Setting, _value: Any) -> None:
+    with ioctl("SIOCSETVLAN"):
+        if not isinstance(at.ifp, Vlan):
+            raise oserror(errno.ENOTTY)
+        at.ifp.unconfigure()
+
+
 def _destroy(at: Setting, _value: Any) -> None:
     with ioctl("clone_command"):
         at.ctx.host.ifdestroy(at.ifp.name)
@@ -211,8 +238,11 @@ KEYWORDS: dict[str, Keyword] = {
     "up": Keyword("mark it up", _up),
     "down": Keyword("mark it down", _down),
     "mtu": Keyword("the largest packet it carries, in bytes", _mtu, "bytes", mtu),
-    "linkstr": Keyword("join a bus", _linkstr, "bus", bus),
+    "linkstr": Keyword("join a bus; a name with a / is a file, shared with other processes", _linkstr, "bus", bus),
     "-linkstr": Keyword("leave its bus", _no_linkstr),
+    "vlan": Keyword("the tag of its frames, of a vlan interface", _nothing, "tag", tag),
+    "vlanif": Keyword("the interface that carries them: vlan 5 vlanif shmif0", _vlanif, "interface"),
+    "-vlanif": Keyword("leave that interface", _no_vlanif),
     "link": Keyword("set its link-layer address", _link, "mac", mac),
     "active": Keyword("use that link-layer address from now on", _nothing),
     "arp": Keyword("use ARP on it", _flags(off=IFF_NOARP)),
@@ -260,7 +290,7 @@ def parse_words(words: list[str]) -> list[Step]:
     """What a line asks for after the name of the interface, in order."""
     steps: list[Step] = []
     about: dict[str, Any] = {}
-    rest = iter(words)
+    rest = iter(_without_parent(words))
     for word in rest:
         if word in KEYWORDS:
             if word == "active" and (not steps or steps[-1].word != "link"):
@@ -274,10 +304,30 @@ def parse_words(words: list[str]) -> list[Step]:
             _about_address(word, rest, about)
     if about:
         steps[[step.word for step in steps].index("")] = Step("", _address_words(about, words))
+    _join_vlan(steps)
     for at, step in enumerate(steps):
         if (step.word == "create" and at) or (step.word == "destroy" and len(steps) > 1):
             raise wrong(f"{step.word}: " + ("comes first" if step.word == "create" else "stands alone"))
     return steps
+
+
+def _without_parent(words: list[str]) -> list[str]:
+    """NetBSD wants to hear, behind -vlanif, of the interface that is left; there is but one, so it may be named."""
+    return [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before != "-vlanif" or unit_of(word, (word.rstrip("0123456789"),)) is None
+    ]
+
+
+def _join_vlan(steps: list[Step]) -> None:
+    """A tag and the interface that carries it are one thing."""
+    places = {word: [at for at, step in enumerate(steps) if step.word == word] for word in ("vlan", "vlanif")}
+    tags, parents = places["vlan"], places["vlanif"]
+    if len(tags) != len(parents) or len(tags) > 1:
+        raise wrong("vlan and vlanif go together, once: vlan 5 vlanif shmif0")
+    if tags:
+        steps[parents[0]] = Step("vlanif", (steps[tags[0]].value, steps[parents[0]].value))
 
 
 def _value(word: str, keyword: Keyword, rest: Iterator[str]) -> Any:

@@ -195,10 +195,11 @@ RIP = """\
 
 # In the order of `netstat -s`; those without words of NetBSD's are listed when they have counted something.
 BLOCKS = {
-    "tcp": TCP, "udp": UDP, "ip": IP, "icmp": ICMP, "igmp": IGMP, "arp": ARP, "rip": RIP, "ether": "", "rawip": "",
-    "in": "",
+    "tcp": TCP, "udp": UDP, "ip": IP, "icmp": ICMP, "igmp": IGMP, "arp": ARP, "rip": RIP, "ether": "", "bridge": "",
+    "vlan": "", "rawip": "", "in": "",
 }  # fmt: skip
-_OBJECTS = {"in": "control"}  # the host's attribute that holds it, where that has another name
+# The host's attribute that holds it, where that has another name.
+_OBJECTS = {"in": "control", "bridge": "bridging", "vlan": "vlans"}
 
 SUMS: dict[str, dict[str, tuple[str, ...]]] = {
     "ip": {
@@ -221,9 +222,15 @@ class Statistics(NamedTuple):
     others: dict[str, int]
 
 
+def protocol_of(host: Host, name: str) -> Protocol | None:
+    """Who counts for a protocol of BLOCKS; None when the host has made no use of it yet."""
+    found: Protocol | None = getattr(host, _OBJECTS.get(name, name))
+    return found
+
+
 def statistics(host: Host, name: str, *, brief: bool = False) -> Statistics:
     """The counters of one protocol; with `brief` only those that are not 0."""
-    protocol: Protocol | None = getattr(host, _OBJECTS.get(name, name))
+    protocol = protocol_of(host, name)
     stat = dict(protocol.stat) if protocol is not None else {}
     if name == "ip":
         ip = host.ip

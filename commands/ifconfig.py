@@ -7,6 +7,8 @@
     ifconfig shmif0 10.0.0.9/24 alias              one more
     ifconfig shmif0 10.0.0.9 delete                take it away
     ifconfig shmif0 mtu 1400 up                    several words are done in order
+    ifconfig vlan0 create vlan 5 vlanif shmif0     make one of shmif0's frames with tag 5
+    ifconfig bridge0 create                        make a bridge: see brconfig
     ifconfig -w 10                                 wait until no address is tentative
     ifconfig -l -u                                 the names of those that are up
 
@@ -26,6 +28,7 @@ from commands._ifconfig_words import KEYWORDS, WORDS, Setting, Step, ioctl, pars
 from commands.command import Command, Context, Failure
 from stack.addr import Ip4, Mac
 from stack.kern.proc import pause
+from stack.net.bridge import Bridge
 from stack.net.ethernet import Ethernet
 from stack.net.ifnet import (
     IFF_LOOPBACK,
@@ -39,6 +42,7 @@ from stack.net.ifnet import (
     Ifaddr,
     Ifnet,
 )
+from stack.net.vlan import Vlan
 
 SYNOPSIS = """ifconfig [-LmNsvz] interface [inet]
 ifconfig -a [-bdLmNsuvz] [inet]
@@ -99,6 +103,8 @@ class Interface(NamedTuple):
     media: tuple[str, ...] = ()
     input: Traffic | None = None
     output: Traffic | None = None
+    vlan: int | None = None
+    parent: str | None = None
 
 
 class Names(NamedTuple):
@@ -215,7 +221,7 @@ async def _wait(ctx: Context, args: Args) -> None:
 
 def row_of(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Interface:
     """An interface as a row."""
-    ethernet = isinstance(ifp, Ethernet)
+    ethernet = isinstance(ifp, Ethernet) and not isinstance(ifp, (Bridge, Vlan))  # and so has a medium
     row = Interface(
         ifp.name, ifp.index, words_of(ifp.flags, IFF_NAMES), ifp.metric, ifp.mtu, ifp.lladdr, ifp.linkstr,
         tuple(_address(ctx, ifa, "N" in options) for ifa in ifp.addresses),
@@ -229,6 +235,8 @@ def row_of(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Interface:
             input=Traffic(ifp.ipackets, ifp.ibytes, ifp.imcasts, ifp.ierrors, ifp.iqdrops),
             output=Traffic(ifp.opackets, ifp.obytes, ifp.omcasts, ifp.oerrors, ifp.odrops, ifp.collisions),
         )
+    if isinstance(ifp, Vlan) and ifp.parent is not None:
+        row = row._replace(vlan=ifp.vid, parent=ifp.parent.name)
     if "z" in options:
         ifp.zero()
     return row
@@ -259,6 +267,8 @@ def show(row: Interface | Names) -> str:
 def _lines(row: Interface) -> Iterator[str]:
     metric = f" metric {row.metric}" if row.metric else ""
     yield f"{row.name}: flags={_bits(row.flags, IFF_NAMES)}{metric} mtu {row.mtu}"
+    if row.vlan is not None:
+        yield f"\tvlan: {row.vlan} parent: {row.parent}"
     if row.address is not None:
         yield f"\taddress: {row.address}"
     if row.linkstr is not None:

@@ -31,7 +31,7 @@ from commands._netstat_if import (
 )
 from commands._netstat_sockets import HEADING as SOCKETS
 from commands._netstat_sockets import Connection, show_socket, sockets
-from commands._netstat_stats import BLOCKS, Statistics, show_statistics, statistics
+from commands._netstat_stats import BLOCKS, Statistics, protocol_of, show_statistics, statistics
 from commands._routes import HEADING as ROUTES
 from commands._routes import Route, routes, show_route
 from commands.command import Command, Context, Failure, Note
@@ -99,7 +99,7 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row | Note]:
     elif "s" in options:
         for name, block in BLOCKS.items():
             found = statistics(ctx.host, name, brief=options["s"] == "ss")
-            if (block and getattr(ctx.host, name) is not None) or found.others:
+            if (block and protocol_of(ctx.host, name) is not None) or found.others:
                 yield found
     else:
         yield Note("Active Internet connections" + (" (including servers)" if "a" in options else ""))

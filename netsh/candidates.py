@@ -115,9 +115,11 @@ def _options(state: State, following: Next, _prefix: str) -> Iterable[tuple[str,
             yield word, help
 
 
-def _buses(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+def _buses(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     for name, bus in state.lab.buses.items():
         yield name, f"{len(bus.ports)} ports"
+    if "/" in prefix:  # a bus in a file
+        yield from _files(state, following, prefix)
 
 
 def _processes(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:

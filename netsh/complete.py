@@ -56,6 +56,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
 # Where the synopsis says too little: the kinds of each operand in turn; the last goes on for ever.
 OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "ifconfig": (("interface",), ("keyword", "host")),
+    "brconfig": (("interface",), ("keyword",)),
     "bus": (("bus",), ("keyword",)),
     "link": (("host", "bus"), ("host", "keyword"), ("keyword",)),
     **dict.fromkeys(("chain", "ring", "star"), ((), ("keyword",))),
@@ -67,11 +68,15 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "load": (("file",), ()),
     "source": (("file",), ()),
     "save": (("file",), ()),
+    "shmif_dumpbus": (("file",), ()),
 }
 
-# What follows a keyword, whatever command it belongs to.
+# What follows a keyword, whatever command it belongs to, or of one command.
 VALUES: dict[str, tuple[str, ...]] = {
-    "linkstr": ("bus",), "broadcast": ("host",),
+    "linkstr": ("bus",), "broadcast": ("host",), "vlanif": ("interface",), "-vlanif": ("interface",), "vlan": (),
+    **dict.fromkeys(("brconfig add", "brconfig delete", "learn", "-learn", "discover", "-discover"), ("interface",)),
+    **dict.fromkeys(("protect", "-protect", "stp", "-stp", "static", "ifpriority", "ifpathcost"), ("interface",)),
+    **dict.fromkeys(("maxaddr", "timeout", "deladdr", "priority", "hellotime", "fwddelay", "maxage"), ()),
     **dict.fromkeys(("-iface", "-interface", "-ifp"), ("interface",)),
     **dict.fromkeys(("-dst", "-gateway", "-ifa"), ("host",)),
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
@@ -182,8 +187,10 @@ def _argument(command: str, before: list[str], word: str, synopsis: str, known: 
             operands.append(text)
     if values:
         return Next(PLACEHOLDERS.get(values[0].lower(), ()), word, command)
-    if before and before[-1] in VALUES and before[-1] in known:
-        return Next(VALUES[before[-1]], word, command)
+    if before and before[-1] in known:
+        kinds = VALUES.get(f"{command} {before[-1]}", VALUES.get(before[-1]))
+        if kinds is not None:
+            return Next(kinds, word, command)
     if command in OPERANDS:
         slots = OPERANDS[command]
         return Next(slots[min(len(operands), len(slots) - 1)], word, command)

@@ -21,15 +21,30 @@ from stack.addr import INADDR_LOOPBACK, Ip4
 from stack.host import Host
 from stack.kern.proc import Proc
 from stack.lab import Lab
+from stack.net.bridge import IFBIF_DISCOVER, IFBIF_LEARNING, IFBIF_PROTECTED, IFBIF_STP, Bridge, Member
+from stack.net.bridge_rt import BRIDGE_RTABLE_MAX, BRIDGE_RTABLE_TIMEOUT, IFBAF_STATIC
 from stack.net.ethernet import Ethernet
 from stack.net.ifnet import IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, Ifaddr, Ifnet
 from stack.net.neighbor import LLE_PUB, LLE_STATIC
 from stack.net.route import RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC, Rtentry
+from stack.net.stp_port import (
+    BSTP_DEFAULT_BRIDGE_PRIORITY,
+    BSTP_DEFAULT_FORWARD_DELAY,
+    BSTP_DEFAULT_HELLO_TIME,
+    BSTP_DEFAULT_MAX_AGE,
+    BSTP_DEFAULT_PORT_PRIORITY,
+)
+from stack.net.vlan import Vlan
 
 _DAD = "net.inet.ip.dad_count"
 _SERVERS = {"httpd", "routed"}  # jobs that belong to the lab; a ping in the background is somebody's experiment
 _FLAGS = {IFF_NOARP: "-arp", IFF_DEBUG: "debug", IFF_LINK0: "link0", IFF_LINK1: "link1", IFF_LINK2: "link2"}
 _MTU = {"lo": 33624}  # of interfaces that nobody changed; Ethernets have 1500
+
+_MEMBER_FLAGS = (
+    (IFBIF_LEARNING, True, "-learn"), (IFBIF_DISCOVER, True, "-discover"), (IFBIF_PROTECTED, False, "protect"),
+    (IFBIF_STP, False, "stp"),
+)  # fmt: skip
 
 
 class NotLoaded(Exception):
@@ -41,9 +56,13 @@ def script_of(session: State) -> str:
     lab = session.lab
     paragraphs = [
         ["# A lab of netsh: 'load FILE' rebuilds it, 'netsh --lab FILE' starts in it.", f"lab seed {lab.seed}"],
-        [f"bus {bus.label} {personality.unparse(bus.personality) or 'ideal'}" for bus in lab.buses.values()],
+        [
+            f"bus {bus.label} {personality.unparse(bus.personality) or 'ideal'}"
+            for bus in lab.buses.values()
+            if "/" not in bus.label  # a file is made by who joins it
+        ],
         *(list(lines_of(host)) for host in lab.hosts.values()),
-        [f"link {bus.label} down" for bus in lab.buses.values() if not bus.carrier],
+        [f"link {bus.label} down" for bus in lab.buses.values() if not bus.carrier and "/" not in bus.label],
         [f"{host} {' '.join(map(quote, argv))} &" for host, argv in servers(session)],
         [f"host {session.host.name}"] if session.host is not None else [],
     ]
@@ -78,8 +97,16 @@ def lines_of(host: Host) -> Iterator[str]:
                 yield f"sysctl -w {quote(f'{name}={sysctl.get(name)}')}"
     if quiet:
         yield f"sysctl -w {_DAD}=0"
+    vlans = [ifp for ifp in host.interfaces.values() if isinstance(ifp, Vlan)]
     for ifp in host.interfaces.values():
-        yield from interface_lines(ifp)
+        yield from create_lines(ifp)
+        if not isinstance(ifp, Vlan):
+            yield from interface_lines(ifp)
+    for vlan in sorted(vlans, key=depth_of):  # their parents must be there
+        yield from interface_lines(vlan)
+    for ifp in host.interfaces.values():
+        if isinstance(ifp, Bridge):
+            yield from bridge_lines(ifp)
     if quiet:
         yield f"sysctl -w {_DAD}={dad}"
     yield from route_lines(host)
@@ -88,16 +115,28 @@ def lines_of(host: Host) -> Iterator[str]:
         yield "sockets host"  # the last of all: the other commands need the stack
 
 
+def create_lines(ifp: Ifnet) -> Iterator[str]:
+    """The command that makes an interface."""
+    if ifp.name != "lo0":
+        yield f"ifconfig {ifp.name} create"
+
+
+def depth_of(ifp: Ifnet | None) -> int:
+    """How many VLANs are one inside the other."""
+    return 1 + depth_of(ifp.parent) if isinstance(ifp, Vlan) else 0
+
+
 def interface_lines(ifp: Ifnet) -> Iterator[str]:
     """The commands that make an interface what it is."""
     set_up = f"ifconfig {ifp.name}"
-    if ifp.name != "lo0":
-        yield f"{set_up} create"
-    if ifp.lladdr is not None:
+    parent = ifp.parent if isinstance(ifp, Vlan) else None
+    if isinstance(ifp, Vlan) and parent is not None:
+        yield f"{set_up} vlan {ifp.vid} vlanif {parent.name}"
+    if ifp.lladdr is not None and (parent is None or ifp.lladdr != parent.lladdr):
         yield f"{set_up} link {ifp.lladdr} active"
     if ifp.linkstr is not None:
         yield f"{set_up} linkstr {quote(ifp.linkstr)}"
-    if ifp.mtu != _MTU.get(ifp.kind, 1500):
+    if ifp.mtu != (_MTU.get(ifp.kind, 1500) if parent is None else parent.mtu):
         yield f"{set_up} mtu {ifp.mtu}"
     for flag, word in _FLAGS.items():
         if ifp.flags & flag:
@@ -108,9 +147,43 @@ def interface_lines(ifp: Ifnet) -> Iterator[str]:
     for ifa in fresh:
         alias = " alias" if ifa is not ifp.addresses[0] else ""
         yield f"{set_up} inet {address_words(ifa)}{alias}"
-    comes_up = bool(ifp.addresses) or ifp.name == "lo0"
+    comes_up = bool(ifp.addresses) or ifp.name == "lo0" or (parent is not None and bool(parent.flags & IFF_UP))
     if bool(ifp.flags & IFF_UP) is not comes_up:
         yield f"{set_up} {'down' if comes_up else 'up'}"
+
+
+def bridge_lines(bridge: Bridge) -> Iterator[str]:
+    """The commands that make a bridge what it is: its own settings, its members, its static addresses."""
+    set_up, stp, rtable = f"brconfig {bridge.name}", bridge.stp, bridge.rtable
+    settings = (
+        ("priority", stp.priority, BSTP_DEFAULT_BRIDGE_PRIORITY),
+        ("hellotime", stp.bridge_hello_time, BSTP_DEFAULT_HELLO_TIME),
+        ("fwddelay", stp.bridge_forward_delay, BSTP_DEFAULT_FORWARD_DELAY),
+        ("maxage", stp.bridge_max_age, BSTP_DEFAULT_MAX_AGE),
+        ("maxaddr", rtable.maxaddr, BRIDGE_RTABLE_MAX),
+        ("timeout", rtable.timeout, BRIDGE_RTABLE_TIMEOUT),
+    )
+    words = [f"{word} {int(value)}" for word, value, usual in settings if value != usual]
+    if words:
+        yield f"{set_up} {' '.join(words)}"
+    for member in reversed(bridge.members):
+        yield f"{set_up} {' '.join(member_words(member))}"
+    for node in rtable.nodes.values():
+        if node.flags & IFBAF_STATIC:
+            yield f"{set_up} static {node.member.ifp.name} {node.lladdr}"
+
+
+def member_words(member: Member) -> Iterator[str]:
+    """A member of a bridge, as `brconfig` takes it."""
+    name = member.ifp.name
+    yield f"add {name}"
+    for flag, usual, word in _MEMBER_FLAGS:
+        if bool(member.flags & flag) is not usual:
+            yield f"{word} {name}"
+    if member.priority != BSTP_DEFAULT_PORT_PRIORITY:
+        yield f"ifpriority {name} {member.priority}"
+    if member.cost is not None:
+        yield f"ifpathcost {name} {member.cost}"
 
 
 def address_words(ifa: Ifaddr) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from netsh.clock import Clock
 from netsh.jobs import Jobs
-from stack.dev import tap
+from stack.dev import shmif, tap
 from stack.host import Host
 from stack.kern.proc import SIGKILL, Proc
 from stack.lab import Lab
@@ -81,6 +81,7 @@ class World:
 
     def _adopt(self) -> None:
         """Let the lab have devices; what its kernels say goes where complaints go, as on a console."""
+        shmif.register(self.lab)
         tap.register(self.lab)
         self.lab.probes.log = (self._console,)
 

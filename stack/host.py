@@ -20,10 +20,12 @@ from stack.header.ip import IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP
 from stack.kern.errors import oserror
 from stack.kern.socket import SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, Socket, Usrreqs
 from stack.kern.sysctl import Sysctl, Variable
+from stack.net.bridge import Bridge, Bridging
 from stack.net.ethernet import Ether, Ethernet
 from stack.net.ifnet import Ifaddr, Ifnet, unit_of
 from stack.net.loopback import Loopback
 from stack.net.route import RTF_GATEWAY, RTF_HOST, RTF_LOCAL, RTF_STATIC, RTF_UP, RouteTable, Rtentry
+from stack.net.vlan import Vlan, Vlans
 from stack.net.wire import Bus, Shmif
 from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_var, udp
 from stack.netinet.arp import Arp
@@ -76,6 +78,8 @@ class Host:
     osrelease = "0.1"
     rip: probe.Protocol | None = None  # the counters of its routing daemon, if it has ever had one
     machine: Machine | None = None  # whose sockets its programs get, in the place of the stack's
+    bridging: Bridging | None = None  # what all its bridges count; made with the first of them
+    vlans: Vlans | None = None  # its VLANs; made with the first of them
 
     def __init__(
         self, name: str, *, seed: int, callouts: Callouts, probes: Probes, rng: random.Random,
@@ -145,7 +149,7 @@ class Host:
 
     def cloners(self) -> list[str]:
         """The kinds of interfaces that can be created."""
-        return ["lo", "shmif", *self.clone]
+        return ["lo", "shmif", "bridge", "vlan", *self.clone]
 
     def ifcreate(self, name: str) -> Ifnet:
         """Make an interface; OSError EINVAL for a kind that is not known, EEXIST when there is one."""
@@ -159,10 +163,25 @@ class Host:
             ifp: Ifnet = self._loopback(name, index)
         elif kind == "shmif":
             ifp = Shmif(name, index, self.new_lladdr(name), self.ether, self.find_bus)
+        elif kind == "bridge":
+            ifp = self._bridge(name, index)
+        elif kind == "vlan":
+            ifp = self._vlan(name, index)
         else:
             ifp = self.clone[kind](self, name, index)
         self._attach(ifp)
         return ifp
+
+    def _bridge(self, name: str, index: int) -> Bridge:
+        if self.bridging is None:
+            self.bridging = Bridging(self.name, self.probes)
+        return Bridge(name, index, self.new_lladdr(name), self.ether, self.bridging)
+
+    def _vlan(self, name: str, index: int) -> Vlan:
+        if self.vlans is None:
+            self.vlans = Vlans(self.name, self.probes)
+            self.ether.tagged = self.vlans.input
+        return Vlan(name, index, self.new_lladdr(name), self.ether, self.vlans)
 
     def _loopback(self, name: str, index: int) -> Loopback:
         loopback = Loopback(name, index, self.callouts)
@@ -187,6 +206,10 @@ class Host:
         if name == "lo0":
             raise oserror(errno.EINVAL)
         self.control.purge(ifp)
+        if isinstance(ifp, Ethernet) and ifp.bridge is not None:
+            ifp.bridge.leave()
+        if self.vlans is not None:
+            self.vlans.ifdetach(ifp)
         ifp.destroy()
         if isinstance(ifp, Ethernet) and ifp.arptab is not None:
             ifp.arptab.flush()

@@ -23,6 +23,10 @@ from stack.probe import Probes
 _LINKS = Prefix.parse("10.255.0.0/16")  # `link` numbers new wires from here, a /30 each
 
 
+def _no_files(name: str) -> Bus:
+    raise OSError(f"{name}: this lab has no buses in files")
+
+
 class Deadlock(RuntimeError):
     """Somebody waits, and nothing is pending anywhere: time has nothing to move on to."""
 
@@ -54,6 +58,7 @@ class Lab:
         self.readers: dict[int, Callable[[], None]] = {}  # descriptors of devices: what to call when readable
         self.writers: dict[int, Callable[[], None]] = {}  # and when writable
         self.programs = Programs()
+        self.open_bus: Callable[[str], Bus] = _no_files
         self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
 
     @property
@@ -88,10 +93,14 @@ class Lab:
         del self.hosts[name]
 
     def bus(self, name: str) -> Bus:
-        """The bus of that name, made when it is new."""
+        """The bus of that name, made when it is new; a name with a `/` is that of a file."""
         bus = self.buses.get(name)
         if bus is None:
-            bus = self.buses[name] = Bus(name, self.callouts, self.probes, self.seed)
+            if "/" in name:
+                bus = self.open_bus(name)
+            else:
+                bus = Bus(name, self.callouts, self.probes, self.seed)
+            self.buses[name] = bus
         return bus
 
     def remove_bus(self, name: str) -> None:

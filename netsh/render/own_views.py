@@ -96,6 +96,8 @@ def _lines(row: Any) -> Iterator[tuple[str, Text]]:
         yield "inet", _address(address)
     if row.linkstr is not None:
         yield "bus", Text(row.linkstr, NAME)
+    if row.vlan is not None:
+        yield "vlan", Text.assemble(f"{row.vlan} on ", (row.parent, NAME))
     if row.address is not None:
         yield "address", Text(str(row.address), MAC)
     if row.link is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from stack.header import bpdu
 from stack.header.arp import Arp
-from stack.header.ether import ETHER_HDR_LEN, ETHERTYPE_ARP, ETHERTYPE_IP, Ether
+from stack.header.dot1q import Dot1q
+from stack.header.ether import ETHER_HDR_LEN, ETHERMTU, ETHERTYPE_ARP, ETHERTYPE_IP, ETHERTYPE_VLAN, Ether
 from stack.header.icmp import Icmp
 from stack.header.igmp import Igmp
 from stack.header.ip import IP_OFFMASK, IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP, Ip
@@ -21,10 +23,16 @@ def headers(frame: bytes) -> Iterator[tuple[object, ...]]:
     """Each header of a frame, from the outside in; ValueError where one does not parse."""
     ether = Ether.parse(frame)
     yield ether
-    packet = frame[ETHER_HDR_LEN:]
-    if ether.type == ETHERTYPE_ARP:
+    packet, ethertype = frame[ETHER_HDR_LEN:], ether.type
+    while ethertype == ETHERTYPE_VLAN:
+        tag = Dot1q.parse(packet)
+        yield tag
+        packet, ethertype = packet[4:], tag.type
+    if ethertype == ETHERTYPE_ARP:
         yield Arp.parse(packet)
-    if ether.type != ETHERTYPE_IP:
+    if ethertype <= ETHERMTU and ether.dst == bpdu.BSTP_ETHERADDR:
+        yield bpdu.Config.parse(packet[:ethertype])
+    if ethertype != ETHERTYPE_IP:
         return
     ip = Ip.parse(packet)
     yield ip

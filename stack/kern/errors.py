@@ -23,6 +23,7 @@ STRERROR = {
     errno.EISDIR: "Is a directory",
     errno.EINVAL: "Invalid argument",
     errno.ENOTTY: "Inappropriate ioctl for device",
+    errno.ENOSPC: "No space left on device",
     errno.EPIPE: "Broken pipe",
     errno.ERANGE: "Result too large or too small",
     errno.EAGAIN: "Resource temporarily unavailable",

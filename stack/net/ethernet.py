@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import Protocol as Structure
 
 from stack.addr import ETHER_BROADCAST, INADDR_ALLHOSTS_GROUP, Mac
 from stack.callout import Callouts
-from stack.header.ether import ETHERTYPE_IP, multicast_mac
-from stack.mbuf import ETHER_HDR_LEN, M_BCAST, M_MCAST, Mbuf
+from stack.header.ether import ETHERTYPE_IP, ETHERTYPE_VLAN, multicast_mac
+from stack.kern.errors import oserror
+from stack.mbuf import ETHER_HDR_LEN, M_BCAST, M_MCAST, M_PROMISC, Mbuf
 from stack.net.ifnet import (
     IFF_ALLMULTI,
     IFF_BROADCAST,
@@ -30,12 +32,31 @@ from stack.probe import Probes, Protocol
 
 ETHERMTU = 1500
 _IP = ETHERTYPE_IP.to_bytes(2)
+_VLAN = ETHERTYPE_VLAN.to_bytes(2)
+
+
+class BridgePort(Structure):
+    """What an interface knows of the bridge that it is a member of (struct bridge_iflist)."""
+
+    @property
+    def mtu(self) -> int:
+        """The bridge's, which all its members have."""
+
+    def input(self, m: Mbuf) -> None:
+        """A frame has come here."""
+
+    def output(self, m: Mbuf) -> int:
+        """The host itself sends a frame from here."""
+
+    def leave(self) -> None:
+        """The interface goes away."""
 
 
 class Ether(Protocol):
     """What all Ethernets of a host share: where frames of each type go, and the drops."""
 
     name = "ether"
+    tagged: Callable[[Mbuf], None] | None = None  # vlan_input, when there is a VLAN
 
     def __init__(self, hostname: str, probes: Probes, callouts: Callouts) -> None:
         super().__init__(hostname, probes)
@@ -46,15 +67,21 @@ class Ether(Protocol):
 class Ethernet(Ifnet):
     """An interface that sends and receives Ethernet frames; a driver says how they leave."""
 
-    __slots__ = ("arptab", "demux", "ether", "inq", "isr")
+    __slots__ = ("arptab", "bridge", "demux", "ether", "inq", "isr")
 
     def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether) -> None:
         super().__init__(name, index, IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST, ETHERMTU, lladdr)
         self.ether = ether
         self.demux = ether.demux
         self.arptab: Neighbors | None = None
+        self.bridge: BridgePort | None = None
         self.inq: list[Mbuf] = []
         self.isr = self.intr  # bound once: it is queued for every burst
+
+    @property
+    def baudrate(self) -> float:
+        """How many bits a second the link carries; 0.0 where that is unknown."""
+        return 0.0
 
     # --- input --------------------------------------------------------------------------------
 
@@ -72,7 +99,7 @@ class Ethernet(Ifnet):
         """Take in all the frames that came since the last time (netisr)."""
         queue, self.inq = self.inq, []
         if self.flags & IFF_UP:
-            ether_input = self.input
+            ether_input = self.input if self.bridge is None else self.bridge.input
             for m in queue:
                 ether_input(m)
         else:
@@ -87,25 +114,37 @@ class Ethernet(Ifnet):
         self.enqueue(m_devget(frame))
 
     def input(self, m: Mbuf) -> None:
-        """Take in one frame: count it, show it to taps, hand it to its protocol (ether_input)."""
+        """Take in one frame: count it, show it to taps, hand it to its protocol."""
         self.ipackets += 1
         self.ibytes += m.len + ETHER_HDR_LEN
         for tap in self.taps:
             tap(self, m, False)
         link = m.link
+        if link[:6] == self.lladdr:  # ether_input, written out: this is every hop of every packet
+            protocol = self.demux.get(link[12:])
+            if protocol is not None:
+                m.rcvif = self
+                m.flags = 0
+                return protocol(m)
+        self.ether_input(m)
+
+    def ether_input(self, m: Mbuf) -> None:
+        """Hand a frame to its protocol, if it is for us."""
+        link = m.link
         m.rcvif = self
         m.flags = 0
         if link[:6] != self.lladdr and not self._group(m, link):
             return self.ether.drop("notforus", m)
-        protocol = self.demux.get(link[12:])
+        protocol = self.ether.tagged if link[12:14] == _VLAN else self.demux.get(link[12:])
         if protocol is None:
             return self.ether.drop("noproto", m)
         protocol(m)
 
     def _group(self, m: Mbuf, link: bytes) -> bool:
         """Whether a frame that is not addressed to us alone is meant for us too."""
-        if not link[0] & 1:
-            return False  # RFC 894: somebody else's; we only see it because we are promiscuous
+        if not link[0] & 1:  # RFC 894: somebody else's; we only see it because we are promiscuous
+            m.flags = M_PROMISC
+            return link[12:14] == _VLAN and bool(self.flags & IFF_PROMISC)  # perhaps for a bridge of VLANs
         self.imcasts += 1
         if link[:6] == ETHER_BROADCAST:
             m.flags = M_BCAST
@@ -118,20 +157,26 @@ class Ethernet(Ifnet):
     # --- output -------------------------------------------------------------------------------
 
     def output(self, m: Mbuf, nexthop: int) -> int:
-        """Send an IPv4 packet to a neighbour (ether_output): the link header, ARP if it must be."""
+        """Send an IPv4 packet to a neighbour (ether_output)."""
+        if self.flags & (IFF_UP | IFF_RUNNING | IFF_PROMISC) == IFF_UP | IFF_RUNNING:
+            table = self.arptab
+            if table is not None:
+                entry = table.entries.get(nexthop)
+                if entry is not None and (entry.state == ND_REACHABLE or entry.state >= ND_DELAY):
+                    m.link = entry.header
+                    return self.transmit(m)  # not a bridge's member: those are promiscuous
+        return self._output(m, nexthop)
+
+    def _output(self, m: Mbuf, nexthop: int) -> int:
+        """All other cases: the link header, ARP if it must be."""
         if self.flags & (IFF_UP | IFF_RUNNING) != IFF_UP | IFF_RUNNING:
             self.ether.drop("ifdown", m)
             return errno.ENETDOWN
-        table = self.arptab
-        if table is not None:
-            entry = table.entries.get(nexthop)
-            if entry is not None and (entry.state == ND_REACHABLE or entry.state >= ND_DELAY):
-                m.link = entry.header
-                return self.transmit(m)
         if nexthop >> 28 == 14:
             return self.multicast(m, multicast_mac(nexthop), _IP)
         if self.is_broadcast(nexthop):
             return self.multicast(m, ETHER_BROADCAST, _IP)
+        table = self.arptab
         if table is None or self.flags & IFF_NOARP:
             self.ether.drop("noarp", m)
             return errno.ENETUNREACH
@@ -149,7 +194,11 @@ class Ethernet(Ifnet):
         """Put the link header before a packet and send it."""
         assert self.lladdr is not None
         m.link = b"".join((to, self.lladdr, ethertype))
-        return self.transmit(m)
+        return self.send_frame(m)
+
+    def send_frame(self, m: Mbuf) -> int:
+        """Send a complete frame of our own, through the bridge if there is one."""
+        return self.transmit(m) if self.bridge is None else self.bridge.output(m)
 
     def transmit(self, m: Mbuf) -> int:
         """Count a complete frame, show it to taps, and let the device send it."""
@@ -162,6 +211,12 @@ class Ethernet(Ifnet):
     def start(self, m: Mbuf) -> int:
         """Give a frame to the device (if_start)."""
         raise NotImplementedError
+
+    def set_mtu(self, mtu: int) -> None:
+        """Set the MTU; EBUSY for a bridge's member, whose MTU is the bridge's."""
+        if self.bridge is not None and mtu != self.bridge.mtu:
+            raise oserror(errno.EBUSY)
+        super().set_mtu(mtu)
 
     def set_lladdr(self, lladdr: Mac) -> None:
         """Set the link-layer address: frames to known neighbours begin anew."""

@@ -108,7 +108,7 @@ class Ifnet:
     __slots__ = (
         "addresses", "collisions", "flags", "groups", "ibytes", "ierrors", "imcasts", "index", "ipackets",
         "iqdrops", "linkstr", "lladdr", "metric", "mtu", "name", "obytes", "odrops", "oerrors", "omcasts", "opackets",
-        "taps", "watchers",
+        "pcount", "taps", "watchers",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, flags: int, mtu: int, lladdr: Mac | None) -> None:
@@ -121,6 +121,7 @@ class Ifnet:
         self.linkstr: str | None = None
         self.addresses: list[Ifaddr] = []
         self.groups: dict[int, int] | None = None  # multicast groups joined, with how often
+        self.pcount = 0  # how many want it promiscuous
         self.taps: tuple[Tap, ...] = ()
         self.watchers: tuple[Callable[[Ifnet], None], ...] = ()  # told when flags or link change
         self.zero()
@@ -176,6 +177,12 @@ class Ifnet:
         self.flags = (self.flags | on) & ~off
         self.changed()
 
+    def promisc(self, on: bool) -> None:
+        """One more wants all frames of the link, or one fewer (ifpromisc)."""
+        self.pcount += 1 if on else -1
+        if bool(self.flags & IFF_PROMISC) is not bool(self.pcount):
+            self.set_flags(*((IFF_PROMISC, 0) if on else (0, IFF_PROMISC)))
+
     def set_mtu(self, mtu: int) -> None:
         """Set the MTU in bytes; OSError EINVAL when the device cannot carry it."""
         if not self.mtu_low <= mtu <= self.mtu_high:
@@ -194,6 +201,9 @@ class Ifnet:
         """Attach the device to what a string names (SIOCSLINKSTR); a device without such gives ENOTTY."""
         raise oserror(errno.ENOTTY)
 
+    def init_address(self) -> None:
+        """An IP address is about to be given to it (SIOCINITIFADDR)."""
+
     def destroy(self) -> None:
         """The interface goes away: let the device go."""
         self.down()
@@ -201,6 +211,10 @@ class Ifnet:
     def output(self, m: Mbuf, nexthop: int) -> int:
         """Send an IPv4 packet to a neighbour; 0, or the errno that a sender is told (if_output)."""
         raise NotImplementedError
+
+    def send_frame(self, m: Mbuf) -> int:
+        """Send a packet of our own whose link header is complete: out here, or where a bridge says."""
+        return self.transmit(m)
 
     def transmit(self, m: Mbuf) -> int:
         """Send a packet whose link header is complete (if_transmit)."""

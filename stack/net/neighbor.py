@@ -102,7 +102,7 @@ class Neighbors:
                 entry.asked = 0
                 self._enter(entry, ND_DELAY, self.domain.nd_delay)
             m.link = entry.header
-            return self.ifp.transmit(m)
+            return self.ifp.send_frame(m)
         if entry.state == ND_WAITDELETE:
             return errno.EHOSTDOWN
         self._hold(entry, m)
@@ -205,7 +205,7 @@ class Neighbors:
         for m in hold or ():
             self.domain.nd_sent(m)
             m.link = entry.header
-            self.ifp.transmit(m)
+            self.ifp.send_frame(m)
 
     def relink(self) -> None:
         """Our own link-layer address changed: frames to every neighbour begin anew."""

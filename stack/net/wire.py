@@ -84,8 +84,13 @@ class Shmif(Ethernet):
         self.bus: Bus | None = None
         self.departures: deque[float] | None = None  # when its frames will have left, on a bus with a rate
 
+    @property
+    def baudrate(self) -> float:
+        """The rate of its bus."""
+        return 0.0 if self.bus is None else self.bus.personality.rate
+
     def set_linkstr(self, linkstr: str | None) -> None:
-        """Join a bus, or leave it (None); EBUSY when it is on one already."""
+        """Join a bus, or leave it (None); EBUSY when it is on one already, OSError for a file that is none."""
         if linkstr is None:
             if self.bus is None:
                 raise oserror(errno.ENOTCONN)
@@ -94,14 +99,15 @@ class Shmif(Ethernet):
         else:
             if self.bus is not None:
                 raise oserror(errno.EBUSY)
-            self.bus = self.find_bus(linkstr)
-            self.bus.attach(self)
+            bus = self.find_bus(linkstr)
+            bus.attach(self)
+            self.bus = bus
         self.linkstr = linkstr
         self.departures = None
         self.changed()
 
     def init(self) -> None:
-        """It runs when it is up and on a bus that is whole."""
+        """It runs when it is up and on a bus that carries frames."""
         if self.flags & IFF_UP and self.bus is not None and self.bus.carrier:
             self.flags |= IFF_RUNNING
         else:
@@ -129,6 +135,7 @@ class Bus(Protocol):
     """An Ethernet segment: whoever is attached hears the others."""
 
     name = "bus"
+    carrier = True  # False while the wire is cut
 
     def __init__(self, name: str, callouts: Callouts, probes: Probes, seed: int) -> None:
         super().__init__(name, probes)
@@ -137,7 +144,6 @@ class Bus(Protocol):
         self.rng: random.Random | None = None  # made when chance is first asked
         self.personality = IDEAL
         self.ideal = True
-        self.carrier = True  # False while the wire is cut
         self.ports: list[Shmif] = []
         self.owners: dict[bytes, Shmif] = {}  # who takes frames for a unicast address
         self.listeners: list[Shmif] = []  # who takes all frames

@@ -85,6 +85,7 @@ class InControl(Protocol):
         OSError EEXIST when another interface has it, EADDRNOTAVAIL for what no host can be called.
         """
         self.check(ifp, address, plen)
+        ifp.init_address()
         if destination is not None and not ifp.flags & IFF_POINTOPOINT:
             destination = None
         ifa = Ifaddr(ifp, address, plen)

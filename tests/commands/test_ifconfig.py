@@ -58,7 +58,7 @@ BAD = [
     ("lo0 link 02:00:00:00:00:01", 1, "SIOCALIFADDR: Invalid argument"),
     ("shmif0 active", 2, "active: goes with a link-layer address"),
     ("shmif0 linkstr other", 1, "SIOCSLINKSTR: Device busy"),
-    ("shmif0 linkstr /tmp/bus", 2, "buses in files"),
+    ("shmif0 linkstr ./bus\x07", 2, "no name of a file"),
     ("shmif0 linkstr -x", 2, "a bus's name is"),
     ("lo0 linkstr lan", 1, "SIOCSLINKSTR: Inappropriate ioctl for device"),
     ("shmif0 inet6 fd00::1/64", 2, "there is no IPv6 yet"),
@@ -191,7 +191,7 @@ def test_a_device_that_cannot_be_made_says_why(lab: Lab, cloner: object, line: s
     lab.cloners["virt"] = cloner  # type: ignore[assignment]
     answer = run(lab, "me", "ifconfig virt0 create")
     assert (answer.errors, answer.status) == ([line], 1)
-    assert run(lab, "me", "ifconfig -C").lines == ["lo shmif virt"]
+    assert run(lab, "me", "ifconfig -C").lines == ["lo shmif bridge vlan virt"]
 
 
 def interface(answer: Answer) -> Interface:

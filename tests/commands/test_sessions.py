@@ -12,6 +12,6 @@ from tests.commands.runner import replay
 SESSIONS = Path(__file__).parent.parent / "sessions"
 
 
-@pytest.mark.parametrize("name", ["interfaces", "routes", "neighbours", "knobs"])
+@pytest.mark.parametrize("name", ["interfaces", "routes", "neighbours", "knobs", "bridges"])
 def test_the_session_goes_as_it_is_written(name: str) -> None:
     replay(SESSIONS / f"{name}.txt", Lab())

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stack.addr import ETHER_BROADCAST, INADDR_ALLHOSTS_GROUP, INADDR_ANY, Ip4, Mac
-from stack.header import arp, ether, icmp, igmp, ip, tcp, udp
+from stack.header import arp, bpdu, dot1q, ether, icmp, igmp, ip, tcp, udp
 from stack.header.arp import ARPOP_REPLY, ARPOP_REQUEST, Arp
+from stack.header.bpdu import BSTP_FLAG_TC, BSTP_FLAG_TCA, BSTP_MSGTYPE_TCN, TCN, Config, bpdu_type, bridge_id
+from stack.header.dot1q import Dot1q
 from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP, Ether, multicast_mac
 from stack.header.icmp import ICMP_ECHO, ICMP_PARAMPROB, ICMP_REDIRECT, ICMP_UNREACH, ICMP_UNREACH_NEEDFRAG, Icmp
 from stack.header.igmp import IGMP_LEAVE, IGMP_MEMBERSHIP_QUERY, IGMP_V1_REPORT, IGMP_V2_REPORT, Igmp
@@ -67,6 +69,16 @@ TABLE: list[tuple[Header, str]] = [
         Tcp(80, 1024, 0xFFFFFFFF, 1, 32, TH_SYN | TH_ACK, 65535, 0xABCD, 9),
         "0050 0400 ffffffff 00000001 8012 ffff abcd 0009",
     ),
+    (Dot1q(5, ETHERTYPE_IP), "0005 0800"),
+    (Dot1q(4094, ETHERTYPE_ARP, 7, 1), "fffe 0806"),
+    (
+        Config(0, bridge_id(0x8000, ME), 0, bridge_id(0x8000, ME), 0x8002, 0, 20 << 8, 2 << 8, 15 << 8),
+        "424203 0000 00 00 00 8000b2a029843088 00000000 8000b2a029843088 8002 0000 1400 0200 0f00",
+    ),
+    (
+        Config(BSTP_FLAG_TC | BSTP_FLAG_TCA, bridge_id(0, YOU), 110, bridge_id(0xFFFF, ME), 0xFF, 0x1FF, 6, 7, 0xFFFF),
+        "424203 0000 00 00 81 0000b2a0f2bb2fa7 0000006e ffffb2a029843088 00ff 01ff 0006 0007 ffff",
+    ),
     (Tcp(1, 2, 3, 4, 60, 0xFF, 5, 6, 7), "0001 0002 00000003 00000004 f0ff 0005 0006 0007"),
 ]
 
@@ -78,6 +90,8 @@ PARSERS: list[tuple[Callable[[bytes | memoryview], Header], int]] = [
     (Igmp.parse, igmp.LENGTH),
     (Udp.parse, udp.LENGTH),
     (Tcp.parse, tcp.LENGTH),
+    (Dot1q.parse, dot1q.LENGTH),
+    (Config.parse, bpdu.CONFIG_LENGTH),
 ]
 
 
@@ -86,7 +100,7 @@ def parser_of(value: Header) -> Callable[[bytes | memoryview], Header]:
 
 
 def test_lengths() -> None:
-    assert [length for _, length in PARSERS] == [14, 28, 20, 8, 8, 8, 20]
+    assert [length for _, length in PARSERS] == [14, 28, 20, 8, 8, 8, 20, 4, 38]
 
 
 @pytest.mark.parametrize(("value", "hexadecimal"), TABLE)
@@ -118,6 +132,8 @@ def test_every_truncation_is_a_value_error(value: Header, hexadecimal: str) -> N
         (Igmp.parse, "short IGMP message"),
         (Udp.parse, "short UDP header"),
         (Tcp.parse, "short TCP header"),
+        (Dot1q.parse, "short VLAN tag"),
+        (Config.parse, "short BPDU"),
     ],
 )
 def test_words_for_short(parse: Callable[[bytes], Header], words: str) -> None:
@@ -139,6 +155,41 @@ def test_arp_of_another_kind(at: int, value: int, words: str) -> None:
     data[at] = value
     with pytest.raises(ValueError, match=rf"^{words}$"):
         Arp.parse(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [(0, "bad LLC header"), (1, "bad LLC header"), (2, "bad LLC header"), (3, "bad protocol identifier"),
+     (4, "bad protocol identifier"), (6, "bad BPDU type")],
+)  # fmt: skip
+def test_bpdu_of_another_kind(at: int, words: str) -> None:
+    data = bytearray(Config(0, 1, 2, 3, 4, 5, 6, 7, 8).pack())
+    data[at] ^= 0x80
+    with pytest.raises(ValueError, match=rf"^{words}$"):
+        Config.parse(bytes(data))
+
+
+def test_bpdu_of_a_later_version_says_the_same() -> None:
+    data = bytearray(Config(0, 1, 2, 3, 4, 5, 6, 7, 8).pack() + b"\0")
+    data[5] = 2  # 802.1D 9.3.4
+    assert Config.parse(bytes(data)) == Config(0, 1, 2, 3, 4, 5, 6, 7, 8)
+
+
+def test_topology_change_notification() -> None:
+    assert bytes.fromhex("424203 0000 00 80") == TCN
+    assert bpdu_type(TCN) == BSTP_MSGTYPE_TCN
+    with pytest.raises(ValueError, match=r"^bad BPDU type$"):
+        Config.parse(TCN)
+
+
+def test_a_bpdu_reads_as_tcpdump_prints_it() -> None:
+    config = Config(BSTP_FLAG_TC, bridge_id(0x8000, ME), 19, bridge_id(0x9000, YOU), 0x8002, 256, 5120, 512, 3840)
+    assert str(config) == (
+        "STP 802.1d, Config, Flags [Topology change], bridge-id 9000.b2:a0:f2:bb:2f:a7.8002, "
+        "root-id 8000.b2:a0:29:84:30:88, root-pathcost 19, message-age 1.00s, max-age 20.00s, hello-time 2.00s, "
+        "forwarding-delay 15.00s"
+    )
+    assert str(Dot1q(5, ETHERTYPE_IP, 6, 1)) == "vlan 5, p 6, DEI, ethertype IPv4 (0x0800)"
 
 
 @pytest.mark.parametrize("first", range(256))

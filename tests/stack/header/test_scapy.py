@@ -14,13 +14,19 @@ from scapy.layers.inet import IP as ScapyIp
 from scapy.layers.inet import TCP as ScapyTcp
 from scapy.layers.inet import UDP as ScapyUdp
 from scapy.layers.l2 import ARP as ScapyArp
+from scapy.layers.l2 import LLC as ScapyLlc
+from scapy.layers.l2 import STP as ScapyStp
+from scapy.layers.l2 import Dot1Q as ScapyDot1q
+from scapy.layers.l2 import Dot3 as ScapyDot3
 from scapy.layers.l2 import Ether as ScapyEther
 from scapy.packet import Raw
 
 from stack.addr import Ip4, Mac
 from stack.header import icmp
 from stack.header.arp import Arp
+from stack.header.bpdu import BSTP_ETHERADDR, TICKS, Config, bridge_id
 from stack.header.checksum import checksum, pseudo4
+from stack.header.dot1q import Dot1q
 from stack.header.ether import Ether
 from stack.header.icmp import Icmp
 from stack.header.igmp import Igmp
@@ -52,6 +58,35 @@ def test_arp(op: int, sha: Mac, spa: Ip4, tha: Mac, tpa: Ip4) -> None:
     theirs = ScapyArp(op=op, hwsrc=str(sha), psrc=str(spa), hwdst=str(tha), pdst=str(tpa))
     assert mine.pack() == bytes(theirs)
     assert Arp.parse(bytes(theirs)) == mine
+
+
+@few
+@given(macs, macs, st.integers(0, 4095), st.integers(0, 7), st.integers(0, 1), words_2)
+def test_dot1q(dst: Mac, src: Mac, vid: int, pcp: int, dei: int, ethertype: int) -> None:
+    theirs = ScapyEther(dst=str(dst), src=str(src)) / ScapyDot1q(vlan=vid, prio=pcp, dei=dei, type=ethertype)
+    mine = Dot1q(vid, ethertype, pcp, dei)
+    assert Ether(dst, src, 0x8100).pack() + mine.pack() == bytes(theirs)
+    assert Dot1q.parse(bytes(theirs)[14:]) == mine
+
+
+@few
+@given(bytes_1, words_2, macs, words_4, words_2, macs, words_2, st.lists(bytes_1, min_size=4, max_size=4))
+def test_bpdu(
+    flags: int, rootpri: int, root: Mac, cost: int, pri: int, bridge: Mac, port: int, times: list[int]
+) -> None:
+    age, maxage, hello, delay = times
+    theirs = bytes(
+        ScapyDot3(dst=str(BSTP_ETHERADDR), src=str(bridge))
+        / ScapyLlc()
+        / ScapyStp(
+            bpduflags=flags, rootid=rootpri, rootmac=str(root), pathcost=cost, bridgeid=pri, bridgemac=str(bridge),
+            portid=port, age=age, maxage=maxage, hellotime=hello, fwddelay=delay,
+        )
+    )  # fmt: skip
+    seconds = (TICKS * value for value in times)
+    mine = Config(flags, bridge_id(rootpri, root), cost, bridge_id(pri, bridge), port, *seconds)
+    assert Ether(BSTP_ETHERADDR, bridge, len(mine.pack())).pack() + mine.pack() == theirs
+    assert Config.parse(theirs[14:]) == mine
 
 
 @few

@@ -1,0 +1,167 @@
+"""Buses in files: a lab's part of an Ethernet that other processes share (rump/net/lib/libshmif/if_shmem.c).
+
+    ifconfig shmif0 linkstr ./bus1      a name with a `/` is a file
+
+To the lab it is a bus like any other, of which the file is one more port: frames of the lab's own interfaces
+go to each other as ever and into the file once, frames from the file go to all of them.  What is sent in one
+go goes into the file in one go, when all else that runs now has run.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+
+from stack.addr import Mac
+from stack.callout import Callout
+from stack.dev.busfile import BusFile, BusLost
+from stack.lab import Lab
+from stack.mbuf import Mbuf
+from stack.net.ifnet import IFF_RUNNING, IFQ_MAXLEN
+from stack.net.wire import Bus, Shmif
+
+_RETRY = 0.0005  # seconds; somebody else has the bus
+_LAST_WORDS = 8  # tries to send what still waits when the last interface leaves
+
+
+def register(lab: Lab) -> None:
+    """Let the hosts of a lab be on buses in files."""
+    lab.open_bus = lambda name: FileBus(name, lab)
+
+
+class FileBus(Bus):
+    """A bus in a file, which is open while any interface is on it."""
+
+    def __init__(self, name: str, lab: Lab) -> None:
+        super().__init__(name, lab.callouts, lab.probes, lab.seed)
+        self.lab = lab
+        self.carrier = False
+        self.file: BusFile | None = None
+        self.out: list[bytes] = []
+        self.retry: Callout | None = None
+        self.receiving = False  # we will look again anyway
+
+    # --- on and off ---------------------------------------------------------------------------------
+
+    def attach(self, port: Shmif) -> None:
+        """An interface joins; OSError, in words, when the file cannot be had."""
+        if self.file is None:
+            self._open()
+        host = self.lab.hosts[port.ether.hostname]
+        if port.lladdr == host.new_lladdr(port.name):  # every lab has the same, and they meet here
+            port.set_lladdr(Mac(port.lladdr[:2] + os.urandom(4)))
+        super().attach(port)
+
+    def detach(self, port: Shmif) -> None:
+        """An interface leaves, and the last one closes the file."""
+        super().detach(port)
+        if not self.ports:
+            for _ in range(_LAST_WORDS):
+                self.flush()
+            self._close(keep=False)
+            del self.lab.buses[self.label]
+
+    def _open(self) -> None:
+        try:
+            self.file = file = BusFile(self.label)
+        except OSError as error:
+            if not self.ports:
+                del self.lab.buses[self.label]
+            raise OSError(f"{self.label}: {error}") from None
+        self.lab.readers[file.watcher] = self._woken
+        self.set_carrier(True)
+
+    def _close(self, *, keep: bool) -> None:
+        self.out.clear()
+        if self.retry is not None:
+            self.retry.stop()
+        if self.file is not None:
+            del self.lab.readers[self.file.watcher]
+            self.file.close(keep=keep)
+            self.file = None
+
+    def _lose(self, lost: BusLost) -> None:
+        """The file is no bus any more: say so once, and leave it as it is."""
+        self._close(keep=True)
+        self.set_carrier(False)
+        self.log(f"{lost}; its interfaces have lost their link, '-linkstr' leaves it")
+
+    # --- frames -------------------------------------------------------------------------------------
+
+    def transmit(self, sender: Shmif, m: Mbuf) -> int:
+        """A frame goes out; ENOBUFS when too many wait already."""
+        if self.file is None:
+            sender.oerrors += 1
+            sender.ether.drop("ifdown", m)
+            return errno.ENETDOWN
+        out = self.out
+        if not out:
+            self.callouts.soon(self.flush)
+        elif len(out) >= IFQ_MAXLEN:
+            sender.odrops += 1
+            sender.ether.drop("busfull", m)
+            return errno.ENOBUFS
+        frame = m.frame()
+        out.append(frame)
+        if len(self.ports) > 1:
+            for port in self._takers(frame):
+                if port is not sender:
+                    port.enqueue(m.copy())
+        return 0
+
+    def flush(self) -> None:
+        """Put into the file what waits."""
+        if self.file is None or not self.out:
+            return
+        try:
+            count = self.file.write(self.out)
+        except BusLost as lost:
+            self._lose(lost)
+            return
+        del self.out[:count]
+        if count == 0:
+            self.retry = self.callouts.schedule(_RETRY, self.flush)
+        elif self.out:
+            self.callouts.soon(self.flush)
+
+    def _woken(self) -> None:
+        """Somebody has written to the file."""
+        assert self.file is not None
+        try:
+            if self.file.woken() and not self.receiving:
+                self.receive()
+        except BusLost as lost:
+            self._lose(lost)
+
+    def receive(self) -> None:
+        """Take a burst of frames from the file."""
+        self.receiving = False
+        if self.file is None:
+            return
+        try:
+            frames, more, overrun, busy = self.file.read()
+        except BusLost as lost:
+            self._lose(lost)
+            return
+        if overrun:
+            for port in self.ports:
+                port.ierrors += 1
+                port.ether.drop("overrun")
+        for frame in frames:
+            for port in self._takers(frame):
+                port.input_frame(frame)
+        self.receiving = more or busy
+        if busy:
+            self.callouts.schedule(_RETRY, self.receive)
+        elif more:
+            self.callouts.soon(self.receive)
+
+    def _takers(self, frame: bytes) -> Iterable[Shmif]:
+        """Who of us takes a frame."""
+        if frame[0] & 1:
+            return [port for port in self.ports if port.flags & IFF_RUNNING]
+        owner = self.owners.get(frame[:6])
+        if owner is None:
+            return self.listeners
+        return [*self.listeners, owner]
