@@ -49,13 +49,14 @@ class SynCache:
     """A connection in SYN-RECEIVED (struct syn_cache)."""
 
     __slots__ = (
-        "agreed", "ecn", "irs", "iss", "key", "listener", "peer_window", "rcv_scale", "rtttime", "rxtshift", "timer",
-        "unreach", "until", "window",
+        "agreed", "ecn", "irs", "iss", "key", "listener", "peer_window", "place", "rcv_scale", "rtttime", "rxtshift",
+        "timer", "unreach", "until", "window",
     )  # fmt: skip
 
     def __init__(self, key: Key, listener: Tcpcb, seg: Segment, iss: int) -> None:
         tcp = listener.tcp
         self.key = key
+        self.place = 0  # its bucket
         self.listener = listener
         self.iss = iss
         self.irs = seg.seq
@@ -78,39 +79,45 @@ class SynCacheTable:
     __slots__ = ("buckets", "count", "secret")
 
     def __init__(self, secret: int) -> None:
-        self.buckets: list[dict[Key, SynCache]] = [{} for _ in range(TCP_SYN_HASH_SIZE)]
+        self.buckets: dict[int, dict[Key, SynCache]] = {}  # those that are not empty
         self.count = 0
         self.secret = secret  # nobody chooses the bucket he floods
 
     def __iter__(self) -> Iterator[SynCache]:
-        for bucket in self.buckets:
+        for bucket in self.buckets.values():
             yield from bucket.values()
 
     def place(self, key: Key) -> int:
-        """The number of a bucket."""
+        """The number of an entry's bucket."""
         return hash((self.secret, key)) % TCP_SYN_HASH_SIZE
 
-    def bucket(self, key: Key) -> dict[Key, SynCache]:
-        """Where an entry belongs."""
-        return self.buckets[self.place(key)]
+    def lookup(self, key: Key) -> SynCache | None:
+        """The entry of a connection."""
+        bucket = self.buckets.get(self.place(key))
+        return bucket.get(key) if bucket is not None else None
 
     def insert(self, sc: SynCache) -> None:
         """Put an entry in, the youngest of its bucket."""
-        self.bucket(sc.key)[sc.key] = sc
+        sc.place = self.place(sc.key)
+        self.buckets.setdefault(sc.place, {})[sc.key] = sc
         self.count += 1
 
     def remove(self, sc: SynCache) -> None:
         """Take it out, and stop its timer (syn_cache_rm)."""
-        del self.bucket(sc.key)[sc.key]
+        bucket = self.buckets[sc.place]
+        del bucket[sc.key]
+        if not bucket:
+            del self.buckets[sc.place]
         self.count -= 1
         if sc.timer is not None:
             sc.timer.stop()
 
-    def oldest(self, key: Key) -> SynCache:
-        """The oldest of a bucket, or of the next one that has any."""
-        first = self.place(key)
-        at = next(at for at in range(first, first + TCP_SYN_HASH_SIZE) if self.buckets[at % TCP_SYN_HASH_SIZE])
-        return next(iter(self.buckets[at % TCP_SYN_HASH_SIZE].values()))
+    def oldest(self, sc: SynCache) -> SynCache:
+        """What makes room for an entry: the oldest of its bucket, or of the bucket that was not empty for longest."""
+        bucket = self.buckets[sc.place]
+        if len(bucket) == 1:
+            bucket = next(other for other in self.buckets.values() if other is not bucket)
+        return next(iter(bucket.values()))
 
 
 class TcpSynCache(TcpSegments):
@@ -138,7 +145,7 @@ class TcpSynCache(TcpSegments):
     def syn_cache_lookup(self, key: Key) -> SynCache | None:
         """The handshake between two ends."""
         table = self.syn_cache
-        return table.bucket(key).get(key) if table is not None and table.count else None
+        return table.lookup(key) if table is not None and table.count else None
 
     def handshakes(self, listener: Tcpcb) -> int:
         """How many handshakes a listener is in."""
@@ -164,17 +171,17 @@ class TcpSynCache(TcpSegments):
         table = self.syn_cache
         if table is None or not table.count:
             table = self.syn_cache = SynCacheTable(self.rng.getrandbits(61))
-        bucket = table.bucket(sc.key)
-        while len(bucket) >= self.syn_bucket_limit:
-            self._forget(table.oldest(sc.key))
+        table.insert(sc)
+        bucket = table.buckets[sc.place]
+        while len(bucket) > self.syn_bucket_limit:
+            self._forget(table.oldest(sc))
             self.drop("sc_bucketoverflow")
-        while table.count >= self.syn_cache_limit:
-            self._forget(table.oldest(sc.key))
+        while table.count > self.syn_cache_limit:
+            self._forget(table.oldest(sc))
             self.drop("sc_overflowed")
         self.stat["sc_added"] += 1
-        if bucket:
+        if len(bucket) > 1:
             self.stat["sc_collisions"] += 1
-        table.insert(sc)
         self._arm(sc)
 
     def _forget(self, sc: SynCache) -> None:
