@@ -26,6 +26,7 @@ from stack.lab import Lab
 
 BUDGET = 5000  # pieces of work between two looks at the real machine
 _CHUNK = 65536
+_SLICE = 0.5  # seconds that a program may compute before what is due at the same moment may happen
 _LONGEST_WAIT = 3600.0  # poll(2) takes no more than 24 days
 
 
@@ -125,7 +126,9 @@ class Clock:
             stuck()
         else:
             self.before_waiting()
-            self._poll(self.descriptors(), wait)
+            held = self.rate is None and self.lab.programs.computing
+            if not self._poll(self.descriptors(), _SLICE if held else wait) and held:
+                self.lab.callouts.advance(self.lab.callouts.now, BUDGET)  # a thread may wait for another one
 
     def _hopeful(self) -> bool:
         """Whether the real machine may still bring something, when nothing is pending in the lab."""
@@ -209,8 +212,8 @@ class Clock:
             self.lab.writers.get(descriptor) or self.writers.get(descriptor),
         )
 
-    def _poll(self, descriptors: dict[int, int], wait: float | None) -> None:
-        """Wait for a descriptor or a signal, and do what is to be done for each that is ready."""
+    def _poll(self, descriptors: dict[int, int], wait: float | None) -> bool:
+        """Wait for a descriptor or a signal, and do what is to be done for each that is ready; whether one was."""
         poller = select.poll()
         for descriptor, events in descriptors.items():
             poller.register(descriptor, events)
@@ -224,6 +227,7 @@ class Clock:
             self.lab.callouts.now = max(self.lab.callouts.now, self.reading())  # a device's frames arrive now
         for descriptor, events in ready:
             self._serve(descriptor, events)
+        return bool(ready)
 
     def _serve(self, descriptor: int, events: int) -> None:
         if self.signals.awake is not None and descriptor == self.signals.awake[0]:

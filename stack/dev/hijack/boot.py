@@ -42,7 +42,7 @@ def main() -> None:
     sys.modules["_socket"] = Names(door).build()
     sys.modules["_queue"] = cast(ModuleType, None)  # queue has one in Python, whose locks are ours
     sys.meta_path.insert(0, _Finder())
-    os.register_at_fork(after_in_child=lambda: gate.stand(cast(gate.Remote, None)))
+    os.register_at_fork(after_in_child=lambda: gate.stand(gate.Orphan(gate.here())))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stdin(door)), encoding="utf-8")
     _run(sys.argv[1:])
 

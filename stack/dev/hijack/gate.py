@@ -12,10 +12,12 @@ from _thread import _local
 from typing import cast
 
 _PACKET = 1 << 18
-_poll, _monotonic, _read, _write, _close = select.poll, time.monotonic, os.read, os.write, os.close  # the real ones
+# the real ones
+_poll, _monotonic, _sleep, _read, _write, _close = select.poll, time.monotonic, time.sleep, os.read, os.write, os.close
 _DEAD = 128 + signal.SIGHUP
 _PATIENCE = 1000  # looks at the clock, and calls, without any time that passes
 _TICK = 0.001  # seconds
+_NAP = 0.01  # seconds between two looks at a lock
 _CANCEL = marshal.dumps(("cancel",))
 _NOTHING = marshal.dumps(("gethostname",))
 
@@ -162,17 +164,40 @@ class Remote(Gate):
         return code, value
 
 
+class Orphan(Gate):
+    """The gate of a process that a program has forked: it has time and locks, but the lab does not know it."""
+
+    def __init__(self, parent: Gate) -> None:
+        self.began = parent.now - _monotonic()
+
+    @property
+    def now(self) -> float:
+        """The lab's time when it was forked, and what has passed on the wall since."""
+        return self.began + _monotonic()
+
+    def call(self, name: str, *arguments: object) -> object:
+        """Sleep; EOPNOTSUPP for all else."""
+        if name == "unpark":
+            return None
+        if name != "sleep":
+            raise OSError(errno.EOPNOTSUPP, "a forked process has no way into the lab")
+        deadline, parked = cast(tuple[float | None, bool], arguments)
+        left = None if deadline is None else max(deadline - self.now, 0.0)
+        _sleep(_NAP if left is None else min(left, _NAP) if parked else left)
+        return left is None or left > _NAP
+
+
 _here = _local()
 
 
-def here() -> Remote:
+def here() -> Gate:
     """The gate of this thread."""
-    gate: Remote | None = getattr(_here, "gate", None)
+    gate: Gate | None = getattr(_here, "gate", None)
     if gate is None:
         raise OSError(errno.EBADF, "a thread that the lab does not know")
     return gate
 
 
-def stand(gate: Remote) -> None:
+def stand(gate: Gate) -> None:
     """This thread goes through that gate."""
     _here.gate = gate
