@@ -22,11 +22,12 @@ Piece = bytes | memoryview
 class StreamBuf:
     """Bytes in order, up to `hiwat` of them; `cc` counts those here."""
 
-    __slots__ = ("auto", "cc", "channel", "hiwat", "lowat", "pieces", "start")
+    __slots__ = ("auto", "cc", "channel", "hiwat", "lowat", "pieces", "sndptr", "sndptroff", "start")
 
     def __init__(self, hiwat: int, wmesg: str, lowat: int = 1) -> None:
         self.hiwat = hiwat
         self.lowat = lowat
+        self.sndptr = self.sndptroff = 0  # the piece that was copied from last, and the bytes before it
         self.auto = True  # the protocol may let it grow (SB_AUTOSIZE), until a program sets its size
         self.cc = 0
         self.pieces: deque[Piece] = deque()
@@ -53,22 +54,28 @@ class StreamBuf:
     def copy(self, offset: int, size: int) -> Piece:
         """`size` bytes from `offset` on, left where they are (m_copym); they must be there."""
         offset += self.start
+        pieces = self.pieces
+        at, before = (self.sndptr, self.sndptroff) if offset >= self.sndptroff else (0, 0)
+        if at:
+            offset -= before
+        count = len(pieces)
+        while at < count and offset >= (length := len(pieces[at])):
+            offset -= length
+            before += length
+            at += 1
+        self.sndptr, self.sndptroff = at, before
         parts: list[Piece] = []
-        for piece in self.pieces:
-            length = len(piece)
-            if offset >= length:
-                offset -= length
-                continue
-            if offset + size <= length and not parts:
+        while size and at < count:
+            piece = pieces[at]
+            if not parts and offset + size <= (length := len(piece)):
                 if size >= _VIEW_FROM and size < length:
                     return memoryview(piece)[offset : offset + size]
                 return piece[offset : offset + size]
             part = piece[offset : offset + size]
             parts.append(part)
             size -= len(part)
-            if not size:
-                break
             offset = 0
+            at += 1
         return b"".join(parts)
 
     def drop(self, size: int) -> None:
@@ -76,8 +83,12 @@ class StreamBuf:
         self.cc -= size
         pieces = self.pieces
         size += self.start
-        while pieces and size >= len(pieces[0]):
-            size -= len(pieces.popleft())
+        while pieces and size >= (length := len(pieces[0])):
+            size -= length
+            pieces.popleft()
+            if self.sndptr:
+                self.sndptr -= 1
+                self.sndptroff -= length
         self.start = size
 
     def take(self, size: int) -> bytes:
@@ -88,6 +99,7 @@ class StreamBuf:
         pieces = self.pieces
         if not self.start and len(pieces[0]) == size:
             self.cc -= size
+            self.sndptr = self.sndptroff = 0
             return bytes(pieces.popleft())
         data = bytes(self.copy(0, size))
         self.drop(size)
@@ -96,7 +108,7 @@ class StreamBuf:
     def flush(self) -> None:
         """Forget everything (sbflush)."""
         self.pieces.clear()
-        self.cc = self.start = 0
+        self.cc = self.start = self.sndptr = self.sndptroff = 0
 
 
 class Record(NamedTuple):
