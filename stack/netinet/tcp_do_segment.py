@@ -395,12 +395,15 @@ class TcpSegments(TcpAcks):
             self.time_wait(tp)
 
 def tcp_grow_rcvbuf(tp: Tcpcb, size: int) -> None:
-    """A buffer that a round trip's data nearly fills grows (NetBSD's recvbuf_auto)."""
+    """A buffer that does not hold twice what came in a round trip grows (NetBSD's recvbuf_auto).
+
+    Twice, since slow start will double it; by NetBSD's steps of recvbuf_inc alone it would stay far behind.
+    """
     tp.rfbuf_cnt += size
     tcp = tp.tcp
     now = tcp.callouts.now
     if tp.srtt is None or now - tp.rfbuf_since < tp.srtt or not tcp.recvbuf_auto:
         return
-    if tp.rfbuf_cnt > tp.rcv.hiwat // 8 * 7 and tp.rcv.hiwat < tcp.recvbuf_max:
-        tp.rcv.hiwat = min(tp.rcv.hiwat + tcp.recvbuf_inc, tcp.recvbuf_max)
+    if 2 * tp.rfbuf_cnt > tp.rcv.hiwat and tp.rcv.hiwat < tcp.recvbuf_max:
+        tp.rcv.hiwat = min(max(tp.rcv.hiwat + tcp.recvbuf_inc, 2 * tp.rfbuf_cnt), tcp.recvbuf_max)
     tp.rfbuf_cnt, tp.rfbuf_since = 0, now
