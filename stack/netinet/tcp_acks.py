@@ -19,7 +19,7 @@ from stack.netinet.tcp_fsm import (
 )
 from stack.netinet.tcp_output import tcp_output
 from stack.netinet.tcp_recovery import tcp_sack_first, tcp_sack_output
-from stack.netinet.tcp_sack import DUPTHRESH, Scoreboard
+from stack.netinet.tcp_sack import DUPTHRESH, Block, Scoreboard
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close
@@ -38,7 +38,11 @@ class TcpAcks(TcpBase):
             self._duplicate_ack(tp, seg, news)
         elif not self._new_ack(tp, seg):
             return False
+        elif news and not tp.in_recovery:
+            self._count_duplicate(tp)  # RFC 6675 5: also where the cumulative ack moves
         self._update_window(tp, seg)
+        if news:
+            self._await_order(tp)
         return True
 
     def _update_scoreboard(self, tp: Tcpcb, seg: Segment) -> bool:
@@ -60,6 +64,10 @@ class TcpAcks(TcpBase):
         """
         if not news and (not seg.bare or seg.window != tp.snd_wnd or seg.ack != tp.snd_una or tp.flags & TF_SACK):
             return
+        self._count_duplicate(tp)
+
+    def _count_duplicate(self, tp: Tcpcb) -> None:
+        """One more segment has left the network, and not the one that is missing."""
         if tp.rexmt.due is None:  # nothing is out, or only a probe of a closed window
             tp.dupacks = 0
             return
@@ -75,6 +83,28 @@ class TcpAcks(TcpBase):
         elif tp.dupacks < DUPTHRESH and self.rfc3042:
             self._limited_transmit(tp)
 
+    def _await_order(self, tp: Tcpcb) -> None:
+        """Few duplicates may be all there will be: a quarter of a round trip later, a gap is a loss (RFC 8985 6.2)."""
+        scoreboard = tp.sack
+        if scoreboard is None or not scoreboard.blocks or scoreboard.waits or tp.srtt is None or not self.early_retrans:
+            return
+        scoreboard.waits = True
+        high = scoreboard.blocks[-1]
+        self.callouts.schedule(tp.srtt / 4, lambda: self._order_is_late(tp, scoreboard, high))
+
+    def _order_is_late(self, tp: Tcpcb, scoreboard: Scoreboard, high: Block) -> None:
+        """What is still missing below `high` has not been overtaken, it is lost."""
+        scoreboard.waits = False
+        if tp.sack is not scoreboard or tp.rexmt.due is None:
+            return
+        scoreboard.late = high
+        if tp.in_recovery:
+            tcp_sack_output(tp)
+        elif scoreboard.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una:
+            self._fast_retransmit(tp)
+        if scoreboard.blocks and scoreboard.blocks[-1] != high:
+            self._await_order(tp)
+
     def _limited_transmit(self, tp: Tcpcb) -> None:
         """RFC 3042: the first two duplicates each let a new segment leave, so that a third may come."""
         window = tp.snd_cwnd
@@ -87,7 +117,8 @@ class TcpAcks(TcpBase):
         if SEQ_LT(tp.snd_una, tp.snd_recover) or (tp.snd_una == tp.snd_recover and not tp.flags & TF_SACK):
             return  # with SACK there are no such duplicates (RFC 6675 5.1)
         self.stat["fastrexmt"] += 1
-        flight = min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd)
+        # RFC 5681 3.2 step 2: what limited transmit sent beyond the window does not count
+        flight = min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd, tp.snd_cwnd)
         tp.in_recovery = True
         tp.rexmt.stop()
         tp.rtttime = None
@@ -101,7 +132,7 @@ class TcpAcks(TcpBase):
         if tp.flags & TF_SACK:
             tp.snd_cwnd = tp.snd_ssthresh
             tp.sack = tp.sack or Scoreboard()
-            tp.sack.high_rxt = None
+            tp.sack.begin(tp.snd_max)
             tcp_sack_first(tp)
             tcp_sack_output(tp)
         else:

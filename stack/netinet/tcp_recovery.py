@@ -20,6 +20,8 @@ def tcp_sack_output(tp: Tcpcb) -> None:
     if scoreboard is None:
         return
     mss = tp.maxseg
+    if tp.tcp.sack_lrd and scoreboard.resent:
+        _lost_again(tp, scoreboard)
     pipe = scoreboard.pipe(tp.snd_una, tp.snd_max, mss)
     while tp.snd_cwnd - pipe >= mss:
         hole = scoreboard.next_hole(tp.snd_una, mss)
@@ -33,6 +35,22 @@ def tcp_sack_output(tp: Tcpcb) -> None:
         if not sent:
             return
         pipe += sent
+
+
+def _lost_again(tp: Tcpcb, scoreboard: Scoreboard) -> None:
+    """What was lost twice is sent a third time without the timer's help (FreeBSD's tcp_sack_lost_retransmission)."""
+    high = scoreboard.find_lost_again(tp.snd_una, tp.maxseg)
+    hole = scoreboard.next_hole(tp.snd_una, tp.maxseg)
+    if high is None or hole is None:
+        return
+    tp.tcp.stat["sack_lostrexmt"] += 1
+    if SEQ_SUB(high, scoreboard.cut) >= 0:
+        # RFC 5681 4.3: the loss of a retransmission is a second sign of congestion; but once a round trip
+        scoreboard.cut = tp.snd_max
+        tp.cc.fast_retransmit(tp, min(SEQ_SUB(tp.snd_max, tp.snd_una), tp.snd_cwnd))
+        tp.snd_cwnd = tp.snd_ssthresh
+    _send_hole(tp, scoreboard, hole)  # whatever the pipe holds, as when recovery began
+    tp.rexmt.set(tp.rxtcur)
 
 
 def tcp_sack_first(tp: Tcpcb) -> None:
@@ -54,7 +72,7 @@ def _send_hole(tp: Tcpcb, scoreboard: Scoreboard, hole: Block) -> int:
     if size:
         tp.tcp.stat["sack_rexmits"] += 1
         tp.tcp.stat["sack_rexmit_bytes"] += size
-        scoreboard.high_rxt = start + size & M32
+        scoreboard.sent_again(start, start + size & M32, tp.snd_max)
     return size
 
 

@@ -13,23 +13,35 @@ DUPTHRESH = 3  # RFC 5681 3.2, RFC 6675 2
 _MAX_BLOCKS = 256  # a peer that acknowledges single bytes does not fill our memory
 
 Block = tuple[int, int]  # from, and up to but not including
+Resent = tuple[int, int, int]  # such a block that was sent again, and what was the end of all at that time
 
 
 class Scoreboard:
     """What a connection's peer has selectively acknowledged, and what was sent again."""
 
-    __slots__ = ("blocks", "high_rxt", "sacked")
+    __slots__ = ("blocks", "cut", "high_rxt", "late", "lost_again", "resent", "sacked", "waits")
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []  # in order, apart from each other, all above HighACK
         self.sacked = 0  # bytes in them
+        self.late: Block | None = None  # the highest of them when time enough had passed for what is only reordered
+        self.waits = False  # a timer runs, and will say so
+        self.begin(0)
+
+    def begin(self, high: int) -> None:
+        """A recovery begins, `high` is the end of what was ever sent: nothing has been sent again yet."""
+        self.cut = high  # for what was sent since then and lost the window has not been cut yet
         self.high_rxt: int | None = None  # end of what was sent again in this recovery
+        self.resent: list[Resent] = []  # each piece of it, while nobody knows what became of it
+        self.lost_again: list[Block] = []  # pieces of it that were lost once more
 
     def update(self, una: int, high: int, told: tuple[Block, ...]) -> bool:
         """Take in an ack and its blocks; True when they tell something new.
 
         `una` and `high` are HighACK and the end of what was ever sent; blocks outside are lies or old.
         """
+        if self.late is not None and SEQ_SUB(self.late[0], una) <= 0:
+            self.late = None  # before it comes to lie ahead when numbers wrap
         ranges = [(SEQ_SUB(start, una), SEQ_SUB(end, una)) for start, end in self.blocks]
         limit = SEQ_SUB(high, una)
         news = False
@@ -49,8 +61,12 @@ class Scoreboard:
         for count, (start, end) in enumerate(reversed(self.blocks), 1):
             octets += SEQ_SUB(end, start)
             if count >= DUPTHRESH or octets > (DUPTHRESH - 1) * mss:
-                return start
-        return una
+                break
+        else:
+            start = una
+        if self.late is not None and SEQ_SUB(self.late[0], start) > 0:
+            return self.late[0]  # RFC 8985 6.2: or time has told
+        return start
 
     def holes(self, una: int, edge: int) -> list[Block]:
         """What is not SACKed between HighACK and an edge."""
@@ -66,17 +82,57 @@ class Scoreboard:
             found.append((at, edge))
         return found
 
+    def sent_again(self, start: int, end: int, high: int) -> None:
+        """A piece was sent again, when `high` was the end of what was ever sent."""
+        if self.lost_again and self.lost_again[0][0] == start:
+            _, last = self.lost_again.pop(0)
+            if SEQ_SUB(last, end) > 0:
+                self.lost_again.insert(0, (end, last))
+        else:
+            self.high_rxt = end
+        self.resent.append((start, end, high))
+
+    def find_lost_again(self, una: int, mss: int) -> int | None:
+        """Look for pieces that were sent again and lost again: by now enough of what was sent later has arrived.
+
+        It is IsLost's rule, asked of the end that a piece was sent at; RFC 6675 itself leaves such pieces to the
+        timer.  Returns the last such end, when there are new ones.
+        """
+        high, count = None, 0
+        for _, _, mark in self.resent:
+            late = self.late is not None and SEQ_SUB(self.late[1], mark) > 0
+            if not late and self._sacked_above(mark) <= (DUPTHRESH - 1) * mss:
+                break  # and those sent later have even less above them
+            high, count = mark, count + 1
+        found = [*self.lost_again, *((start, end) for start, end, _ in self.resent[:count])]
+        del self.resent[:count]
+        self.lost_again = [
+            (start if SEQ_SUB(start, una) > 0 else una, end)
+            for start, end in found
+            if SEQ_SUB(end, una) > 0 and not self._is_sacked(start)
+        ]
+        return high if self.lost_again else None
+
+    def _sacked_above(self, seq: int) -> int:
+        return sum(min(SEQ_SUB(end, start), max(SEQ_SUB(end, seq), 0)) for start, end in self.blocks)
+
+    def _is_sacked(self, seq: int) -> bool:
+        return any(SEQ_SUB(seq, start) >= 0 and SEQ_SUB(end, seq) > 0 for start, end in self.blocks)
+
     def pipe(self, una: int, high: int, mss: int) -> int:
         """Bytes that are still in the network (SetPipe)."""
         edge = self.loss_edge(una, mss)
         lost = _octets(self.holes(una, edge))
         again = _octets(self.holes(una, self.high_rxt)) if self.high_rxt is not None else 0
-        return SEQ_SUB(high, una) - self.sacked - lost + again
+        return SEQ_SUB(high, una) - self.sacked - lost + again - _octets(self.lost_again)
 
     def next_hole(self, una: int, mss: int, *, only_lost: bool = True) -> Block | None:
         """What to send again next, at most a segment: NextSeg's rule 1, or its rule 3."""
         if not self.blocks:
             return None
+        if self.lost_again:
+            start, end = self.lost_again[0]
+            return start, start + min(SEQ_SUB(end, start), mss) & SEQ_MASK
         edge = self.loss_edge(una, mss) if only_lost else self.blocks[-1][0]
         for start, end in self.holes(una, edge):
             if self.high_rxt is not None and SEQ_SUB(self.high_rxt, start) > 0:

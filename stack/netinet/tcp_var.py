@@ -66,6 +66,8 @@ SYSCTLS = {
     ),
     "net.inet.tcp.init_win": Variable("tcp", "init_win", "initial congestion window, segments", 1, 64),
     "net.inet.tcp.sack.enable": Variable("tcp", "sack_enable", "acknowledge selectively", 0, 1),
+    "net.inet.tcp.sack.lrd": Variable("tcp", "sack_lrd", "find retransmissions that were lost again", 0, 1),
+    "net.inet.tcp.early_retrans": Variable("tcp", "early_retrans", "let time tell losses from reordering", 0, 1),
     "net.inet.tcp.win_scale": Variable("tcp", "win_scale", "scale windows, when rfc1323 is on", 0, 1),
     "net.inet.tcp.timestamps": Variable("tcp", "timestamps", "send timestamps, when rfc1323 is on", 0, 1),
     "net.inet.tcp.cwm": Variable("tcp", "cwm", "no bursts: congestion window monitoring", 0, 1),
@@ -339,6 +341,8 @@ class TcpBase(Protocol):
     win_scale = 1
     timestamps = 1
     sack_enable = 1
+    sack_lrd = 1  # FreeBSD's name
+    early_retrans = 1  # Linux's name
     recvbuf_auto = 1
     recvbuf_inc = 16384
     recvbuf_max = 262144

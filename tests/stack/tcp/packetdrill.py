@@ -80,6 +80,8 @@ CLASSIC = {
     "net.inet.tcp.rfc1323": "0",
     "net.inet.tcp.sack.enable": "0",
     "net.inet.tcp.rfc3042": "0",
+    "net.inet.tcp.sack.lrd": "0",
+    "net.inet.tcp.early_retrans": "0",
     "net.inet.tcp.abc.enable": "0",
     "net.inet.tcp.newcwv": "0",
     "net.inet.tcp.congctl.selected": "reno",
