@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from commands._pages import REASONS, Page, Question, Site, answer, problem
-from commands._stream import Plain, Stream
+from commands._stream import Plain, Stream, TlsError, Truncated
 from commands.command import Complaint, Context
 from stack.addr import Ip4
 from stack.kern.errors import oserror
@@ -105,8 +105,8 @@ class Client:
             await self.serve()
         except BlockingIOError:  # it takes nothing, or does not go on
             self.abort()
-        except OSError as error:
-            if error.errno is None and self.server.verbose:  # TLS has a complaint; else it has gone
+        except OSError as error:  # it has gone, or TLS has a complaint
+            if self.server.verbose and isinstance(error, TlsError) and not isinstance(error, Truncated):
                 self.server.say(Complaint(f"{self.address}: {error}"))
         except Exception as defect:
             self.server.say(Complaint(f"internal error: {type(defect).__name__}: {defect}"))

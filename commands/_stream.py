@@ -32,6 +32,10 @@ class TlsError(OSError):
     """TLS failed; its text is for the user (it has no errno)."""
 
 
+class Truncated(TlsError):
+    """The connection has ended, and nobody has said goodbye: more may have been meant."""
+
+
 class BadCertificate(TlsError):
     """The peer's certificate is not to be trusted; `unknown` is whether because of who has signed it."""
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import ssl
 from contextlib import suppress
 
-from commands._stream import BadCertificate, TlsError
+from commands._stream import BadCertificate, TlsError, Truncated
 from stack.kern.errors import reason
 from stack.kern.socket import Socket
 from stack.kern.syscalls import recv, sendall
@@ -53,6 +53,7 @@ class Tls:
         self.so = so
         self.incoming = ssl.MemoryBIO()
         self.outgoing = ssl.MemoryBIO()
+        self.agreed = False
         try:
             self.ssl = context.wrap_bio(self.incoming, self.outgoing, server_side, server_hostname)
         except ValueError:  # such as "", or a name with a dot at its front
@@ -63,12 +64,12 @@ class Tls:
         while True:
             try:
                 self.ssl.do_handshake()
-                break
+                self.agreed = True
+                return await self._flush(timeout)
             except ssl.SSLWantReadError:
                 await self._exchange(timeout)
             except ssl.SSLError as error:
                 raise self._failed(error) from None
-        await self._flush(timeout)
 
     async def recv(self, size: int, timeout: float | None = None) -> bytes:
         """Wait for bytes; b"" when the peer has said goodbye, TlsError when it went without (RFC 8446 6.1)."""
@@ -123,7 +124,7 @@ class Tls:
         """What went wrong; the peer is told why, where TLS has an alert for it."""
         self._push()
         if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":
-            return TlsError("Connection closed without TLS's goodbye")
+            return Truncated(f"Connection closed without TLS's {'goodbye' if self.agreed else 'handshake'}")
         if isinstance(error, ssl.SSLCertVerificationError):
             text = error.verify_message.rstrip(".")
             unknown = error.verify_code in _UNKNOWN

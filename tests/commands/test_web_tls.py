@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-import datetime
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import trustme
 
 from commands._tls import Tls, server_context
 from stack.kern.proc import Proc, pause
 from stack.kern.socket import SO_LINGER, SOCK_STREAM, SOL_SOCKET
-from stack.kern.syscalls import accept, connect
+from stack.kern.syscalls import accept, connect, recv
 from stack.lab import Lab
 from stack.net.wire import Personality
+from tests.commands.certificates import Authority, Certificate
 from tests.commands.labs import Talk, bus, client, end, pair
 from tests.commands.runner import Answer, run, start
 
 BIG = bytes(range(256)) * 8000  # 2 MB
 OLD = b"HTTP/1.0 200 OK\r\n\r\n0123"
 TEN = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
-
-
-class Certificate(NamedTuple):
-    """The files of one."""
-
-    cert: Path
-    key: Path
-
-    @property
-    def option(self) -> str:
-        """For httpd."""
-        return f"-Z {self.cert} {self.key}"
-
-
-class Authority:
-    """Who signs certificates; `ca` is the file that says so."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        self.inner = trustme.CA()
-        self.ca = folder / "ca.pem"
-        self.inner.cert_pem.write_to_path(self.ca)
-
-    def issue(self, *names: str, expired: bool = False) -> Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        since, until = (now - datetime.timedelta(9), now - datetime.timedelta(1)) if expired else (None, None)
-        issued = self.inner.issue_cert(*names, not_before=since, not_after=until)
-        made = Certificate(self.folder / f"{names[0]}.pem", self.folder / f"{names[0]}.key")
-        for number, blob in enumerate(issued.cert_chain_pems):
-            blob.write_to_path(made.cert, append=number > 0)
-        issued.private_key_pem.write_to_path(made.key)
-        return made
 
 
 @pytest.fixture(scope="module")
@@ -322,6 +287,21 @@ def test_clients_of_no_manners(lab: Lab, good: Certificate, authority: Authority
     lab.run(60)
     assert talk.ended is not None
     assert len(lab.procs) == 1 and fetch(lab, "https://b/", authority).status == 0
+
+
+def test_a_server_that_hangs_up(lab: Lab, authority: Authority) -> None:
+    async def body(proc: Proc) -> None:
+        listener = lab["b"].socket(SOCK_STREAM)
+        proc.closers.append(listener.close)
+        listener.bind((0, 443))
+        listener.listen()
+        so, _ = await accept(listener)
+        await recv(so, 65536)
+        so.close()
+
+    Talk().begin(lab, "b", body)
+    answer = fetch(lab, "https://b/", authority)
+    assert answer.errors == ["fetch: https://b/: Connection closed without TLS's handshake"]
 
 
 def test_old_versions_are_refused(lab: Lab, good: Certificate, authority: Authority) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -24,6 +26,7 @@ from commands.command import FOR_ANY_SOCKETS
 from netsh import home
 from netsh.world import end
 from stack.lab import Lab
+from tests.commands.certificates import Authority
 from tests.netsh.toys import Toys
 from tests.netsh_terminal.terminal import Terminal
 
@@ -120,6 +123,13 @@ class Pages(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A folder."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A web server of Python's own; its URL."""
@@ -168,6 +178,48 @@ def test_curl_at_our_httpd(tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         out, err = server.communicate(timeout=PATIENCE)
     assert out.count(b"GET /small 200 6") == 5 and not err
+
+
+def test_fetch_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "big").write_bytes(BIG)
+    handler = functools.partial(Quiet, directory=str(folder))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*authority.issue("localhost", "127.0.0.1"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        port, good = server.server_address[1], f"--ca-cert={authority.ca}"
+        for name in ("127.0.0.1", "localhost"):
+            line = f"fetch -o {tmp_path}/got {good} https://{name}:{port}/big"
+            assert netsh("-c", line) == (0, b"", "")
+            assert (tmp_path / "got").read_bytes() == BIG
+        status, out, err = netsh("-c", f"fetch https://localhost:{port}/big")
+        assert (status, out) == (1, b"") and "the certificate is not to be trusted" in err and err.count("\n") == 1
+        _, _, err = netsh("-c", f"fetch --no-verify-peer https://localhost:{port}/none")
+        assert err.endswith("/none: 404 File not found\n")
+        server.shutdown()
+        thread.join()
+
+
+def test_our_httpd_over_tls(tmp_path: Path) -> None:
+    authority, port = Authority(tmp_path / "ca"), free_port()
+    made = authority.issue("localhost")
+    (tmp_path / "big").write_bytes(BIG)
+    with running("-c", f"httpd -v -p {port} {made.option} {tmp_path}") as server:
+        call(port).close()
+        context = ssl.create_default_context(cafile=authority.ca)
+        for _ in range(3):
+            with urllib.request.urlopen(f"https://localhost:{port}/big", timeout=PATIENCE, context=context) as answer:
+                assert answer.read() == BIG
+        line = f"fetch --ca-cert={authority.ca} https://localhost:{port}/big | wc -c"
+        assert netsh("-c", line) == (0, b"%d\n" % len(BIG), "")
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=PATIENCE)
+    assert out.count(b"GET /big 200 5000000") == 4 and not err
 
 
 def test_nc_calls() -> None:
