@@ -171,7 +171,7 @@ class Clock:
         due = callouts.next_due()
         return None if due is None else max((due - self.reading()) / rate, 0.0)
 
-    def turn(self, budget: int, settle: Callable[[], None], longest: float = _LONGEST_WAIT) -> None:
+    def turn(self, budget: int, settle: Callable[[], None], longest: float) -> None:
         """Do what is due, let it `settle`, and wait for more: for who drives a lab and waits for no process."""
         wait = self.pump(budget)
         settle()

@@ -41,16 +41,20 @@ class Stream(io.BufferedIOBase):
         return io.TextIOWrapper(self, encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
+def width_of(columns: str) -> int:
+    """How wide lines may be on a terminal that says it has so many columns; ValueError for what is no number."""
+    return min(max(int(columns), 20), 1000)
+
+
 class GuestPrinter(Printer):
     """Prints for a client; what a slow one does not take makes its commands wait."""
 
     def __init__(self, hello: dict[str, str], out: Callable[[bytes], None], err: Callable[[bytes], None]) -> None:
         terminal = bool(hello.get("terminal"))
         environ = {name: hello[name] for name in ("TERM", "NO_COLOR", "COLORTERM") if hello.get(name)}
-        width = int(hello.get("columns", "80"))
         super().__init__(
             hello.get("format", "text"), Stream(out, terminal).text(), Stream(err, terminal).text(),
-            width=min(max(width, 20), 1000), environ=environ,
+            width=width_of(hello.get("columns", "80")), environ=environ,
         )  # fmt: skip
         self.complain_raw = err
         self.backlog = 0  # bytes that were not taken yet

@@ -18,8 +18,7 @@ from netsh.local import start_lab
 from netsh.mode import parse_mode
 from netsh.options import SETTERS, BadOption, Options, Unusable, set_long
 from netsh.render.printer import Printer
-from netsh.server import Server
-from netsh.session import Session
+from netsh.server import Keeper, Server
 from netsh.signals import Signals
 from stack.lab import Lab
 
@@ -121,7 +120,7 @@ def _serve(options: ServeOptions, ready: Callable[[Listener], None]) -> int:
     signals.catch()
     lab = Lab(1 if options.seed is None else options.seed)
     printer = Printer("text", sys.stdout, sys.stderr)
-    keeper = Session(lab, printer, clock=Clock(lab, options.clock or "real", signals))
+    keeper = Keeper(lab, printer, clock=Clock(lab, options.clock or "real", signals))
     try:
         _build(keeper, options)
         server = Server(keeper, listener)
@@ -132,7 +131,7 @@ def _serve(options: ServeOptions, ready: Callable[[Listener], None]) -> int:
     return 0
 
 
-def _build(keeper: Session, options: ServeOptions) -> None:
+def _build(keeper: Keeper, options: ServeOptions) -> None:
     if options.lab == "none" and options.host is not None:
         try:
             keeper.host = keeper.lab.add_host(options.host)

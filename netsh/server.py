@@ -17,12 +17,22 @@ from netsh.world import Member, end
 _BUDGET = 500  # pieces of work between two looks at the clients
 _MOST = 500  # clients
 _PATIENCE = 3.0  # seconds that all may take to end
+_LONGEST_WAIT = 3600.0
+
+
+class Keeper(Session):
+    """The session of the server itself: it builds the lab, and its complaints are the server's log."""
+
+    def complain(self, name: str, text: str) -> None:
+        """A line, if anybody reads it."""
+        with suppress(OSError):
+            super().complain(name, text)
 
 
 class Server:
     """Serves the lab of a session, which nobody sits at."""
 
-    def __init__(self, keeper: Session, listener: Listener) -> None:
+    def __init__(self, keeper: Keeper, listener: Listener) -> None:
         self.keeper = keeper
         self.world = keeper.world
         self.listener = listener
@@ -38,12 +48,18 @@ class Server:
 
     def run(self) -> None:
         """Serve until somebody ends it."""
-        clock = self.world.clock
         while not self.halting:
-            clock.turn(_BUDGET, self._settle)
-            if clock.signals.take() is not None:
+            self._turn(_LONGEST_WAIT)
+            if self.world.clock.signals.take() is not None:
                 self.halt()
         self._end()
+
+    def _turn(self, longest: float) -> None:
+        """Do what is due, and wait for more; a defect ends what it happened in and nothing else."""
+        try:
+            self.world.clock.turn(_BUDGET, self._settle, longest)
+        except Exception as defect:
+            self.keeper.defect("netsh", defect)
 
     def halt(self, session: Member | None = None) -> None:
         """Let nobody in any more, and end soon, since a session or a signal wants it so."""
@@ -56,8 +72,7 @@ class Server:
 
     def log(self, text: str) -> None:
         """Say something to whoever runs the server."""
-        with suppress(OSError):
-            self.keeper.complain("netsh", text)
+        self.keeper.complain("netsh", text)
 
     def _start(self) -> str:
         """The host where sessions begin."""
@@ -112,4 +127,4 @@ class Server:
         """Go on while a client waits for something, but not for ever."""
         deadline = time.monotonic() + _PATIENCE
         while (left := deadline - time.monotonic()) > 0 and any(map(waits, self.visitors)):
-            self.world.clock.turn(_BUDGET, self._settle, longest=left)
+            self._turn(left)

@@ -16,7 +16,7 @@ from netsh import frames
 from netsh.candidates import candidates
 from netsh.clock import Clock
 from netsh.confine import Guard
-from netsh.guest import Guest, GuestPrinter
+from netsh.guest import Guest, GuestPrinter, width_of
 from netsh.local import VERSION
 from netsh.options import FORMATS
 from netsh.words import Scope
@@ -27,7 +27,7 @@ from stack.kern.proc import SIGHUP, SIGNAL_NAMES, Proc
 
 _CHUNK = 65536
 _MOST = 1 << 22  # bytes that a client may leave unread before it is cut off
-_QUEUE = 100  # what a client may ask for before the first of it is done
+_QUEUE = 8  # lines and scripts that a client may ask for before the first of them is done
 _SIGPIPE = 13
 
 
@@ -69,6 +69,7 @@ class Visitor:
         self.ending = False  # nothing more will be run
         self.status = 0
         self.told = b""  # the state it knows
+        self.hosts: tuple[tuple[int, int, str], str] = (0, 0, ""), ""
         self.gone = False
         self.held = False  # the server ends, and will say so itself
         self.clock.readers[link.fileno()] = self.receive
@@ -102,6 +103,9 @@ class Visitor:
             self.leave(Leaving(text, f"speaks version {other.version} of the protocol"))
         except ValueError as error:
             self.leave(Leaving(str(error), f"{error}; cut off"))
+        except Exception as defect:
+            text = f"internal error: {type(defect).__name__}: {defect}"
+            self.leave(Leaving(text, text))
 
     def send(self, kind: bytes, body: bytes = b"") -> None:
         """Send a frame, as soon as it is taken."""
@@ -223,7 +227,8 @@ class Visitor:
             case frames.SIGNAL:
                 self._signal(body)
             case frames.WINDOW:
-                self.session.printer.width = min(max(int(frames.list_of(body)[0]), 20), 1000)
+                (columns,) = frames.list_of(body)
+                self.session.printer.width = width_of(columns)
             case frames.COMPLETE:
                 number, line = frames.list_of(body)
                 self._complete(number, line)
@@ -372,9 +377,19 @@ class Visitor:
             "host": session.host.name if session.host is not None else "",
             "clock": self.clock.mode,
             "jobs": str(len(session.jobs.running())),
-            "hosts": " ".join(session.lab.hosts) if self.prompt else "",
+            "hosts": self._hosts(),
         }
         return frames.texts(*(word for pair in known.items() for word in pair))
+
+    def _hosts(self) -> str:
+        """The names of all hosts, for a prompt to colour; joined again only when they are others."""
+        hosts = self.server.world.lab.hosts
+        if not self.prompt:
+            return ""
+        known = (id(hosts), len(hosts), next(reversed(hosts), ""))
+        if known != self.hosts[0]:
+            self.hosts = known, " ".join(hosts)
+        return self.hosts[1]
 
     def _tell_state(self) -> None:
         state = self._state()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import stat
@@ -257,6 +258,39 @@ def test_complaints_that_nobody_reads_are_bounded(lab: Served) -> None:
         for _ in range(5):
             assert lab.run("-c", "echo x").out == "x\n"
     until(lambda: procs(lab) == "")
+
+
+def flood(link: socket.socket, data: bytes) -> None:
+    """Send until nobody takes it."""
+    while True:
+        link.sendall(data)
+
+
+def test_answers_that_nobody_reads_are_bounded(lab: Served) -> None:
+    with lab.connect() as link:
+        link.sendall(hello(lab.folder, prompt="1"))
+        question = frames.frame(frames.COMPLETE, frames.texts("1", "")) * 100
+        with pytest.raises(OSError, match=r"Broken pipe|reset"):
+            flood(link, question)
+    assert "does not read; cut off with" in lab.log
+
+
+def test_any_frames_in_any_order_harm_nobody(lab: Served) -> None:
+    rng = random.Random(7)
+    kinds = [bytes([letter]) for letter in b"HRISWCEwoerdscxb?"]
+    bodies = [b"", b"\0", b"\2", b"\xff" * 9, frames.texts("lines", "", "ping www & echo x"), frames.texts("7", "p")]
+    bodies += [frames.texts("typed", "", "host x; host -d x; nc -l 9"), frames.texts("cwd", "/", "prompt", "1")]
+    for _ in range(150):
+        said = [frames.frame(rng.choice(kinds), rng.choice(bodies)) for _ in range(rng.randrange(12))]
+        with lab.connect() as link:
+            link.sendall(hello(lab.folder) * rng.randrange(2) + b"".join(said))
+            if rng.random() < 0.5:
+                link.shutdown(socket.SHUT_WR)
+                answers(link)
+    until(lambda: procs(lab) == "")
+    assert "internal error" not in lab.log
+    descriptors = Path("/proc") / str(lab.process.pid) / "fd"
+    until(lambda: len(list(descriptors.iterdir())) < 15, "the end of all connections")
 
 
 def test_a_client_of_another_version_is_told_so(lab: Served) -> None:
