@@ -162,6 +162,27 @@ def test_without_extensions(lab: Lab) -> None:
     assert "options       none" in run(lab, "a", "tcpstat 80").text
 
 
+def test_marks_are_seen_on_both_sides(lab: Lab) -> None:
+    """What ECN has agreed on; the receiver echoes until it hears that the sender has slowed down."""
+    for host in "ab":
+        run(lab, host, "sysctl -w net.inet.tcp.ecn.enable=1")
+    bus(lab).set(Personality(rate=1e7, delay=0.02, queue=60, ecn=10))
+    start(lab, "b", "ttcp -r -s -b 200000")
+    start(lab, "a", "ttcp -t -s b")
+    seen: set[str] = set()
+    lab.run(1)
+    for _ in range(400):
+        lab.run(lab.callouts.now + 0.01)
+        for host in "ab":
+            row = next(row for row in run(lab, host, "tcpstat 5001").rows if isinstance(row, ControlBlock))
+            assert row.options == ("window-scale", "timestamps", "sack", "ecn")
+            seen |= {f"{host} {flag}" for flag in row.flags}
+    assert seen >= {"a cwr-to-send", "b ecn-echo"} and not seen & {"a ecn-echo", "b cwr-to-send"}
+    marked = bus(lab).stat["ecnmarked"]
+    assert f"\t{marked} packets with ECN CE bit" in run(lab, "b", "netstat -s -p tcp").lines
+    assert "\t1 successful ECN handshake" in run(lab, "a", "netstat -s -p tcp").lines
+
+
 def test_a_handshake(lab: Lab) -> None:
     bus(lab).set(Personality(loss=1))
     client(lab, "a", "10.0.0.2", 80)
