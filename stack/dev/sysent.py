@@ -27,6 +27,7 @@ from stack.kern.socket import (
     SO_ACCEPTCONN,
     SO_ERROR,
     SO_LINGER,
+    SO_OOBINLINE,
     SO_RCVBUF,
     SO_RCVLOWAT,
     SO_SNDBUF,
@@ -61,16 +62,14 @@ _SOCKET_OPTIONS = {
     socket.SO_ACCEPTCONN: SO_ACCEPTCONN,
     socket.SO_ERROR: SO_ERROR,
     socket.SO_LINGER: SO_LINGER,
+    socket.SO_OOBINLINE: SO_OOBINLINE,
     socket.SO_RCVBUF: SO_RCVBUF,
     socket.SO_RCVLOWAT: SO_RCVLOWAT,
     socket.SO_SNDBUF: SO_SNDBUF,
     socket.SO_SNDLOWAT: SO_SNDLOWAT,
     socket.SO_TYPE: SO_TYPE,
 }
-_FIXED = {  # what is the same of all sockets
-    (socket.SOL_SOCKET, socket.SO_DOMAIN): int(socket.AF_INET),
-    (socket.SOL_SOCKET, socket.SO_OOBINLINE): 0,
-}
+_FIXED = {(socket.SOL_SOCKET, socket.SO_DOMAIN): int(socket.AF_INET)}  # what is the same of all sockets
 _MEMBERSHIPS = {socket.IP_ADD_MEMBERSHIP: IP_ADD_MEMBERSHIP, socket.IP_DROP_MEMBERSHIP: IP_DROP_MEMBERSHIP}
 _IP = {theirs: ours for ours, theirs in IP_OPTIONS.items()} | {
     socket.IP_MULTICAST_IF: IP_MULTICAST_IF,
@@ -192,6 +191,8 @@ class Filedesc:
     ) -> tuple[bytes, tuple[int, int] | None]:
         """Bytes, and of a datagram who sent it."""
         so = self._file(fd)
+        if flags & socket.MSG_OOB:
+            return so.recv(size, peek=bool(flags & socket.MSG_PEEK), oob=True), None
         if isinstance(so.rcv, RecordBuf):
             await self._until(lambda: so.readable, (so.rcv.channel,), deadline)
             record = so.recvmsg(peek=bool(flags & socket.MSG_PEEK))
@@ -214,7 +215,7 @@ class Filedesc:
         so = self._file(fd)
         while True:
             try:
-                return so.send(data)
+                return so.send(data, oob=bool(flags & socket.MSG_OOB))
             except BlockingIOError:
                 await self._until(lambda: so.writable, (so.snd.channel,), deadline)
 
@@ -264,6 +265,8 @@ class Filedesc:
             events |= select.POLLERR
         if so.readable:
             events |= select.POLLIN | select.POLLRDNORM
+        if so.exceptional:
+            events |= select.POLLPRI
         if so.writable and so.q is None:
             events |= select.POLLOUT | select.POLLWRNORM
         if so.state & SS_CANTRCVMORE:

@@ -392,6 +392,31 @@ def test_run_from_outside(theatre: Theatre) -> None:
     assert run("run", "-H", "nobody", "who.py")[0] == 1
 
 
+def test_urgent_data(theatre: Theatre) -> None:
+    theatre.script(
+        "urgent.py",
+        """
+        import select, socket
+        with socket.create_server(("", 7)) as listener:
+            client = socket.create_connection(("me", 7))
+            server, _ = listener.accept()
+        client.send(b"abc")
+        client.send(b"!", socket.MSG_OOB)
+        client.send(b"def")
+        print([len(ready) for ready in select.select([server], [], [server], 5)])
+        print(server.recv(1, socket.MSG_OOB), server.recv(10), server.recv(10))
+        try:
+            server.recv(1, socket.MSG_OOB)
+        except OSError as error:
+            print(error.errno)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        client.send(b"gh", socket.MSG_OOB)
+        print(server.recv(10), server.recv(10))
+        """,
+    )
+    assert theatre.play("python urgent.py").out == "[1, 0, 1]\nb'!' b'abc' b'def'\n22\nb'g' b'h'\n"
+
+
 def test_multicast_raw_and_options(theatre: Theatre) -> None:
     theatre.script(
         "kinds.py",
