@@ -293,7 +293,7 @@ def test_reno_on_the_wire(cc: str) -> None:
     assert lab["a"].tcp.stat["fastrexmt"] == 1 and not tp.in_recovery
     assert tp.snd_ssthresh / tp.maxseg == pytest.approx(before / 2, abs=2)
     after = tp.snd_cwnd / tp.maxseg
-    assert before / 2 < after < before / 2 + 5  # some round trips later
+    assert before / 2 < after < before / 2 + 7  # some round trips later
     for second in range(5, 9):
         lab.run(second + 0.5)
         assert tp.snd_cwnd / tp.maxseg == pytest.approx(after + 10 * (second - 4), abs=1.5)
