@@ -74,7 +74,7 @@ class BridgeRow(NamedTuple):
     root_port: str | None = None
 
 
-TABLES: dict[type, str] = {AddressRow: "Address cache"}
+TABLES: dict[type, str] = {BridgeRow: "Bridges", AddressRow: "Address cache"}
 
 
 class Step(NamedTuple):

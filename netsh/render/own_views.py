@@ -187,7 +187,41 @@ def buses(rows: Sequence[Any], width: int) -> RenderableType:
     return fitting(columns, width)
 
 
+def bridges(rows: Sequence[Any], width: int) -> RenderableType:
+    """A bridge after the other: what it is, its members, who is behind which."""
+    return Group(*(part for row in rows for part in _bridge(row, width)))
+
+
+def _bridge(row: Any, width: int) -> Iterator[RenderableType]:
+    up = "UP" in row.flags
+    yield Text.assemble((row.name, NAME), " ", ("up", GOOD) if up else ("down", BAD), f"  {_root(row)}")
+    if row.interfaces:
+        yield fitting(
+            [
+                column("member", [Text(each.interface, NAME) for each in row.interfaces]),
+                column("state", [Text(each.state or "", _STATES.get(each.state, FAINT)) for each in row.interfaces]),
+                column("cost", [str(each.path_cost or "") for each in row.interfaces], number=True),
+                column("priority", [str(each.priority) for each in row.interfaces], number=True),
+                column("flags", [" ".join(each.flags).lower() for each in row.interfaces]),
+            ],
+            width,
+        )
+    if row.addresses:
+        yield view_of_fields(row.addresses, width)
+
+
+_STATES = {"forwarding": GOOD, "disabled": BAD}
+
+
+def _root(row: Any) -> str:
+    """Who is the root of the spanning tree, if there is one."""
+    if row.root is None:
+        return ""
+    return f"root {row.root}" + (f", cost {row.root_cost} by {row.root_port}" if row.root_port else ": itself")
+
+
 VIEWS: dict[str, View] = {
+    "commands.brconfig.BridgeRow": bridges,
     "commands._routes.Route": routes,
     "commands._neighbors.ArpEntry": neighbours,
     "commands._netstat_if.InterfaceTraffic": traffic,

@@ -10,7 +10,10 @@ from netsh.render.json_rows import json_of
 from stack.lab import Lab
 from tests.commands.runner import run
 
-COMMANDS = ["ifconfig", "route", "arp", "netstat", "sysctl", "hostname", "ps", "kill", "tcpstat", "tcpdrop", "rtquery"]
+COMMANDS = [
+    "ifconfig", "brconfig", "route", "arp", "netstat", "sysctl", "hostname", "ps", "kill", "tcpstat",
+    "tcpdrop", "rtquery",
+]  # fmt: skip
 
 WORDS = (
     "-a -n -s -d -f -i -I -L -l -p -q -r -v -w -z -C -N -m -b -u -W -c -- - -an -rn -ss -dv -W0 -w1 -Ishmif0 "
@@ -22,6 +25,8 @@ WORDS = (
     "add change get show flush flushall monitor -net -host -inet -netmask -prefixlen -dst -gateway -iface -ifp -ifa "
     "-link -proxy -reject -noreject -blackhole -cloning -nostatic -mtu temp pub proxy auto "
     "tcp udp ip icmp igmp ether in net kern net.inet.ip net.inet.ip.ttl net.inet.ip.ttl=9 kern.hostname=x x=y . "
+    "bridge0 bridge1 vlan0 vlan -vlanif vlanif add delete stp -stp static learn -learn discover protect maxaddr "
+    "timeout flush flushall deladdr addr priority hellotime fwddelay maxage ifpriority ifpathcost ipf 4 255 4095 "
     "TERM INT KILL -TERM -9 %1 \u00e9 \u0664"
 )
 
@@ -32,6 +37,7 @@ def lab() -> Lab:
     for name, address in (("me", "10.0.0.2"), ("gw", "10.0.0.1")):
         run(made, name, "sysctl -q -w net.inet.ip.dad_count=0")
         run(made, name, f"ifconfig shmif0 create linkstr lan {address}/24")
+        run(made, name, "ifconfig bridge0 create")
     return made
 
 
@@ -42,6 +48,7 @@ words = st.lists(st.sampled_from(WORDS.split()) | ANYTHING, max_size=6)
 @pytest.mark.parametrize("name", COMMANDS)
 @given(lines=st.lists(words, min_size=1, max_size=4))
 @example(lines=[["shmif0", "destroy"], ["shmif0"], ["-a"]])
+@example(lines=[["bridge0", "create"], ["vlan0", "create"], ["vlan0", "vlan", "4", "vlanif", "shmif0"]])
 @example(lines=[["add", "default", "-iface", "lo0"], ["get", "10.9.9.9"], ["show"]])
 @settings(max_examples=60)
 def test_a_command_answers(name: str, lines: list[list[str]]) -> None:
@@ -53,5 +60,5 @@ def test_a_command_answers(name: str, lines: list[list[str]]) -> None:
         assert all(error.startswith(f"{name}: ") for error in answer.errors)
         for row in answer.rows:
             assert "\n" not in json_of(row)
-    for check in ("ifconfig -a", "netstat -rn", "arp -an", "route -n get 10.9.9.9"):
+    for check in ("ifconfig -a", "brconfig -a", "netstat -rn", "arp -an", "route -n get 10.9.9.9"):
         assert run(made, "me", check).status in (0, 1)

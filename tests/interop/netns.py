@@ -137,6 +137,22 @@ def why_no_netem() -> str:
     return "" if subprocess.run(trial, capture_output=True, check=False).returncode == 0 else "no netem in this kernel"
 
 
+def why_no_link(kind: str) -> str:
+    """What this machine lacks for a kind of interface of Linux's; empty when it lacks nothing."""
+    if _lacking:
+        return _lacking
+    parent = ["link", "lo", "id", "5"] if kind == "vlan" else []
+    trial = ["unshare", "--net", "ip", "link", "add", *parent, "name", "trial0", "type", kind]
+    made = subprocess.run(trial, capture_output=True, check=False).returncode == 0
+    return "" if made else f"no {kind} in this kernel"
+
+
+def needs_link(*kinds: str) -> pytest.MarkDecorator:
+    """A mark: skip where the kernel cannot make one of these kinds of interfaces."""
+    missing = next(filter(None, map(why_no_link, kinds)), "")
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(kinds)}: {missing}")
+
+
 _lacking_netem = why_no_netem()
 needs_netem = pytest.mark.skipif(bool(_lacking_netem), reason=f"needs tc netem: {_lacking_netem}")
 

@@ -106,12 +106,18 @@ class World:
         """A network namespace."""
         return self.stack.enter_context(netns())
 
+    def plug(self, host: Host, name: str, ns: Netns) -> Ifnet:
+        """An interface of a host on a TAP in a namespace, for others to say what it is for."""
+        with ns.enter():
+            ifp = host.ifcreate(name)
+        ifp.up()
+        return ifp
+
     def wire(
         self, host: Host, name: str, ns: Netns, ours: str, theirs: str, *, mtu: int = 1500, capture: bool = True
     ) -> Ifnet:
         """An interface of a host on a TAP in a namespace, both ends with an address; DAD is not waited for."""
-        with ns.enter():
-            ifp = host.ifcreate(name)
+        ifp = self.plug(host, name, ns)
         assert ifp.linkstr is not None
         if mtu != 1500:
             ifp.set_mtu(mtu)

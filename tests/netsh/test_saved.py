@@ -65,6 +65,25 @@ def elaborate() -> Toys:
     return session
 
 
+BRIDGED = """\
+ifconfig vlan0 create; ifconfig shmif0 create mtu 9000 up; ifconfig shmif1 create mtu 1400; ifconfig shmif2 create
+ifconfig vlan1 create; ifconfig vlan1 vlan 4094 vlanif shmif0; ifconfig vlan1 mtu 2000
+ifconfig vlan0 vlan 7 vlanif vlan1; ifconfig vlan0 10.7.0.1/24 link 02:00:00:00:00:07
+ifconfig vlan2 create; ifconfig vlan3 create vlan 9 vlanif shmif0; ifconfig vlan3 down; ifconfig vlan3 -vlanif
+ifconfig bridge1 create; ifconfig bridge0 create mtu 1400; ifconfig bridge1 10.6.0.1/24
+brconfig bridge0 priority 4096 hellotime 3 fwddelay 10 maxage 30 maxaddr 10000000 timeout 0 add shmif1
+brconfig bridge0 stp shmif1 -learn shmif1 -discover shmif1 protect shmif1 ifpriority shmif1 1 ifpathcost shmif1 0
+brconfig bridge0 static shmif1 02:00:00:00:00:66; brconfig bridge1 add shmif2 up
+"""
+
+
+def bridged() -> Toys:
+    """A lab with bridges and VLANs."""
+    session = Toys(Lab(7))
+    assert session.run(f"host s\n{BRIDGED}") == 0, session.err
+    return session
+
+
 HOME = """\
 # A lab of netsh: 'load FILE' rebuilds it, 'netsh --lab FILE' starts in it.
 lab seed 7
@@ -116,6 +135,22 @@ def test_all_of_a_lab_is_in_the_script() -> None:
     assert text.endswith("\nhost gw\n")
 
 
+def test_bridges_and_vlans_are_in_the_script() -> None:
+    text = saved.script_of(bridged())
+    for line in (
+        "ifconfig vlan1 vlan 4094 vlanif shmif0\nifconfig vlan1 mtu 2000\nifconfig vlan0 vlan 7 vlanif vlan1",
+        "ifconfig vlan0 link 02:00:00:00:00:07 active",
+        "brconfig bridge0 priority 4096 hellotime 3 fwddelay 10 maxage 30 maxaddr 10000000 timeout 0",
+        "brconfig bridge0 add shmif1 -learn shmif1 -discover shmif1 protect shmif1 stp shmif1 ifpriority shmif1 1 "
+        "ifpathcost shmif1 0",
+        "brconfig bridge0 static shmif1 02:00:00:00:00:66",
+        "ifconfig bridge1 inet 10.6.0.1/24",
+        "brconfig bridge1 add shmif2",
+    ):
+        assert f"\n{line}\n" in text
+    assert "bridge0 up" not in text and "vlan2 vlan" not in text
+
+
 def test_saving_writes_the_file_whole_or_not_at_all(tmp_path: Path) -> None:
     session = at_home()
     path = tmp_path / "lab.netsh"
@@ -127,7 +162,7 @@ def test_saving_writes_the_file_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 @needs_commands
-@pytest.mark.parametrize("make", [at_home, elaborate])
+@pytest.mark.parametrize("make", [at_home, elaborate, bridged])
 def test_what_is_saved_rebuilds_the_lab(make: object, tmp_path: Path) -> None:
     assert callable(make)
     session: Toys = make()

@@ -56,6 +56,20 @@ def test_commands_say_what_they_are_for(session: Session) -> None:
     assert all(help and len(help) < 80 and not help.startswith('"') for help in helps("", session).values())
 
 
+def test_bridges_are_completed_verb_by_verb(session: Session) -> None:
+    assert session.run("gw ifconfig bridge0 create") == 0
+    assert "bridge0" in texts("gw brconfig ", session)
+    assert {"add", "delete", "stp", "up"} <= set(texts("gw brconfig bridge0 ", session))
+    assert "-stp" in texts("gw brconfig bridge0 -", session)
+    for verb in ("add", "delete", "static", "-learn", "ifpathcost"):
+        assert "shmif1" in texts(f"gw brconfig bridge0 {verb} ", session)
+    assert not texts("gw brconfig bridge0 priority ", session)
+    assert "me" in texts("route delete ", session)  # `delete` means something else there
+    assert texts("gw ifconfig vlan0 create vlan 5 vlanif sh", session) == ["shmif0", "shmif1"]
+    assert helps("gw brconfig bridge0 stp", session) == {}
+    assert "spanning tree" in helps("gw brconfig bridge0 st", session)["stp"]
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [

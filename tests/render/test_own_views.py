@@ -62,6 +62,25 @@ wan    delay 5ms     gw:shmif1
                      www:shmif0
 """
 
+BRIDGES = """\
+Bridges
+bridge0 up  root 8000.b2:a0:24:97:20:e3: itself
+member   state       cost   priority   flags
+────────────────────────────────────────────────────────────
+shmif2                           128   learning discover
+shmif0   listening     55        128   learning discover stp
+address             interface   expires   flags
+────────────────────────────────────────────────
+02:00:00:00:00:09   shmif2            0   STATIC
+bridge1 down
+"""
+
+
+def test_a_picture_of_bridges() -> None:
+    make = "gw ifconfig shmif2 create; gw ifconfig bridge0 create; gw ifconfig bridge1 create"
+    words = "add shmif0 add shmif2 stp shmif0 static shmif2 2:0:0:0:0:9 up"
+    assert drawn(f"{make}; gw brconfig bridge0 {words}; gw brconfig -a") == BRIDGES
+
 
 @pytest.mark.parametrize(
     ("line", "picture"), [("ifconfig -a", INTERFACES), ("route show", ROUTES), ("netstat -i", TRAFFIC), ("bus", BUSES)]
