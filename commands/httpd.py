@@ -67,7 +67,7 @@ def parse(argv: list[str]) -> Args:
 async def run(ctx: Context, args: Args) -> AsyncIterator[Request | Complaint]:
     """Serve until somebody stops us."""
     site = _site(ctx, args.folder)
-    secure = None if args.certificate is None else _secure(*args.certificate)
+    secure = None if args.certificate is None else _secure(ctx, *args.certificate)
     so = _listen(ctx, args.port)
     server = Server(ctx, so, site, verbose=args.verbose, secure=secure)
     while True:
@@ -77,7 +77,7 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Request | Complaint]:
             await tsleep(so.rcv.channel, server.changed)
 
 
-def _secure(cert: str, key: str) -> Secure:
+def _secure(ctx: Context, cert: str, key: str) -> Secure:
     """What makes a connection one over TLS; Failure when there is no such certificate."""
     from commands._tls import Tls, server_context, words_of
 
@@ -88,7 +88,11 @@ def _secure(cert: str, key: str) -> Secure:
 
     async def secure(so: Socket) -> Stream:
         tls = Tls(so, context, server_side=True)
-        await tls.handshake(PATIENCE)
+        alarm = ctx.lab.callouts.schedule(PATIENCE, so.close)  # of the whole handshake, however it drips
+        try:
+            await tls.handshake()
+        finally:
+            alarm.stop()
         return tls
 
     return secure

@@ -273,7 +273,7 @@ class Editor:
         found = list(self.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
         if len(found) == 1:
             buffer.apply_completion(found[0])
-            buffer.insert_text("" if found[0].text.endswith("/") else " ")
+            buffer.insert_text("" if found[0].text.endswith(("/", "=")) else " ")
         elif common := get_common_complete_suffix(buffer.document, found):
             buffer.insert_text(common)
         else:

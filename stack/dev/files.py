@@ -28,7 +28,9 @@ class WholeFile:
         if mode is not None and stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if mode is not None and not stat.S_ISREG(mode):
-            self.file: BinaryIO = open(self.path, "wb", buffering=0)  # noqa: SIM115 - it outlives this call
+            flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO that nobody reads would hold us up for ever
+            self.file: BinaryIO = open(os.open(self.path, flags), "wb", buffering=0)  # noqa: SIM115
+            os.set_blocking(self.file.fileno(), True)
             return
         if mode is not None:
             os.close(os.open(self.path, os.O_WRONLY))  # may we at all?  rename(2) would not ask

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from commands._download import amount
 from commands._url import joined, read_url
@@ -306,6 +310,28 @@ def test_servers_of_no_manners(lab: Lab, pieces: list[bytes | float], error: str
     assert (answer.out, answer.errors, answer.status) == (printed, [f"fetch: http://b/: {error}"], 1)
 
 
+HEADS = [
+    b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 100 C\r\n\r\n",
+    b"HTTP/1.0 206 P\r\nContent-Range: ", b"HTTP/1.1 302 F\r\nLocation: ", b"HTTP/1.1 301 M\r\nLocation: http://",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\0\0\0\0\0",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n", b"HTTP/1.1 200 OK\r\nLast-Modified: ",
+]  # fmt: skip
+
+
+@given(st.sampled_from(HEADS), st.binary(max_size=100), st.sampled_from(["\r\n\r\n", ""]), st.sampled_from(["", "-c"]))
+@settings(max_examples=200)
+def test_whatever_a_server_says(head: bytes, rest: bytes, last: str, option: str) -> None:
+    """It ends, with one line at most and its status, and leaves no half of a file."""
+    lab = pair()
+    server(lab, "b", 80, head + rest + last.encode())
+    with TemporaryDirectory() as folder:
+        answer = run(lab, "a", f"fetch -T 5 {option} -o {folder}/got b")
+        left = {path.name for path in Path(folder).iterdir()}
+    end(lab)
+    assert (answer.status, len(answer.errors)) in ((0, 0), (1, 1)) and answer.out == b""
+    assert left <= ({"got"} if not answer.status else {"got.part"} if option else set())
+
+
 def test_a_reset(lab: Lab) -> None:
     server(lab, "b", 80, TEN + b"0123", 0.5, reset=True)
     answer = run(lab, "a", "fetch b")
@@ -368,11 +394,12 @@ def test_interrupt_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "error"),
-    [("none/x", "No such file or directory"), ("file/x", "Not a directory")],
+    [("none/x", "No such file or directory"), ("file/x", "Not a directory"), ("fifo", "Device not configured")],
 )
 def test_files_that_cannot_be_written(lab: Lab, tmp_path: Path, target: str, error: str) -> None:
     start(lab, "b", "httpd")
     (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "fifo")
     path = str(tmp_path / target)
     answer = run(lab, "a", ["fetch", "-o", path, "b"])
     assert (answer.errors, answer.status) == ([f"fetch: {path}: {error}"], 1)

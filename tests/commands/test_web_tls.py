@@ -289,6 +289,27 @@ def test_clients_of_no_manners(lab: Lab, good: Certificate, authority: Authority
     assert len(lab.procs) == 1 and fetch(lab, "https://b/", authority).status == 0
 
 
+def test_clients_that_drip_are_given_up(lab: Lab, good: Certificate) -> None:
+    start(lab, "b", f"httpd {good.option}")
+    drip: list[bytes | float] = [b"\x16\x03\x01\x02\x00"]
+    for _ in range(20):
+        drip += [b"\1", 9.0]
+    talk = client(lab, "a", "b", 443, *drip)
+    lab.run(31)
+    assert [proc.argv[0] for proc in lab.procs.values()] == ["httpd", "talk"]
+    lab.run(300)
+    assert talk.ended is not None
+
+
+def test_an_interrupt_while_it_agrees(lab: Lab, authority: Authority) -> None:
+    so = lab["b"].socket(SOCK_STREAM)
+    so.bind((0, 443))
+    so.listen()
+    answer = run(lab, "a", f"fetch --ca-cert={authority.ca} https://b/", interrupt=3.0)
+    assert (answer.both, answer.status) == ("", 130)
+    so.close()
+
+
 def test_a_server_that_hangs_up(lab: Lab, authority: Authority) -> None:
     async def body(proc: Proc) -> None:
         listener = lab["b"].socket(SOCK_STREAM)
