@@ -27,7 +27,7 @@ from stack.net.loopback import Loopback
 from stack.net.route import RTF_GATEWAY, RTF_HOST, RTF_LOCAL, RTF_STATIC, RTF_UP, RouteTable, Rtentry
 from stack.net.vlan import Vlan, Vlans
 from stack.net.wire import Bus, Shmif
-from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_var, udp
+from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_sysctl, udp
 from stack.netinet.arp import Arp
 from stack.netinet.icmp import CtlInput, Icmp
 from stack.netinet.igmp import Igmp
@@ -54,7 +54,7 @@ SYSCTLS: dict[str, Variable] = {
     **in_control.SYSCTLS,
     **pcb.SYSCTLS,
     **icmp.SYSCTLS,
-    **tcp_var.SYSCTLS,
+    **tcp_sysctl.SYSCTLS,
     **udp.SYSCTLS,
     **arp.SYSCTLS,
 }

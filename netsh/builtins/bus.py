@@ -1,6 +1,7 @@
 """Show buses, or say what one does to frames.
 
 A bus whose name is new is made.  Delay and rate are one way; an interface joins with `ifconfig shmif0 linkstr NAME`.
+Frames wait (queue, ecn) only where there is a rate.
 """
 
 from __future__ import annotations
