@@ -60,6 +60,12 @@ KNOBS = [
     ("net.inet.icmp.errppslimit", "-1"),
     ("net.inet.udp.checksum", "0"),
     ("net.inet.tcp.ackdropppslimit", "5"),
+    ("net.inet.tcp.syn_cache_limit", "3"),
+    ("net.inet.tcp.syn_bucket_limit", "1"),
+    ("net.inet.tcp.syncache.rst_on_sock_fail", "1"),
+    ("net.inet.tcp.rfc1337", "1"),
+    ("net.inet.tcp.rfc6191", "0"),
+    ("net.inet.tcp.urgent", "0"),
 ]
 TYPES = (0x0800, 0x0800, 0x0800, 0x0806, 0x86DD, 0x8100, 0x0026)
 PROTOCOLS = (IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP, 4, 99, 255)
@@ -194,7 +200,7 @@ class World:
             so = self.rng.choice(self.sockets)
             what = self.rng.random()
             if what < 0.7:
-                so.send(self.rng.randbytes(self.rng.choice((1, 100, 5000, 20000))))
+                so.send(self.rng.randbytes(self.rng.choice((1, 100, 5000, 20000))), oob=self.rng.random() < 0.1)
             elif what < 0.8:
                 so.shutdown(self.rng.randrange(3))
             else:
@@ -209,6 +215,9 @@ class World:
             with suppress(OSError):
                 while so.readable and so.recv(65536):
                     pass
+            with suppress(OSError):
+                if so.exceptional:
+                    so.recv(1, oob=True)
 
     # --- putting a frame in ---------------------------------------------------------------------------
 
@@ -471,9 +480,10 @@ class Run:
         a = world.hosts[0]
         for host in world.hosts:
             waiting = host.ip.reassembly.packets if host.ip.reassembly is not None else {}
-            if waiting or host.tcp.table.connected:
-                connections = len(host.tcp.table.connected)
-                raise Broken(f"{host.name} still has {len(waiting)} fragments, {connections} connections")
+            handshakes = host.tcp.syn_cache.count if host.tcp.syn_cache is not None else 0
+            if waiting or handshakes or host.tcp.table.connected:
+                left = f"{len(waiting)} fragments, {handshakes} handshakes, {len(host.tcp.table.connected)} connections"
+                raise Broken(f"{host.name} still has {left}")
         so = a.socket(SOCK_RAW, IPPROTO_ICMP)
         so.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         for _ in range(5):  # the wire loses some

@@ -56,7 +56,7 @@ def sockets(ctx: Context, *, servers: bool, numeric: bool) -> Iterator[Connectio
 def _newest_first(table: PcbTable) -> Iterator[Inpcb]:
     """By port, and of those that share one, the newest first, as BSD's queue of control blocks."""
     for port in sorted(table.ports):
-        yield from reversed(table.ports[port])
+        yield from reversed(table.ports[port].everybody)
 
 
 def _line(ctx: Context, proto: str, inp: Inpcb, numeric: bool) -> Connection:

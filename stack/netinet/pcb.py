@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -91,6 +91,16 @@ class PcbDefaults:
     anonportmax = 65535
 
 
+class Sharers:
+    """Who is on a local port, in the order in which they came; a stranger's packet is for one of the unconnected."""
+
+    __slots__ = ("everybody", "unconnected")
+
+    def __init__(self) -> None:
+        self.everybody: dict[Inpcb, None] = {}
+        self.unconnected: dict[Inpcb, None] = {}
+
+
 class PcbTable:
     """The control blocks of one protocol on one host (struct inpcbtable)."""
 
@@ -100,12 +110,12 @@ class PcbTable:
         self.services = services
         self.defaults = defaults
         self.connected: dict[tuple[int, int, int, int], Inpcb] = {}  # laddr, lport, faddr, fport
-        self.ports: dict[int, list[Inpcb]] = {}  # by local port, connected ones too
+        self.ports: dict[int, Sharers] = {}
 
     def __iter__(self) -> Iterator[Inpcb]:
         """All bound control blocks, by port."""
         for port in sorted(self.ports):
-            yield from self.ports[port]
+            yield from self.ports[port].everybody
 
     def bind(self, inp: Inpcb, address: Address) -> None:
         """Take a local address and port (in_pcbbind); port 0 lets us choose."""
@@ -124,7 +134,7 @@ class PcbTable:
     def _check_free(self, inp: Inpcb, laddr: int, lport: int) -> None:
         """EADDRINUSE, unless everybody agreed to share (SO_REUSEADDR, SO_REUSEPORT)."""
         share = inp.so.options & (SO_REUSEADDR | SO_REUSEPORT)
-        for other in self.ports.get(lport, ()):
+        for other in self.sharers(lport):
             if laddr and other.laddr and other.laddr != laddr:
                 continue
             if inp.so.options & SO_REUSEPORT and other.so.options & SO_REUSEPORT:
@@ -149,7 +159,14 @@ class PcbTable:
 
     def _set_port(self, inp: Inpcb, lport: int) -> None:
         inp.lport = lport
-        self.ports.setdefault(lport, []).append(inp)
+        sharers = self.ports.get(lport)
+        if sharers is None:
+            sharers = self.ports[lport] = Sharers()
+        sharers.everybody[inp] = sharers.unconnected[inp] = None
+
+    def sharers(self, lport: int) -> Iterable[Inpcb]:
+        """All who are on a local port."""
+        return self.ports[lport].everybody if lport in self.ports else ()
 
     def connect(self, inp: Inpcb, address: Address) -> None:
         """Take a peer, and the local address from which it is reached (in_pcbconnect)."""
@@ -171,6 +188,7 @@ class PcbTable:
     def set_connected(self, inp: Inpcb, laddr: Ip4, faddr: Ip4, fport: int) -> None:
         """Enter a connection whose four numbers are known."""
         inp.laddr, inp.faddr, inp.fport = laddr, faddr, fport
+        self.ports[inp.lport].unconnected.pop(inp, None)
         self.connected[laddr, inp.lport, faddr, fport] = inp
 
     def adopt(self, inp: Inpcb, lport: int, laddr: Ip4, faddr: Ip4, fport: int) -> None:
@@ -180,7 +198,8 @@ class PcbTable:
 
     def disconnect(self, inp: Inpcb) -> None:
         """Give up the peer (in_pcbdisconnect)."""
-        self.connected.pop((inp.laddr, inp.lport, inp.faddr, inp.fport), None)
+        if self.connected.pop((inp.laddr, inp.lport, inp.faddr, inp.fport), None) is not None:
+            self.ports[inp.lport].unconnected[inp] = None
         inp.faddr, inp.fport = Ip4(0), 0
 
     def detach(self, inp: Inpcb) -> None:
@@ -189,9 +208,10 @@ class PcbTable:
         if self.connected.get(key) is inp:
             del self.connected[key]
         sharers = self.ports.get(inp.lport)
-        if sharers is not None and inp in sharers:
-            sharers.remove(inp)
-            if not sharers:
+        if sharers is not None and inp in sharers.everybody:
+            del sharers.everybody[inp]
+            sharers.unconnected.pop(inp, None)
+            if not sharers.everybody:
                 del self.ports[inp.lport]
         for ifp, group in inp.groups or ():
             with suppress(OSError):  # the interface is gone, and its memberships with it
@@ -204,18 +224,18 @@ class PcbTable:
         if inp is not None:
             return inp
         best = None
-        for other in self.ports.get(lport, ()):
-            if not other.fport and (other.laddr == laddr or (not other.laddr and best is None)):
+        for other in self.ports[lport].unconnected if lport in self.ports else ():
+            if other.laddr == laddr:
+                return other
+            if not other.laddr and best is None:
                 best = other
-                if other.laddr == laddr:
-                    break
         return best
 
     def matching(self, laddr: int, lport: int, faddr: int, fport: int) -> list[Inpcb]:
         """All who may have a datagram for a group or for everybody."""
         return [
             inp
-            for inp in self.ports.get(lport, ())
+            for inp in self.sharers(lport)
             if inp.laddr in (0, laddr) and (not inp.fport or (inp.faddr == faddr and inp.fport == fport))
         ]
 
