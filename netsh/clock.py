@@ -106,12 +106,15 @@ class Clock:
             signals.take()  # it was meant for something that is over
         try:
             while proc.status is None:
-                self._run_some(proc, stuck)
+                self.run_some(proc, stuck)
             return proc.status
         finally:
             signals.running = before
 
-    def _run_some(self, proc: Proc, stuck: Callable[[], None]) -> None:
+    def run_some(
+        self, proc: Proc, stuck: Callable[[], None], *, budget: int = BUDGET, longest: float | None = None
+    ) -> None:
+        """Some of that: so many pieces of work, and a wait, so many seconds at the longest."""
         number = self.signals.take()
         if number is not None:
             proc.signal(number)
@@ -119,7 +122,7 @@ class Clock:
         descriptors = self.descriptors()
         if descriptors:
             self._poll(descriptors, 0.0)
-        wait = self._advance(BUDGET, proc)
+        wait = self._advance(budget, proc)
         if proc.status is not None or wait == 0.0 or self.signals.pending is not None:
             return
         if wait is None and self.rate is None and not self._hopeful():
@@ -127,7 +130,10 @@ class Clock:
         else:
             self.before_waiting()
             held = self.rate is None and self.lab.programs.computing
-            if not self._poll(self.descriptors(), _SLICE if held else wait) and held:
+            wait = _SLICE if held else wait
+            if longest is not None:
+                wait = longest if wait is None else min(wait, longest)
+            if not self._poll(self.descriptors(), wait) and held:
                 self.lab.callouts.advance(self.lab.callouts.now, BUDGET)  # a thread may wait for another one
 
     def _hopeful(self) -> bool:

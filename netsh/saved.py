@@ -14,12 +14,13 @@ from netsh import personality
 from netsh.clock import Clock
 from netsh.render.printer import Printer
 from netsh.session import Session
+from netsh.signals import Signals
 from netsh.state import State
 from netsh.words import quote
 from netsh.world import end
 from stack.addr import INADDR_LOOPBACK, Ip4
 from stack.host import Host
-from stack.kern.proc import Proc
+from stack.kern.proc import Interrupt, Proc, pause
 from stack.lab import Lab
 from stack.net.bridge import IFBIF_DISCOVER, IFBIF_LEARNING, IFBIF_PROTECTED, IFBIF_STP, Bridge, Member
 from stack.net.bridge_rt import BRIDGE_RTABLE_MAX, BRIDGE_RTABLE_TIMEOUT, IFBAF_STATIC
@@ -45,6 +46,9 @@ _MEMBER_FLAGS = (
     (IFBIF_LEARNING, True, "-learn"), (IFBIF_DISCOVER, True, "-discover"), (IFBIF_PROTECTED, False, "protect"),
     (IFBIF_STP, False, "stp"),
 )  # fmt: skip
+
+
+_TURN, _WAIT = 500, 0.005  # pieces of work, and seconds, between two turns of others while a lab is loaded
 
 
 class NotLoaded(Exception):
@@ -233,13 +237,40 @@ def arp_lines(host: Host) -> Iterator[str]:
             yield f"arp -s {Ip4(address)} {lladdr} pub proxy"
 
 
-def load(text: str, source: str, session: State) -> Session:
-    """Run the script of a lab in a new lab of its own; NotLoaded when it fails, and nothing has changed."""
+def begin(text: str, source: str, session: State, signals: Signals) -> tuple[Session, Proc]:
+    """Start to run the script of a lab, in a new lab of its own."""
     lab = Lab()
-    clock = Clock(lab, "fast", session.clock.signals)
+    clock = Clock(lab, "fast", signals)
     fresh = Session(lab, Muted(session.printer.out, session.printer.err), clock=clock)
-    if fresh.run(text, source):
-        end(lab)
+    return fresh, fresh.start(text, source)
+
+
+def load(text: str, source: str, session: State) -> Session:
+    """Run the script of a lab to its end; NotLoaded when it fails."""
+    fresh, proc = begin(text, source, session, session.clock.signals)
+    return loaded(fresh, fresh.finish(proc))
+
+
+async def load_in_turns(text: str, source: str, session: State) -> Session:
+    """The same in a process, which lets others have their turn; NotLoaded when it fails, or is interrupted."""
+    fresh, proc = begin(text, source, session, Signals())
+    try:
+        while proc.status is None:
+            fresh.clock.run_some(proc, fresh.stuck, budget=_TURN, longest=_WAIT)
+            try:
+                await pause(0)
+            except Interrupt as interrupt:
+                proc.signal(interrupt.signal)
+    finally:
+        if proc.status is None:
+            end(fresh.lab)
+    return loaded(fresh, fresh.over(proc))
+
+
+def loaded(fresh: Session, status: int) -> Session:
+    """The script has ended: what was started belongs to the lab now; NotLoaded when it failed."""
+    if status:
+        end(fresh.lab)
         raise NotLoaded
     for job in fresh.jobs.running():
         fresh.world.daemons[job.proc.pid] = job.proc.argv

@@ -34,7 +34,7 @@ async def run(ctx: ShellContext, path: str) -> AsyncIterator[Any]:
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {reason(error)}") from None
     try:
-        fresh = saved.load(text, path, ctx.session)
+        fresh = await saved.load_in_turns(text, path, ctx.session)
     except saved.NotLoaded:
         raise Failure(f"{path}: not loaded; the lab is as it was") from None
     saved.adopt(ctx.session, fresh)

@@ -424,6 +424,16 @@ def test_a_lab_that_is_loaded_is_everybodys(tmp_path: Path) -> None:
         assert rest(client) == Done(0, "x\n", "")
 
 
+def test_a_lab_that_takes_for_ever_to_load_holds_up_nobody(lab: Served) -> None:
+    (lab.folder / "endless.netsh").write_text("host h\nfor i in 1..999999999 { x=$i }\n")
+    with lab.begin("-c", "echo up; load endless.netsh; hostname") as client:
+        assert lab.run("-c", "ping -c 1 -q www | grep -c ' 0.0%'").out == "1\n"
+        client.send_signal(signal.SIGINT)
+        done = rest(client)
+    assert (done.status, done.out) == (130, "")
+    assert done.err.endswith("load: endless.netsh: not loaded; the lab is as it was\n")
+
+
 # --- over TCP ---------------------------------------------------------------------------------------
 
 
@@ -443,6 +453,7 @@ def test_over_tcp_all_of_the_lab_is_there(over_tcp: Served) -> None:
     [
         "echo x > made", "echo x >> made", "arp -f - < there", "echo x | !touch made", "source there", "save made",
         "load there", "fetch -o made http://www/", "sockets host",
+        "python there",
     ],
 )  # fmt: skip
 def test_over_tcp_the_machine_is_out_of_reach(over_tcp: Served, line: str) -> None:
