@@ -35,6 +35,11 @@ class Status(NamedTuple):
     status: int
     reason: str
 
+    @property
+    def text(self) -> str:
+        """The line as the server sent it."""
+        return f"HTTP/{self.version} {self.status} {self.reason}".rstrip()
+
 
 class Header(NamedTuple):
     """A header of an answer."""
@@ -133,19 +138,19 @@ class Visit:
         lines: list[Line] = []
         for _ in range(_MOST_HINTS):
             event = await self._event()
-            if isinstance(event, h11.InformationalResponse | h11.Response):
-                self._take_head(event)
-                first = f"HTTP/{self.head.version} {self.head.status} {self.head.reason}".rstrip()
-                lines += [Line("<", text) for text in (first, *(f"{n}: {v}" for n, v in self.lines), "")]
+            if not isinstance(event, h11.InformationalResponse | h11.Response):
+                continue
+            head = Status(event.http_version.decode(), event.status_code, event.reason.decode("latin-1"))
+            headers = [Header(n.decode("latin-1"), v.decode("latin-1")) for n, v in event.headers.raw_items()]
+            lines += [Line("<", text) for text in (head.text, *(f"{n}: {v}" for n, v in headers), "")]
             if isinstance(event, h11.Response):
+                self._take_head(head, headers)
                 return lines
-        self.head = Status("", 0, "")
         raise Failure(f"{self.url.text}: {_MOST_HINTS} answers that announce another, and no other")
 
-    def _take_head(self, event: Any) -> None:
-        self.head = Status(event.http_version.decode(), event.status_code, event.reason.decode("latin-1"))
-        self.lines = [Header(n.decode("latin-1"), v.decode("latin-1")) for n, v in event.headers.raw_items()]
-        self.headers = {name.lower(): value for name, value in self.lines}
+    def _take_head(self, head: Status, headers: list[Header]) -> None:
+        self.head, self.lines = head, headers
+        self.headers = {name.lower(): value for name, value in headers}
         length = self.headers.get("content-length", "")
         self.total = int(length) if length.isdecimal() and "transfer-encoding" not in self.headers else None
 
@@ -226,7 +231,10 @@ class Visit:
 
     def closed(self) -> Failure:
         """The server has closed too early."""
-        return self.broken("Connection closed" if self.status else "Connection closed without an answer")
+        if self.status:
+            return self.broken("Connection closed")
+        cure = " (https:// is what port 443 is for)" if self.url.port == 443 and not self.url.is_secure else ""
+        return self.broken(f"Connection closed without an answer{cure}")
 
     def broken(self, why: str) -> Failure:
         """What went wrong, and how much had come by then."""

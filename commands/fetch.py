@@ -105,7 +105,7 @@ def parse(argv: list[str]) -> Args:
 
 async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
     """One page after the other; what went wrong with one is said, and the next one's turn comes."""
-    in_folder = args.output is not None and os.path.isdir(args.output)
+    in_folder = args.output is not None and (os.path.isdir(args.output) or args.output.endswith("/"))
     if args.output is not None and not in_folder and len(args.urls) > 1:
         raise wrong("-o is for one URL, unless it is a folder")
     for text in args.urls:
@@ -205,7 +205,7 @@ async def _show_whole(ctx: Context, visit: Visit, kind: str) -> AsyncGenerator[D
 def show(row: Line | Status | Header) -> str:
     """As curl shows it."""
     if isinstance(row, Status):
-        return f"HTTP/{row.version} {row.status} {row.reason}".rstrip()
+        return row.text
     if isinstance(row, Header):
         return f"{row.name}: {row.value}"
     return f"{row.direction} {row.text}".rstrip()

@@ -112,7 +112,8 @@ class PartFile:
             done = os.write(self.descriptor, rest)
             self.size += done
             rest = rest[done:]
-        os.utime(self.descriptor, (self.modified, self.modified))
+        with suppress(PermissionError):  # somebody else's file that we may write: then it is not gone on with
+            os.utime(self.descriptor, (self.modified, self.modified))
 
     def commit(self) -> None:
         """The part is the whole: it takes the file's place."""

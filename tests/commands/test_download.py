@@ -261,6 +261,12 @@ def test_several_into_a_folder(lab: Lab, tmp_path: Path) -> None:
     assert (got / "two.txt").read_text() == "2"
 
 
+def test_a_folder_that_is_not_there(lab: Lab, tmp_path: Path) -> None:
+    answer = run(lab, "a", f"fetch -o {tmp_path}/none/ http://b/x")
+    assert (answer.errors, answer.status) == ([f"fetch: {tmp_path}/none/x: No such file or directory"], 1)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

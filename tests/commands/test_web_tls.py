@@ -235,7 +235,9 @@ def test_plain_and_secret_by_mistake(lab: Lab, good: Certificate, authority: Aut
     start(lab, "b", "httpd")
     assert fetch(lab, "https://b:80/", authority).errors == ["fetch: https://b:80/: TLS: what came is not TLS"]
     answer = run(lab, "a", "fetch http://b:443/")
-    assert answer.errors == ["fetch: http://b:443/: Connection closed without an answer"]
+    assert answer.errors == [
+        "fetch: http://b:443/: Connection closed without an answer (https:// is what port 443 is for)"
+    ]  # fmt: skip
     assert job.answer.errors == ["httpd: 10.0.0.1: TLS: what came is plain HTTP, not TLS"]
 
 

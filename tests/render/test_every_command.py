@@ -17,7 +17,7 @@ from stack.lab import Lab
 LINES = [
     "ifconfig -av", "route show", "arp -a", "www netstat -a", "netstat -i", "netstat -r", "netstat -s", "ps -a",
     "sysctl -a", "hostname", "lab", "host", "bus", "clock", "jobs", "help", "help ping", "ping -c 2 www",
-    "fetch http://www/", "fetch -v http://www/", "traceroute www", "traceroute -I gw",
+    "fetch http://www/", "fetch -v http://www/", "fetch -I http://www/", "traceroute www", "traceroute -I gw",
 ]  # fmt: skip
 
 
