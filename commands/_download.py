@@ -64,11 +64,16 @@ class Download:
             if bar.drawn:
                 yield bar.draw(end="\n")
         except (Failure, Interrupt):
+            if not visit.makes_sense:
+                self.distrust()
             if bar.drawn:
                 yield bar.draw(end="\n")
             raise
         except (OSError, ValueError) as error:
             raise Failure(f"{self.path}: {reason(error)}") from None
+
+    def distrust(self) -> None:
+        """What came made no sense in the end, and perhaps not before."""
 
     def close(self) -> None:
         """Leave the file as it was, if it is not whole by now."""
@@ -110,6 +115,11 @@ class Continued(Download):
         if visit.status == 206 and last_modified(visit) not in (0, part.modified):
             raise Failure(f"{where}: a part of something else came; without {part.part} it begins again")
         return visit.status == 206
+
+    def distrust(self) -> None:
+        """Such a part is not worth going on with."""
+        if self.part.size > self.before:
+            self.part.restart()
 
     def end(self) -> None:
         """The part is the whole, if the size is right."""

@@ -85,6 +85,7 @@ class Visit:
         self.total: int | None = None  # bytes of the body, if the server says so
         self.received = 0
         self.begun = b""  # the first bytes that the server said
+        self.makes_sense = True
 
     @property
     def status(self) -> int:
@@ -217,6 +218,7 @@ class Visit:
         except h11.RemoteProtocolError:
             if data == b"":
                 raise self.closed() from None
+            self.makes_sense = False
             raise self.broken("broken chunks" if self.status else "not an HTTP answer") from None
         if isinstance(event, h11.ConnectionClosed):
             raise self.closed()

@@ -177,6 +177,16 @@ def test_parts_that_cannot_be_gone_on_with(lab: Lab, tmp_path: Path, head: str) 
     assert asked(talk) == ANEW and (tmp_path / "got").read_bytes() == b"0123456789"
 
 
+def test_a_part_that_ends_in_nonsense_is_thrown_away(lab: Lab, tmp_path: Path) -> None:
+    head = f"HTTP/1.1 200 OK\n{CHANGED}\nTransfer-Encoding: chunked"
+    server(lab, "b", 80, reply(head, b"4\r\n0123\r\nfour\r\n4567"))
+    answer = run(lab, "a", f"fetch -c -o {tmp_path}/got b")
+    assert answer.errors == ["fetch: http://b/: broken chunks, got 4 bytes"] and list(tmp_path.iterdir()) == []
+    server(lab, "b", 81, reply(head, b"4\r\n0123\r\n"))
+    assert run(lab, "a", f"fetch -c -o {tmp_path}/got b:81").status == 1
+    assert (tmp_path / "got.part").read_bytes() == b"0123"
+
+
 def test_nothing_came_and_nothing_is_left(lab: Lab, tmp_path: Path) -> None:
     server(lab, "b", 80, b"")
     assert run(lab, "a", f"fetch -c -o {tmp_path}/got b").status == 1
