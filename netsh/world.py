@@ -15,6 +15,8 @@ from stack.host import Host
 from stack.kern.proc import SIGKILL, Proc
 from stack.lab import Lab
 
+_INSIDE = {"lo", "shmif", "bridge", "vlan"}  # kinds of interfaces that hold nothing of the real machine
+
 
 class Foreground(Protocol):
     """A shell that somebody waits for."""
@@ -92,8 +94,10 @@ class World:
 
 def end(lab: Lab) -> None:
     """End a lab: its processes close what they hold, its devices let the real machine go."""
-    for name in list(lab.hosts):
-        lab.remove_host(name)
+    for name, host in list(lab.hosts.items()):
+        if any(ifp.kind not in _INSIDE or "/" in (ifp.linkstr or "") for ifp in host.interfaces.values()):
+            lab.remove_host(name)
+    lab.hosts.clear()  # the others are memory and nothing else, and thousands of them would take seconds
     for proc in list(lab.procs.values()):
         proc.signal(SIGKILL)
     lab.callouts.advance(lab.callouts.now)
