@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bench import boot, chain, forward, networks, start, tcp
+from bench import boot, chain, forward, networks, processes, start, tcp
 
 
 def main() -> None:
     """Run them in the order of the README's table."""
-    for bench in (boot, chain, networks, forward, tcp, start):
+    for bench in (boot, chain, processes, networks, forward, tcp, start):
         bench.main()
 
 

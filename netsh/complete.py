@@ -81,7 +81,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("-dst", "-gateway", "-ifa"), ("host",)),
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
     **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
-    "--border": (),
+    "--border": (), "--processes": ("file",),
     **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "ecn", "seed"), ()),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from commands.command import Failure, Usage
 from netsh import personality
+from netsh.builtins._stacks import Stacks, run_stacks
 from netsh.builtins.link import prefix_of
 from netsh.shell import ShellContext
 from netsh.topology.chance import Random, Unconnected
@@ -31,14 +32,19 @@ from stack.lab import Lab
 from stack.net.ifnet import unit_of
 from stack.net.wire import Personality
 
-OPTIONS = f"[prefix] [--routed] [--border interface address] [--print] [--yes] {personality.SYNOPSIS}"
+OPTIONS = (
+    "[prefix] [--routed] [--border interface address] [--processes folder] [--print] [--yes] " + personality.SYNOPSIS
+)
 WORDS = {
     **personality.WORDS,
     "--routed": "routes by RIP, with routed on each router, in the place of static ones",
     "--border": "an interface of the first router (again: of the last): --border virt0 10.1.0.254/24",
+    "--processes": "one stack a process, over bus files in a folder: --processes /tmp/mesh",
     "--print": "write the commands that build it",
     "--yes": "however large it is",
 }
+
+_LONG = [word for word in WORDS if word.startswith("--")]
 
 HELP = """
 
@@ -46,6 +52,8 @@ HELP = """
     delay 2ms ...        what each link does to frames, as with 'bus'
     --routed             no static routes; each router runs routed and learns them ('sleep 60' gives it time)
     --border virt0 10.1.0.254/24   an interface to the outside, of the first router; a second one is of the last
+    --processes /tmp/mesh          one stack a process, over bus files in that folder, each served at a socket there
+                         (netsh -s unix:///tmp/mesh/r1 ...), until this command is interrupted
     --print              write the commands that build it
     --yes                go on, though it is very large
 
@@ -70,6 +78,7 @@ class Args(NamedTuple):
     prefix: Prefix | None = None
     routed: bool = False
     borders: tuple[Border, ...] = ()
+    folder: str | None = None  # of processes
     print: bool = False
     yes: bool = False
     bus: Personality = Personality()
@@ -95,7 +104,7 @@ class ScriptLine(NamedTuple):
     text: str
 
 
-Row = Reach | RipReach | ScriptLine
+Row = Reach | RipReach | ScriptLine | Stacks
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -125,6 +134,10 @@ def _options(words: list[str], args: Args) -> Args:
         word = words.pop(0)
         if word == "--border":
             args = args._replace(borders=(*args.borders, _border(words)))
+        elif word == "--processes":
+            if not words or words[0].startswith("-"):
+                raise Usage("--processes takes the folder for bus files and sockets, such as: --processes /tmp/mesh")
+            args = args._replace(folder=words.pop(0))
         elif word == "--routed":
             args = args._replace(routed=True)
         elif word == "--print":
@@ -132,7 +145,7 @@ def _options(words: list[str], args: Args) -> Args:
         elif word == "--yes":
             args = args._replace(yes=True)
         elif word.startswith("-"):
-            raise Usage(f"{word}: unknown option; there are --routed, --border, --print and --yes")
+            raise Usage(f"{word}: unknown option; there are {', '.join(_LONG)}")
         elif word[0].isdigit() and args.prefix is None:
             args = args._replace(prefix=prefix_of(word))
         else:
@@ -140,6 +153,8 @@ def _options(words: list[str], args: Args) -> Args:
             del words[:1]
     if len(args.borders) > 2:
         raise Usage("two borders at most: one of the first router, one of the last")
+    if wire and args.folder is not None:
+        raise Usage(f"{wire[0]}: not with --processes: a bus in a file does nothing to frames")
     try:
         return args._replace(bus=personality.changed(Personality(), personality.parse(wire)))
     except ValueError as error:
@@ -177,13 +192,17 @@ async def rows(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
         async for line in _script(ctx, network):
             yield line
         return
-    await _build(ctx, network)
-    if ctx.session.host is None:
-        ctx.session.host = lab.hosts[shape.name(0)]
+    if args.folder is None:
+        await _build(ctx, network)
+        if ctx.session.host is None:
+            ctx.session.host = lab.hosts[shape.name(0)]
     if args.routed and shape.longest > _RIP_REACH:
         yield RipReach(shape.longest)
     if network.ttl is not None:
         yield Reach(shape.longest, network.ttl, shape.longest <= MAX_TTL)
+    if args.folder is not None:
+        async for stacks in run_stacks(ctx, network, args.folder):
+            yield stacks
 
 
 def _refuse_large(shape: Shape, args: Args) -> None:
@@ -301,6 +320,9 @@ class Bar:
 
 def show(row: Row) -> str:
     """A sentence, or a line of the script."""
+    if isinstance(row, Stacks):
+        example = f"netsh -s unix://{row.folder}/{row.first} -- ping {row.address}"
+        return f"{row.stacks} stacks, each in a process of its own, until this is interrupted; try: {example}"
     if isinstance(row, ScriptLine):
         return row.text
     if isinstance(row, RipReach):
