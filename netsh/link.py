@@ -179,7 +179,12 @@ class Client:
 
     def out(self, data: bytes) -> None:
         """A command has said something."""
-        _write(1, data)
+        try:
+            _write(1, data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Unusable(f"standard output: {reason(error)}") from None
 
     def err(self, data: bytes) -> None:
         """A command has complained."""

@@ -11,7 +11,7 @@ from netsh import frames
 from netsh.confine import Guard
 from netsh.listener import Listener
 from netsh.session import Session
-from netsh.visitor import Host, Leaving, Visitor
+from netsh.visitor import Door, Leaving, Visitor
 from netsh.world import Member, end
 
 _BUDGET = 500  # pieces of work between two looks at the clients
@@ -40,7 +40,7 @@ class Server:
         self.number = 0  # of the last client
         self.halting = False
         self.halters: list[Member] = []  # whose command it was
-        self.host = Host(self.world, self._start, None if listener.path else Guard(), self.log, self._left)
+        self.door = Door(self.world, self._start, None if listener.path else Guard(), self.log, self._left)
         self.world.halt = self.halt
         self.world.clock.served = True
         self.world.clock.signals.running = True
@@ -91,7 +91,7 @@ class Server:
         if not self.listener.path:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.number += 1
-        self.visitors.append(Visitor(self.host, self.number, link))
+        self.visitors.append(Visitor(self.door, self.number, link))
         if len(self.visitors) > _MOST:
             self.visitors[-1].leave(Leaving("too many clients", "too many clients; not let in"))
 

@@ -40,8 +40,8 @@ class Leaving(Exception):
         self.log = log
 
 
-class Host(NamedTuple):
-    """What a visitor needs of the server."""
+class Door(NamedTuple):
+    """What a visitor knows of the server."""
 
     world: World
     start: Callable[[], str]  # the host where a prompt begins
@@ -53,7 +53,7 @@ class Host(NamedTuple):
 class Visitor:
     """A client."""
 
-    def __init__(self, server: Host, number: int, link: socket.socket) -> None:
+    def __init__(self, server: Door, number: int, link: socket.socket) -> None:
         self.server = server
         self.number = number
         self.link = link
@@ -138,7 +138,7 @@ class Visitor:
             if self.proc is not None and not self.asked and pipe.readable.sleepers and not pipe.ready:
                 self.asked = True
                 self.send(frames.READ)
-            if self.prompt:
+            if self.prompt and len(self.outgoing) < _CHUNK:  # who does not read needs no news
                 self._tell_state()
         if len(self.outgoing) > _MOST:
             self.leave(Leaving("", f"does not read; cut off with {len(self.outgoing)} bytes waiting"))

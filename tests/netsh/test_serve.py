@@ -94,6 +94,23 @@ def test_exit_and_status(lab: Served) -> None:
     assert lab.run("-c", "ping -c 1 -w 1 10.0.0.99 > lost").status == 2
 
 
+@pytest.mark.parametrize(
+    ("streams", "said"),
+    [
+        ("<&-", Done(127, "x\n", "netsh: nope: unknown command\n")),
+        (">&-", Done(127, "", "netsh: nope: unknown command\n")),
+        ("<&- >&- 2>&-", Done(127, "", "")), ("2>&-", Done(127, "x\n", "")),
+        (">/dev/full", Done(1, "", "netsh: standard output: No space left on device\n")),
+    ],
+)  # fmt: skip
+def test_streams_that_are_closed_or_full(lab: Served, streams: str, said: Done) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m netsh -s {lab.url} -c 'echo x; nope' {streams}", shell=True, capture_output=True,
+        text=True, check=False, env=environ(),
+    )  # fmt: skip
+    assert Done(done.returncode, done.stdout, done.stderr) == said
+
+
 def test_bytes_go_through_as_they_are(lab: Served) -> None:
     done = subprocess.run(
         [*NETSH, "-s", lab.url, "-c", "echo x | !head -c 300000 /dev/urandom | !tee sent"], cwd=lab.folder,
