@@ -10,10 +10,10 @@ import errno
 
 from stack.addr import Mac
 from stack.header.dot1q import VLAN_MAX, VLAN_MIN, Dot1q
-from stack.header.ether import ETHERTYPE_IP, ETHERTYPE_VLAN
+from stack.header.ether import ETHERTYPE_VLAN
 from stack.kern.errors import oserror
 from stack.mbuf import CSUM_NONE, ETHER_HDR_LEN, Mbuf
-from stack.net.ethernet import ETHERMTU, Ether, Ethernet
+from stack.net.ethernet import ETHERMTU, Ether, Ethernet, m_devget
 from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, Ifnet
 from stack.probe import Probes, Protocol
 
@@ -60,10 +60,8 @@ def untag(m: Mbuf) -> Dot1q:
         return Dot1q.parse(link[14:18])
     whole = m.net + m.payload()
     tag = Dot1q.parse(whole)
-    body = whole[4:]
-    end = (body[0] & 15) * 4 if tag.type == ETHERTYPE_IP and body else 0
-    m.link = link[:12] + whole[2:4]
-    m.net, m.transport, m.data, m.len, m.csum = body[:end], b"", body[end:], len(body), CSUM_NONE
+    inner = m_devget(link[:12] + whole[2:])
+    m.link, m.net, m.transport, m.data, m.len, m.csum = inner.link, inner.net, b"", inner.data, inner.len, CSUM_NONE
     return tag
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import errno
+import random
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stack.addr import ETHER_BROADCAST, Ip4, Mac
+from stack.header.arp import ARPOP_REPLY, ARPOP_REQUEST
 from stack.header.bpdu import BSTP_ETHERADDR
 from stack.header.ether import ETHERTYPE_VLAN
 from stack.kern.socket import SO_BROADCAST, SOL_SOCKET
@@ -22,6 +28,7 @@ from stack.net.bridge import (
     Bridge,
 )
 from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, LINK_STATE_DOWN, LINK_STATE_UP
+from stack.net.vlan import Vlan
 from stack.net.wire import IDEAL, Personality
 from tests.stack.labs import Station, Watch, arptab, attach, echo, ip4, received, settle, udp, wait
 from tests.stack.net.bridges import STRANGE, ethernet, heard, make_bridge, member, say, where
@@ -568,3 +575,117 @@ def test_a_frame_of_ours_that_comes_round_is_dropped() -> None:
     second.transmit(Mbuf(b"mine", link=ETHER_BROADCAST + mine + STRANGE.to_bytes(2)))
     settle(lab)
     assert "ownframe" in watch.reasons("s")
+
+
+# --- anything at any moment -----------------------------------------------------------------------------
+
+MACS = st.sampled_from(
+    [b"\xff" * 6, bytes(6), b"\x01\x80\xc2\0\0\0", b"\x01\0\x5e\0\0\1", b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2", b"own"]
+) | st.binary(min_size=6, max_size=6)  # fmt: skip
+TYPES = st.sampled_from([b"\x08\0", b"\x08\6", b"\x81\0", b"\0\x26", b"\x88\xb5"]) | st.binary(min_size=2, max_size=2)
+FRAMES = st.tuples(st.integers(0, 2), MACS, MACS, TYPES, st.binary(max_size=60))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(FRAMES, max_size=30), st.booleans())
+def test_any_frames(frames: list[tuple[int, bytes, bytes, bytes, bytes]], stp: bool) -> None:
+    """Whatever comes, it ends as a delivery or as a drop with a name, and the bridge works on."""
+    lab = Lab()
+    bridge = make_bridge(lab, "s", "one", "two", "three", stp=stp)
+    stations = [Station(lab, bus, number) for number, bus in enumerate(("one", "two", "three"), 1)]
+    vlan = lab["s"].ifcreate("vlan0")
+    vlan.configure(ethernet(lab["s"], "shmif0"), 5)  # type: ignore[attr-defined]
+    lab["s"].set_address(bridge, ip4("10.0.0.1"), 24, dad=False)
+    own = bridge.lladdr or b""
+    for number, dst, src, ethertype, data in frames:
+        head = b"".join(own if mac == b"own" else mac for mac in (dst, src))
+        ethernet(lab["s"], f"shmif{number}").input_frame(head + ethertype + data)
+        wait(lab, 1)
+    wait(lab, 1300)
+    heard(*stations)
+    say(stations[0])
+    assert heard(*stations) == [0, 1, 1]
+    stations[0].arp(ARPOP_REQUEST, "10.0.0.1", spa="10.0.0.9")
+    settle(lab)
+    assert [found.arp.sha for found in stations[0].arps() if found.arp.op == ARPOP_REPLY] == [own]
+
+
+class Upheaval:
+    """Three hosts with bridges and VLANs on three buses, and somebody who cannot leave them alone."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.lab = Lab(seed)
+        for bus in "xyz":
+            self.lab.bus(bus).set(Personality(rate=1e6, queue=10))
+        self.stations = [Station(self.lab, bus, number) for number, bus in enumerate("xyz", 1)]
+        for name in "abc":
+            host = self.lab.add_host(name)
+            for kind in ("shmif0", "shmif1", "bridge0", "vlan0"):
+                host.ifcreate(kind)
+
+    def step(self) -> None:
+        """Do something to somebody; what cannot be is refused with an errno."""
+        rng, host = self.rng, self.lab[self.rng.choice("abc")]
+        ifp = rng.choice(list(host.interfaces.values()))
+        bridges = [found for found in host.interfaces.values() if isinstance(found, Bridge)]
+        bridge = rng.choice(bridges) if bridges else host.ifcreate("bridge0")
+        assert isinstance(bridge, Bridge)
+        member_of = rng.choice(bridge.members) if bridge.members else None
+        doings: list[Callable[[], object]] = [
+            ifp.up, ifp.up, ifp.up, ifp.down, bridge.up, bridge.up, lambda: ifp.set_linkstr(rng.choice("xyz")),
+            lambda: ifp.set_linkstr(rng.choice("xyz")), lambda: ifp.set_linkstr(None), lambda: bridge.add(ifp),
+            lambda: bridge.add(ifp), lambda: bridge.add(ifp), lambda: bridge.delete(ifp),
+            lambda: ifp.set_mtu(rng.choice((1400, 1500, 1500))), lambda: host.ifdestroy(ifp.name),
+            lambda: host.ifcreate(rng.choice(("shmif0", "shmif1", "bridge0", "bridge1", "vlan0", "vlan1"))),
+            lambda: ifp.set_lladdr(Mac(b"\x02\0\0\0" + rng.randbytes(2))),
+            lambda: host.set_address(ifp, Ip4(0x0A000000 | rng.randrange(1, 250)), 24),
+            lambda: bridge.set_priority(rng.randrange(65536)), lambda: bridge.rtable.set_maxaddr(rng.randrange(5)),
+            lambda: bridge.set_static(ifp, Mac(b"\x02\0\0\0\0" + rng.randbytes(1))),
+        ]  # fmt: skip
+        if isinstance(ifp, Vlan):
+            doings += [lambda: ifp.configure(rng.choice(list(host.interfaces.values())), rng.randrange(1, 4))] * 3
+            doings.append(ifp.unconfigure)
+        if member_of is not None:
+            doings += [lambda: bridge.set_member_flags(member_of, rng.randrange(16))] * 3
+            doings.append(lambda: bridge.stp.set_path_cost(member_of, rng.randrange(100)))
+            doings.append(lambda: bridge.stp.set_port_priority(member_of, rng.randrange(256)))
+        with suppress(OSError):
+            rng.choice(doings)()
+
+    def bridges(self) -> list[Bridge]:
+        """All there are now."""
+        interfaces = [ifp for host in self.lab.hosts.values() for ifp in host.interfaces.values()]
+        return [ifp for ifp in interfaces if isinstance(ifp, Bridge)]
+
+    def talk(self) -> None:
+        """Frames of all kinds."""
+        for station in self.stations:
+            to = self.rng.choice((ETHER_BROADCAST, NOBODY, self.rng.choice(self.stations).mac))
+            station.send(to, STRANGE, b"x" * self.rng.randrange(100))
+            station.send(to, ETHERTYPE_VLAN, b"\0\1\x88\xb5")
+            station.take()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bridges_and_vlans_change_at_any_moment(seed: int) -> None:
+    world = Upheaval(seed)
+    lab = world.lab
+    for _ in range(150):
+        world.step()
+        for bridge in world.bridges():
+            assert {found.ifp.mtu for found in bridge.members} <= {bridge.mtu}
+            assert all(found.ifp.bridge is found and found.ifp.flags & IFF_PROMISC for found in bridge.members)
+            assert {node.member for node in bridge.rtable.nodes.values()} <= set(bridge.members)
+        world.talk()
+        wait(lab, world.rng.choice((0.0, 0.01, 0.3, 3.0)) if world.rng.random() < 0.5 else 0.001)
+    for host in lab.hosts.values():
+        for name in [name for name in host.interfaces if name.startswith("bridge")]:
+            host.ifdestroy(name)
+        for name in [name for name in host.interfaces if name.startswith("vlan")]:
+            host.ifdestroy(name)
+        assert host.vlans is None or not host.vlans.table
+        for ifp in host.interfaces.values():
+            assert (ifp.pcount, ifp.flags & IFF_PROMISC, ifp.watchers) == (0, 0, host.watchers)
+    lab.run(lab.callouts.now + 5000)
+    assert lab.callouts.next_due() is None

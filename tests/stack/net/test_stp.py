@@ -456,7 +456,7 @@ def test_a_root_that_would_have_no_delay() -> None:
     assert bridge.stp.root_bridge and bridge.stp.forward_delay == FORWARD_DELAY
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=45) | st.builds(Config, *([st.integers(0, 255)] + [st.integers(0, 2**63)]
     + [st.integers(0, 2**31)] + [st.integers(0, 2**63)] + [st.integers(0, 65535)] * 5)), max_size=8))  # fmt: skip
 def test_any_message(messages: list[bytes | Config]) -> None:
