@@ -58,8 +58,8 @@ BSTP_DEFAULT_PATH_COST = 55
 PATH_COSTS = ((10e9, 2), (1e9, 4), (100e6, 19), (16e6, 62), (10e6, 100), (4e6, 250))
 
 # More frames than that at one moment go round in a loop without delay, most likely.  The rest waits for a while, so
-# that time goes on; a hundred thousand frames a second pass, and the longest queue.
-FORWARD_BURST = 1024
+# that time goes on: on ideal wires a bridge forwards 25,600 frames a second, 300 Mbit/s.
+FORWARD_BURST = 256
 FORWARD_PAUSE = 0.01  # seconds
 
 _DEAF = (BSTP_IFSTATE_DISABLED, BSTP_IFSTATE_LISTENING, BSTP_IFSTATE_BLOCKING)
