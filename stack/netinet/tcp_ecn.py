@@ -14,7 +14,6 @@ from __future__ import annotations
 from stack.header.ip import IPTOS_ECN_CE, IPTOS_ECN_ECT0, IPTOS_ECN_MASK
 from stack.header.tcp import TH_ACK, TH_CWR, TH_ECE
 from stack.netinet.ip_output import M32
-from stack.netinet.tcp_fsm import TCPS_SYN_SENT
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT
 from stack.netinet.tcp_var import TF_ECN_PERMIT, TF_ECN_SND_CWR, TF_ECN_SND_ECE, Tcpcb
@@ -35,11 +34,9 @@ def _asks(tp: Tcpcb) -> bool:
 
 
 def tcp_ecn_agree(tp: Tcpcb, flags: int) -> None:
-    """The peer's SYN or SYN-ACK has come.  6.1.1: an answer with both flags is a mirror, and agrees to nothing."""
+    """A SYN-ACK has come, or a SYN that crossed ours; 6.1.1: an answer with both flags is a mirror, and no consent."""
     asked = TH_ECE if flags & TH_ACK else TH_ECE | TH_CWR
-    willing = _asks(tp) if tp.state == TCPS_SYN_SENT else tp.tcp.ecn_enable
-    tp.flags &= ~TF_ECN_PERMIT
-    if willing and flags & (TH_ECE | TH_CWR) == asked:
+    if _asks(tp) and flags & (TH_ECE | TH_CWR) == asked:
         tp.flags |= TF_ECN_PERMIT
         tp.snd_cwr = tp.iss + 1 & M32  # the SYN itself is never marked
 
@@ -58,10 +55,9 @@ def tcp_ecn_data(tp: Tcpcb, seg: Segment) -> None:
 
 def tcp_ecn_echo(tp: Tcpcb, ack: int) -> None:
     """An ack says that something was marked: 6.1.2, like a loss, but once a window, and nothing is sent again."""
-    if tp.in_recovery or not SEQ_GT(ack, tp.snd_cwr):
-        return
-    tp.cc.congestion_exp(tp, min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd))
-    tcp_ecn_reduced(tp)
+    if SEQ_GT(ack, tp.snd_cwr):
+        tp.cc.congestion_exp(tp, min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd))
+        tcp_ecn_reduced(tp)
 
 
 def tcp_ecn_reduced(tp: Tcpcb) -> None:

@@ -165,6 +165,19 @@ def test_cubic_is_as_friendly_as_reno_where_reno_is_faster() -> None:
         assert flow.window == pytest.approx(14 + ALPHA * slow + (count - slow), rel=0.04), count
 
 
+def test_cubic_is_friendly_up_to_where_it_was_not_to_where_others_may_have_more() -> None:
+    """4.3: alpha holds until W_est is cwnd_prior, which fast convergence does not move."""
+    flow = Paper(Cubic(), 40, rtt=0.01)
+    flow.lose()
+    flow.until(0.05)
+    flow.lose()
+    start, prior = flow.window, flow.window / BETA
+    for count in range(1, 16):
+        flow.round_trip()
+        assert start + ALPHA * count < prior
+        assert flow.window == pytest.approx(start + ALPHA * count, rel=0.03), count
+
+
 def test_cubic_lets_others_have_more() -> None:
     """4.7, fast convergence: a second loss below the first says that there are more of us."""
     flow = Paper(Cubic(), 1000)
