@@ -163,7 +163,7 @@ def member_row(member: Member) -> MemberRow:
     """A member as a row."""
     stp = bool(member.flags & IFBIF_STP)
     return MemberRow(
-        member.ifp.name, words_of(member.flags, IFBIF_NAMES), member.number & 0xFF, member.priority,
+        member.ifp.name, words_of(member.flags, IFBIF_NAMES), member.number, member.priority,
         member.path_cost if stp else None, STATE_NAMES[member.state] if stp else None,
     )  # fmt: skip
 

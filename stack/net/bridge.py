@@ -79,8 +79,8 @@ class Member(Port):
 
     __slots__ = ("bridge", "flags", "ifp")
 
-    def __init__(self, bridge: Bridge, ifp: Ethernet) -> None:
-        super().__init__(ifp.index)
+    def __init__(self, bridge: Bridge, ifp: Ethernet, number: int) -> None:
+        super().__init__(number)
         self.bridge = bridge
         self.ifp = ifp
         self.flags = IFBIF_LEARNING | IFBIF_DISCOVER
@@ -280,7 +280,11 @@ class Bridge(Ethernet):
             raise oserror(errno.EEXIST if any(member is ifp.bridge for member in self.members) else errno.EBUSY)
         if ifp.mtu != self.mtu:
             raise oserror(errno.EINVAL)
-        member = Member(self, ifp)
+        numbers = {member.number for member in self.members}
+        number = ifp.index & 0xFF  # as BSD numbers them; but two ports must not have one number
+        while number in numbers and len(numbers) < 256:
+            number = number + 1 & 0xFF
+        member = Member(self, ifp, number)
         self.members.insert(0, member)  # BSD lists the newest first
         ifp.bridge = member
         ifp.watchers += (member.link_changed,)

@@ -89,7 +89,7 @@ class Port:
     @property
     def port_id(self) -> int:
         """Its identifier in messages; among ports that are equal, the lowest wins."""
-        return self.priority << 8 | self.number & 0xFF
+        return self.priority << 8 | self.number
 
     @property
     def path_cost(self) -> int:

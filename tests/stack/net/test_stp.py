@@ -20,6 +20,7 @@ from stack.header.bpdu import (
 )
 from stack.lab import Lab
 from stack.net.bridge import IFBIF_STP, Bridge
+from stack.net.ethernet import Ethernet
 from stack.net.stp_port import (
     BSTP_IFSTATE_BLOCKING,
     BSTP_IFSTATE_FORWARDING,
@@ -157,6 +158,30 @@ def test_a_bridge_with_two_ports_on_one_segment_blocks_one() -> None:
     say(one)
     assert heard(two) == [1]
     assert lab.callouts.next_due() is not None
+
+
+def test_ports_have_numbers_of_their_own_however_many_interfaces_there_were() -> None:
+    lab = Lab()
+    bridge = make_bridge(lab, "s", "x", stp=True)
+    while lab["s"].next_index & 0xFF != bridge.members[0].number:
+        lab["s"].ifcreate("shmif9")
+        lab["s"].ifdestroy("shmif9")
+    assert ethernet_on(lab, bridge, "x").index > 255
+    first = bridge.members[1].number
+    assert bridge.members[0].number == first + 1
+    wait(lab, 40)
+    assert states(bridge) == ["forwarding", "blocking"]
+
+
+def ethernet_on(lab: Lab, bridge: Bridge, bus: str) -> Ethernet:
+    """One more member of s's bridge, with STP."""
+    ifp = lab["s"].ifcreate("shmif1")
+    assert isinstance(ifp, Ethernet)
+    ifp.set_linkstr(bus)
+    ifp.up()
+    bridge.add(ifp)
+    bridge.set_member_flags(bridge.member(ifp), bridge.member(ifp).flags | IFBIF_STP)
+    return ifp
 
 
 def test_a_member_without_stp_is_part_of_the_bridge_and_not_of_the_tree() -> None:
