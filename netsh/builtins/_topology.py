@@ -183,10 +183,7 @@ async def rows(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
     shape = args.shape(lab.seed)
     _refuse_large(shape, args)
     if isinstance(shape, Random):
-        try:
-            shape.draw()
-        except Unconnected:
-            raise Failure("chance gave no network in one piece; more links a router make one likely") from None
+        await _draw(shape)
     network = _network(lab, shape, args)
     if args.print:
         async for line in _script(ctx, network):
@@ -203,6 +200,14 @@ async def rows(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
     if args.folder is not None:
         async for stacks in run_stacks(ctx, network, args.folder):
             yield stacks
+
+
+async def _draw(shape: Random) -> None:
+    try:
+        for _ in shape.draw():
+            await pause(0)
+    except Unconnected:
+        raise Failure("chance gave no network in one piece; more links a router make one likely") from None
 
 
 def _refuse_large(shape: Shape, args: Args) -> None:
@@ -274,6 +279,8 @@ async def _build(ctx: ShellContext, network: Network) -> None:
                 await pause(0)
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
+    except KeyError as gone:
+        raise Failure(f"{gone.args[0]}: somebody has removed it meanwhile") from None
     finally:
         steps.close()
         bar.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import groupby
 
 from netsh.topology.shapes import Edge, Shape, Ways
@@ -26,44 +25,35 @@ class Random(Shape):
         super().__init__(count, wires, reach, slots=degree)
         self.degree = degree
         self.seed = seed
+        self.wiring: list[tuple[int, int]] = []  # the wires, once it is drawn
+        self.hops: list[array[int]] = []  # for each router the neighbour towards each other one
         self.routes = count * count * 2 // 3
 
-    def draw(self) -> None:
-        """Draw it now; Unconnected when chance does not want it."""
+    def draw(self) -> Iterator[None]:
+        """Draw it now, and find the shortest paths, a piece each time; Unconnected when chance does not want it."""
         import networkx
 
         rng = random.Random(f"{self.seed}/{self.count}/{self.degree}")
         for _ in range(_TRIES):
-            graph = networkx.random_regular_graph(self.degree, self.count, seed=rng)
-            if networkx.is_connected(graph):
+            drawn = networkx.random_regular_graph(self.degree, self.count, seed=rng)
+            yield
+            if networkx.is_connected(drawn):
                 break
         else:
             raise Unconnected
-        self.wiring = sorted((min(pair), max(pair)) for pair in graph.edges)
-        ordered: networkx.Graph[int] = networkx.Graph()
-        ordered.add_nodes_from(range(self.count))
-        ordered.add_edges_from(self.wiring)
-        self.graph = ordered
-        self.longest = self._eccentricity()
-
-    def _eccentricity(self) -> int:
-        """The longest of the shortest paths."""
-        import networkx
-
-        table = networkx.all_pairs_shortest_path_length(self.graph)
-        longest: int = max(max(lengths.values()) for _, lengths in table)
-        return longest
-
-    @cached_property
-    def hops(self) -> list[array[int]]:
-        """For each router the neighbour towards each other one: a tree of shortest paths for each destination."""
-        import networkx
-
-        table = [array("l", bytes(8 * self.count)) for _ in range(self.count)]
+        self.wiring = sorted((min(pair), max(pair)) for pair in drawn.edges)
+        graph: networkx.Graph[int] = networkx.Graph()
+        graph.add_nodes_from(range(self.count))
+        graph.add_edges_from(self.wiring)
+        self.longest = 0
+        self.hops = [array("l", bytes(8 * self.count)) for _ in range(self.count)]
         for target in range(self.count):
-            for router, nearer in networkx.bfs_predecessors(self.graph, target):
-                table[router][target] = nearer
-        return table
+            away = {target: 0}
+            for router, nearer in networkx.bfs_predecessors(graph, target):
+                self.hops[router][target] = nearer
+                away[router] = away[nearer] + 1
+            self.longest = max(self.longest, *away.values())
+            yield
 
     def edges(self) -> Iterator[Edge]:
         """The one with the lower number owns a wire."""

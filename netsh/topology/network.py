@@ -242,23 +242,32 @@ def lines(step: Step) -> Iterator[str]:
 
 def build(lab: Lab, network: Network) -> Generator[Step, None, None]:
     """Take all steps, one each time it is asked; when it is closed before the end, or fails, all is undone."""
-    hosts, buses = set(lab.hosts), set(lab.buses)
+    made: list[str] = []
     whole = False
     try:
         for step in network.steps():
             apply(lab, step)
+            if isinstance(step, NewHost):
+                made.append(step.name)
             yield step
         whole = True
     finally:
         if not whole:
-            _undo(lab, hosts, buses)
+            _undo(lab, made)
 
 
-def _undo(lab: Lab, hosts: set[str], buses: set[str]) -> None:
-    """Forget what is new.  Nobody else knows of it yet, but for devices: those are let go as they should."""
-    for name in [name for name in lab.hosts if name not in hosts]:
-        if any(ifp.kind not in ("lo", "shmif") for ifp in lab.hosts[name].interfaces.values()):
+def _undo(lab: Lab, made: list[str]) -> None:
+    """Forget the hosts that were made, and their wires; devices are let go as they should."""
+    buses: dict[str, None] = {}
+    for name in filter(lab.hosts.__contains__, made):
+        interfaces = lab.hosts[name].interfaces.values()
+        buses |= dict.fromkeys(ifp.linkstr for ifp in interfaces if ifp.kind == "shmif" and ifp.linkstr is not None)
+        if any(ifp.kind not in ("lo", "shmif") for ifp in interfaces):
             lab.remove_host(name)
         lab.hosts.pop(name, None)
-    for name in [name for name in lab.buses if name not in buses]:
-        del lab.buses[name]
+    for label in buses:
+        for port in list(lab.buses[label].ports):
+            if port.ether.hostname not in lab.hosts:
+                lab.buses[label].detach(port)
+        if not lab.buses[label].ports:
+            del lab.buses[label]

@@ -21,7 +21,8 @@ from tests.netsh.toys import Toys
 
 def drawn(count: int, degree: int) -> Random:
     shape = Random(count, degree, 1)
-    shape.draw()
+    for _ in shape.draw():
+        pass
     return shape
 
 
@@ -152,10 +153,10 @@ def test_a_free_network_is_found() -> None:
 def test_chance_is_seeded() -> None:
     assert drawn(20, 3).wiring == drawn(20, 3).wiring
     other = Random(20, 3, 2)
-    other.draw()
+    assert len(list(other.draw())) >= 20
     assert other.wiring != drawn(20, 3).wiring
     with pytest.raises(Unconnected):
-        Random(40, 1, 1).draw()
+        list(Random(40, 1, 1).draw())
 
 
 # --- the commands -----------------------------------------------------------------------------------
@@ -266,6 +267,15 @@ def test_nonsense(line: str, complaint: str, status: int) -> None:
     assert saved.script_of(session) == before
 
 
+def test_chance_can_be_interrupted() -> None:
+    session = Toys(Lab())
+    proc = session.start("random 200 4")
+    session.lab.callouts.advance(None, 100)
+    assert proc.status is None and not session.lab.hosts
+    proc.signal(SIGINT)
+    assert session.finish(proc) == 130 and not session.lab.hosts
+
+
 def test_interrupted_it_leaves_the_lab_as_it_was() -> None:
     session = Toys(Lab())
     session.run("link me you")
@@ -278,6 +288,34 @@ def test_interrupted_it_leaves_the_lab_as_it_was() -> None:
     assert saved.script_of(session) == before
     assert list(session.lab.buses) == ["me-you"]
     assert session.run("grid 2 2; r1_1 ping -qc 1 r2_2") == 0, session.err
+
+
+def test_only_what_was_built_is_undone() -> None:
+    session = Toys(Lab())
+    session.run("link me you; chain 200 & ")
+    proc = session.start("grid 40 40")
+    while len(session.lab.hosts) < 1200:
+        session.lab.callouts.advance(None, 1)
+    session.start("link me r1_1; link me friend")
+    while "friend" not in session.lab.hosts:
+        session.lab.callouts.advance(None, 1)
+    proc.signal(SIGINT)
+    assert session.finish(proc) == 130
+    assert session.run("wait; r1 ping -qc 1 r200; me ping -qc 1 friend") == 0, session.err
+    assert len(session.lab.hosts) == 203
+    assert len(session.lab.buses) == 1 + 199 + 2
+    assert [port.name for port in session.lab.buses["me-r1_1"].ports] == ["shmif1"]
+
+
+def test_a_host_that_is_removed_meanwhile() -> None:
+    session = Toys(Lab())
+    proc = session.start("grid 30 30")
+    while len(session.lab.hosts) < 700:
+        session.lab.callouts.advance(None, 1)
+    session.lab.remove_host("r9_9")
+    assert session.finish(proc) == 1
+    assert session.err == "grid: r9_9: somebody has removed it meanwhile\n"
+    assert not session.lab.hosts and not session.lab.buses
 
 
 def test_the_prompt_stays_where_it_is() -> None:
