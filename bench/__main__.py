@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bench import boot, chain, forward, networks, processes, start, tcp
+from bench import boot, bus, chain, forward, networks, processes, start, tcp
 
 
 def main() -> None:
     """Run them in the order of the README's table."""
-    for bench in (boot, chain, processes, networks, forward, tcp, start):
+    for bench in (boot, chain, processes, networks, forward, tcp, bus, start):
         bench.main()
 
 

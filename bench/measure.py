@@ -60,7 +60,9 @@ def figure(name: str, run: Callable[[], float], times: int, unit: str, target: s
 _NANOSECONDS: dict[str, Callable[[float], float]] = {
     "s": lambda value: value * 1e9,
     "ms": lambda value: value * 1e6,
+    "us": lambda value: value * 1e3,
     "hops/s": lambda value: 1e9 / value,
+    "frames/s": lambda value: 1e9 / value,
     "Mbit/s": lambda value: 8e6 / value,  # for a thousand bytes
     "Gbit/s": lambda value: 8000 / value,
 }

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
 
 from stack.addr import Mac
 from stack.callout import Callout
 from stack.dev.busfile import BusFile, BusLost
 from stack.lab import Lab
 from stack.mbuf import Mbuf
+from stack.net.ethernet import m_devget
 from stack.net.ifnet import IFF_RUNNING, IFQ_MAXLEN
 from stack.net.wire import Bus, Shmif
 
 _RETRY = 0.0005  # seconds; somebody else has the bus
+_BURST = 32  # frames that go into the file while there are more to come
 _LAST_WORDS = 8  # tries to send what still waits when the last interface leaves
 
 
@@ -69,7 +70,7 @@ class FileBus(Bus):
             if not self.ports:
                 del self.lab.buses[self.label]
             raise OSError(f"{self.label}: {error}") from None
-        self.lab.readers[file.watcher] = self._woken
+        self.lab.readers[file.watcher] = self._look
         self.set_carrier(True)
 
     def _close(self, *, keep: bool) -> None:
@@ -103,34 +104,44 @@ class FileBus(Bus):
             sender.ether.drop("busfull", m)
             return errno.ENOBUFS
         frame = m.frame()
-        out.append(frame)
         if len(self.ports) > 1:
-            for port in self._takers(frame):
+            for port in self._takers(frame[:6]):
                 if port is not sender:
                     port.enqueue(m.copy())
+        out.append(frame)
+        if len(out) == _BURST:  # others can work on it while we make more
+            self._write()
         return 0
 
     def flush(self) -> None:
         """Put into the file what waits."""
         if self.file is None or not self.out:
             return
+        if not self._write():
+            self.retry = self.callouts.schedule(_RETRY, self.flush)
+        elif self.out:
+            self.callouts.soon(self.flush)
+        else:
+            self._look()  # now, or we would be woken by what we have written ourselves
+
+    def _write(self) -> int:
+        """Put some of what waits into the file; how much, 0 when that is busy."""
+        assert self.file is not None
         try:
             count = self.file.write(self.out)
         except BusLost as lost:
             self._lose(lost)
-            return
+            return 0
         del self.out[:count]
-        if count == 0:
-            self.retry = self.callouts.schedule(_RETRY, self.flush)
-        elif self.out:
-            self.callouts.soon(self.flush)
+        return count
 
-    def _woken(self) -> None:
+    def _look(self) -> None:
         """Somebody has written to the file."""
         assert self.file is not None
         try:
             if self.file.woken() and not self.receiving:
-                self.receive()
+                self.receiving = True
+                self.callouts.soon(self.receive)
         except BusLost as lost:
             self._lose(lost)
 
@@ -148,20 +159,24 @@ class FileBus(Bus):
             for port in self.ports:
                 port.ierrors += 1
                 port.ether.drop("overrun")
+        to, takers = b"", list[Shmif]()
         for frame in frames:
-            for port in self._takers(frame):
-                port.input_frame(frame)
+            if frame[:6] != to:
+                to = frame[:6]
+                takers = self._takers(to)
+            for port in takers:
+                port.enqueue(m_devget(frame))
         self.receiving = more or busy
         if busy:
             self.callouts.schedule(_RETRY, self.receive)
         elif more:
             self.callouts.soon(self.receive)
 
-    def _takers(self, frame: bytes) -> Iterable[Shmif]:
-        """Who of us takes a frame."""
-        if frame[0] & 1:
+    def _takers(self, to: bytes) -> list[Shmif]:
+        """Who of us takes a frame to that address."""
+        if to[0] & 1:
             return [port for port in self.ports if port.flags & IFF_RUNNING]
-        owner = self.owners.get(frame[:6])
+        owner = self.owners.get(to)
         if owner is None:
             return self.listeners
         return [*self.listeners, owner]

@@ -228,6 +228,9 @@ class Ethernet(Ifnet):
 def m_devget(frame: bytes) -> Mbuf:
     """A frame that is one piece as a packet of parts, its IP header as long as it claims to be (m_devget)."""
     if frame[12:14] == _IP:
+        if frame[14:15] == b"\x45" and frame[23:24] == b"\6" and frame[20] & 0x3F == frame[21] == 0 and len(frame) > 53:
+            end = 34 + (frame[46] >> 4 << 2)  # nobody need cut a whole TCP segment again
+            return Mbuf(frame[end:], frame[34:end], frame[14:34], frame[:14])
         end = 14 + (frame[14] & 15) * 4 if len(frame) > 14 else 14
         return Mbuf(frame[end:], b"", frame[14:end], frame[:14])
     return Mbuf(frame[14:], b"", b"", frame[:14])
