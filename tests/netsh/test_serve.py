@@ -165,7 +165,11 @@ def test_fifty_clients_at_once(lab: Served) -> None:
         text, done = script(number)
         (lab.folder / f"{number}.netsh").write_text(text)
         expected.append(done)
+    victims = [lab.begin("-c", "for i in 1..999999999 { echo $i; host me; hostname }") for _ in range(4)]
     clients = [lab.start(f"{number}.netsh") for number in range(50)]
+    for victim in victims:
+        victim.kill()
+        victim.communicate()
     for client, done in zip(clients, expected, strict=True):
         out, err = client.communicate(timeout=60)
         assert Done(client.returncode, out, err) == done
