@@ -102,6 +102,7 @@ class Clock:
         """
         signals = self.signals
         before, signals.running = signals.running, True
+        signals.arm()
         if signals.pending == signal.SIGINT and not before:
             signals.take()  # it was meant for something that is over
         try:

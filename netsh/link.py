@@ -96,6 +96,7 @@ class Client:
 
     def follow(self, done: Callable[[], bool]) -> None:
         """Do what is to be done until a condition holds."""
+        self.signals.arm()
         while not done():
             poller = select.poll()
             poller.register(self.link, select.POLLIN)

@@ -24,6 +24,15 @@ class Signals:
         self.awake = reader, writer
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._caught)
+        self.arm()
+
+    def arm(self) -> None:
+        """See to it that a signal wakes poll(2): also one that comes just before it, when Python has no time to look.
+
+        That needs C to write into the pipe; a prompt's loop has the same need, and takes this over from us.
+        """
+        if self.awake is not None:
+            signal.set_wakeup_fd(self.awake[1], warn_on_full_buffer=False)
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
         if not self.running and number != signal.SIGINT:

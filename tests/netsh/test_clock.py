@@ -220,6 +220,7 @@ def signals() -> Iterator[Signals]:
     caught = Signals()
     caught.catch()
     yield caught
+    signal.set_wakeup_fd(-1)
     for number, handler in before.items():
         signal.signal(number, handler)
     assert caught.awake is not None
@@ -247,6 +248,29 @@ def test_a_signal_goes_to_the_process(mode: str, signals: Signals) -> None:
 
     assert clock.run(spawn(lab, work()), never) == 9
     assert caught == [signal.SIGINT, signal.SIGTERM]
+
+
+def test_a_signal_that_comes_just_before_the_clock_waits(signals: Signals) -> None:
+    """Python has not run its handler when poll(2) begins: as when another thread's C is what the signal interrupts."""
+    lab = Lab()
+    clock = Clock(lab, "real", signals)
+    other = threading.Thread(target=time.sleep, args=(1.0,))
+
+    async def work() -> int:
+        other.start()
+        assert other.ident is not None
+        thread = other.ident
+        threading.Timer(0.05, lambda: signal.pthread_kill(thread, signal.SIGINT)).start()
+        try:
+            await pause(60.0)
+        except Interrupt:
+            return 9
+        return 1
+
+    begin = time.monotonic()
+    assert clock.run(spawn(lab, work()), never) == 9
+    assert time.monotonic() - begin < 30
+    other.join()
 
 
 def test_a_stale_interrupt_is_forgotten(signals: Signals) -> None:
