@@ -191,6 +191,8 @@ class Filedesc:
     ) -> tuple[bytes, tuple[int, int] | None]:
         """Bytes, and of a datagram who sent it."""
         so = self._file(fd)
+        if size < 0:
+            raise oserror(errno.EINVAL)
         if flags & socket.MSG_OOB:
             return so.recv(size, peek=bool(flags & socket.MSG_PEEK), oob=True), None
         if isinstance(so.rcv, RecordBuf):
@@ -317,6 +319,8 @@ class Filedesc:
 
     async def sethostname(self, name: str) -> None:
         """Call it otherwise."""
+        if not isinstance(name, str) or not 0 < len(name) < 256:
+            raise oserror(errno.EINVAL)
         self.host.hostname = name
 
     async def interfaces(self) -> tuple[tuple[int, str], ...]:

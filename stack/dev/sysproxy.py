@@ -97,9 +97,14 @@ class Lwp:
             del self.program.programs.readers[self.channel.fileno()]
             self.channel.close()
             return
-        message = marshal.loads(data)
+        try:
+            message = _message(data)
+        except ValueError:  # it is not our library that speaks there
+            return self.program.end()
         if message == _CANCEL:
             return self.cancel()
+        if self.message is not None or self.busy:
+            return self.program.end()
         self.program.drain()
         self.compute(False)
         self.message = message
@@ -123,7 +128,7 @@ class Lwp:
                 self._answer(error.errno or errno.EIO, None)
             except Interrupt as interrupt:
                 self._answer(errno.EINTR if self.cancelled else -interrupt.signal, None)
-            except (TypeError, ValueError):  # not with such arguments
+            except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError):  # not with such arguments
                 self._answer(errno.EINVAL, None)
 
     def _answer(self, code: int, value: object) -> None:
@@ -153,6 +158,7 @@ class Program:
         self.errors = Pipe()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.births, births = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.births.setblocking(False)
         out, err = os.pipe(), os.pipe()
         with theirs, births:
             self.pid = _spawn(argv, {1: out[1], 2: err[1], 3: theirs.fileno(), 4: births.fileno()})
@@ -285,6 +291,17 @@ class Program:
         self.calls.close_all()
         self.status = 128 - code if code < 0 else code
         self.said.wakeup()
+
+
+def _message(data: bytes) -> Message:
+    """What a program asks; ValueError when it makes no sense."""
+    try:
+        message = marshal.loads(data)
+    except (EOFError, TypeError) as error:
+        raise ValueError from error
+    if not isinstance(message, tuple) or not message or not isinstance(message[0], str):
+        raise ValueError
+    return message
 
 
 def _spawn(argv: list[str], descriptors: dict[int, int]) -> int:

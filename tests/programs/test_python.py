@@ -312,6 +312,26 @@ def test_what_it_leaves_behind_is_gone(theatre: Theatre) -> None:
     assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]
 
 
+@pytest.mark.parametrize(
+    "packet",
+    [
+        "b'garbage'", "b''", "marshal.dumps(5)", "marshal.dumps(())", "marshal.dumps((5,))", "marshal.dumps(('x',) * 9)",
+        "marshal.dumps(('recv', 0, -1, 0, None))", "marshal.dumps(('socket', 'a', 2, 1, 0))", "bytes(200_000)",
+        "marshal.dumps(('poll', 5, 'x'))", "marshal.dumps(('sethostname', 5))", "marshal.dumps(('sleep', 'x', 1))",
+        "marshal.dumps(('resolve', 5))", "marshal.dumps(('cancel',))", "marshal.dumps(('lwp_create',))",
+        "marshal.dumps(('lwp_exit',))", "marshal.dumps(('sleep', None, True))",
+    ],
+)  # fmt: skip
+def test_garbage_at_the_gate(theatre: Theatre, packet: str) -> None:
+    """A program that speaks to the lab behind our library's back ends by itself, if at all."""
+    answer = "" if "cancel" in packet else "; os.read(3, 1000)"
+    theatre.script("rude.py", f"import marshal, os\nfor _ in range(3):\n    os.write(3, {packet}){answer}\n")
+    played = theatre.play("python rude.py || true; -ping -c 1 www", "hostname")
+    assert "1 packets received" in played.out, played
+    assert played.out.endswith("me\n")
+    assert "internal error" not in played.err
+
+
 def test_a_forked_process_is_on_its_own(theatre: Theatre) -> None:
     theatre.script(
         "fork.py",
