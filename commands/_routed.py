@@ -25,9 +25,9 @@ from stack.header.rip import (
     is_destination,
     messages,
 )
-from stack.kern.proc import Channel, Interrupt, tsleep
+from stack.kern.proc import Channel, tsleep
 from stack.kern.sockbuf import Record
-from stack.kern.socket import Socket
+from stack.kern.socket import SO_RCVBUF, SOL_SOCKET, Socket
 from stack.net.ifnet import IFF_MULTICAST, Ifnet
 from stack.net.route import (
     RTF_BLACKHOLE,
@@ -46,6 +46,7 @@ from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_L
 from stack.probe import Protocol
 
 _OURS = RTF_DYNAMIC | RTF_PROTO1  # marks our routes in the kernel
+_RBUFSIZE = 60 * 1024  # bytes: many neighbours may speak at once
 _DEFAULT = Prefix(INADDR_ANY, 0)
 
 
@@ -92,6 +93,7 @@ class Routed:
         self.wake = Channel("routed")
         self.rip = self.host.rip = self.host.rip or RipProtocol(self.host.name, self.host.ether.probes)
         so.setsockopt(IPPROTO_IP, IP_MULTICAST_LOOP, 0)
+        so.setsockopt(SOL_SOCKET, SO_RCVBUF, _RBUFSIZE)
         routes = self.host.routes
         routes.listeners += (self._listen,)
         ctx.proc.closers.append(self._leave)
@@ -119,7 +121,7 @@ class Routed:
     # --- a turn of the loop -------------------------------------------------------------------
 
     async def turn(self) -> None:
-        """Do all that is due, then sleep until there is more; an Interrupt is the end of us."""
+        """Do all that is due, then sleep until there is more."""
         now = self.ctx.now
         if self.stirred:
             self.stirred = False
@@ -133,11 +135,7 @@ class Routed:
         self._install()
         if self.so.rcv.cc or self.stirred or self.said:
             return
-        try:
-            await tsleep(self.so.rcv.channel, self.wake, timeout=max(self.table.next_due() - self.ctx.now, 0.0))
-        except Interrupt:
-            self._farewell()
-            raise
+        await tsleep(self.so.rcv.channel, self.wake, timeout=max(self.table.next_due() - self.ctx.now, 0.0))
 
     # --- interfaces ---------------------------------------------------------------------------
 
@@ -275,7 +273,7 @@ class Routed:
         self.rip.stat["opackets"] += 1
         return None
 
-    def _farewell(self) -> None:
+    def farewell(self) -> None:
         """We go: others had better not count on us, and nobody will look after our routes."""
         for route in self.table.routes.values():
             route.metric = HOPCNT_INFINITY

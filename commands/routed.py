@@ -24,6 +24,7 @@ from commands._routed import Policy, RouteChange, Routed
 from commands.command import Command, Context, Failure
 from stack.header.rip import RIP_PORT
 from stack.kern.errors import strerror
+from stack.kern.proc import Interrupt
 from stack.kern.socket import SOCK_DGRAM
 
 SYNOPSIS = "routed [-dgqst]"
@@ -55,10 +56,14 @@ async def run(ctx: Context, policy: Policy) -> AsyncIterator[RouteChange]:
     except OSError as error:
         raise Failure(f"port {RIP_PORT}: {strerror(error.errno or 0)} ('ps' shows who runs)") from None
     routed = Routed(ctx, so, policy)
-    while True:
-        while routed.said:
-            yield routed.said.popleft()
-        await routed.turn()
+    try:
+        while True:
+            while routed.said:
+                yield routed.said.popleft()
+            await routed.turn()
+    except (Interrupt, GeneratorExit):  # a signal, here or where our rows are taken
+        routed.farewell()
+        raise
 
 
 def show(row: RouteChange) -> str:

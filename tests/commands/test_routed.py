@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from commands._rip import GARBAGE, TIMEOUT, UPDATE, RipTable
 from netsh.topology.network import Network, build, free_net, plen_for
@@ -274,6 +276,35 @@ def test_garbage_has_a_name(data: bytes, reason: str) -> None:
     assert rip.stat[reason] == 1
     assert not learned(r)
     assert job.proc.status is None
+
+
+prefixes = st.builds(Prefix.of, st.integers(0, 2**32 - 1), st.integers(0, 32))
+MESSAGES = st.one_of(
+    st.binary(max_size=600),
+    st.binary(max_size=200).map(lambda data: b"\x02\x02\0\0" + data[: len(data) // 20 * 20]),
+    st.lists(st.builds(netinfo, prefixes, st.integers(0, 18)))
+    .map(lambda nets: Rip(RIPCMD_RESPONSE, tuple(nets[:25])).pack()),
+    st.integers(1, 2).map(lambda command: bytes((command, 2, 0, 0)) + bytes(20)),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(MESSAGES, max_size=6))
+def test_whatever_comes_it_goes_on(said: list[bytes]) -> None:
+    lab, r, speaker, job = alone("-t")
+    lab.run(1.0)
+    for data in said:
+        speaker.send(data)
+    speaker.say("192.0.2.0/24", 1)
+    lab.run(40.0)
+    assert job.proc.status is None
+    assert learned(r)["192.0.2.0/24"] == "10.0.0.2"
+    assert r.rip is not None and r.rip.stat["ipackets"] == len(said) + 1
+    for line in ("netstat -rn", "route -n show", "netstat -s -p rip"):
+        assert run(lab, "r", line).status == 0
+    job.proc.signal(SIGTERM)
+    lab.run(41.0)
+    assert not learned(r)
 
 
 def test_only_neighbours_and_only_from_the_port() -> None:

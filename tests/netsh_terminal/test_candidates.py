@@ -130,3 +130,16 @@ def test_whatever_is_typed_nothing_breaks(session: Session) -> None:
     line = "gw ping -c 3 \"w' $x | grep > f; for h in a { ifconfig shmif0 -} && $((1 <<'\\"
     for end in range(len(line) + 1):
         texts(line[:end], session)
+
+
+def test_networks_and_their_wires(session: Session) -> None:
+    assert session.run("chain 3") == 0
+    assert {"chain", "ring", "star", "tree", "grid", "matrix", "random", "routed", "rtquery"} <= set(texts("", session))
+    assert texts("chain ", session) == [] and texts("grid 3 ", session) == []
+    assert {"delay", "loss", "--routed"} <= set(texts("grid 3 4 ", session))
+    assert texts("chain 3 --p", session) == ["--processes", "--print"]
+    assert texts("chain 3 delay ", session) == []
+    assert {"r1-r2", "r2-r3", "gw"} <= set(texts("link ", session))
+    assert texts("link r1-r2 d", session) == ["down", "delay", "duplicate"]
+    assert "r3" in texts("r1 rtquery ", session) and "r3" in texts("r1 rtquery -w 2 ", session)
+    assert "listen only" in helps("r1 routed -", session)["-q"]
