@@ -317,7 +317,7 @@ class Filedesc:
         """What the host calls itself."""
         return self.host.hostname
 
-    async def sethostname(self, name: str) -> None:
+    async def sethostname(self, name: object) -> None:
         """Call it otherwise."""
         if not isinstance(name, str) or not 0 < len(name) < 256:
             raise oserror(errno.EINVAL)

@@ -315,7 +315,8 @@ def test_what_it_leaves_behind_is_gone(theatre: Theatre) -> None:
 @pytest.mark.parametrize(
     "packet",
     [
-        "b'garbage'", "b''", "marshal.dumps(5)", "marshal.dumps(())", "marshal.dumps((5,))", "marshal.dumps(('x',) * 9)",
+        "b'garbage'", "b''", "marshal.dumps(5)", "marshal.dumps(())", "marshal.dumps((5,))",
+        "marshal.dumps(('x',) * 9)",
         "marshal.dumps(('recv', 0, -1, 0, None))", "marshal.dumps(('socket', 'a', 2, 1, 0))", "bytes(200_000)",
         "marshal.dumps(('poll', 5, 'x'))", "marshal.dumps(('sethostname', 5))", "marshal.dumps(('sleep', 'x', 1))",
         "marshal.dumps(('resolve', 5))", "marshal.dumps(('cancel',))", "marshal.dumps(('lwp_create',))",
