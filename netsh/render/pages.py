@@ -38,8 +38,9 @@ def coloured(data: bytes, kind: str) -> str:
 
 def _parts(name: str, text: str) -> Iterator[str]:
     """The text in colours, as far as they come in time."""
+    lexer = get_lexer_by_name(name)
     deadline = time.monotonic() + _PATIENCE
-    for at, token, part in get_lexer_by_name(name).get_tokens_unprocessed(text):
+    for at, token, part in lexer.get_tokens_unprocessed(text):
         if time.monotonic() > deadline:
             yield text[at:]
             return
