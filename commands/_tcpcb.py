@@ -27,6 +27,7 @@ from stack.netinet.tcp_var import (
     TF_SCALE,
     TF_SENTFIN,
     TF_TSTMP,
+    TF_URGENT,
     Tcpcb,
 )
 
@@ -35,7 +36,7 @@ _TIMERS = {"rexmt": "rexmt", "persist": "persist", "keep": "keep", "2msl": "twom
 _OPTIONS = {TF_SCALE: "window-scale", TF_TSTMP: "timestamps", TF_SACK: "sack", TF_ECN_PERMIT: "ecn"}
 _FLAGS = {
     TF_NODELAY: "nodelay", TF_DELACK: "delack", TF_SENTFIN: "sent-fin", TF_ECN_SND_ECE: "ecn-echo",
-    TF_ECN_SND_CWR: "cwr-to-send",
+    TF_ECN_SND_CWR: "cwr-to-send", TF_URGENT: "urgent",
 }  # fmt: skip
 _WIDTH = 34  # columns of the left pair
 
