@@ -195,7 +195,7 @@ class InControl(Protocol):
     def _begin(self, ifa: Ifaddr, dad: bool) -> None:
         """An address is new, or its link is: ask whether it is free, or say that we have it."""
         ifp = ifa.ifp
-        if ifp.lladdr is None:
+        if ifp.is_loopback:
             return
         if not ifp.runs:
             self._detach(ifa)  # it all begins when the link is there
@@ -283,7 +283,7 @@ class InControl(Protocol):
         self.routes.changed()
         if self.routes.listeners:
             self.routes.notify(RtMessage("RTM_IFINFO", ifname=ifp.name, ifindex=ifp.index, flags=ifp.flags))
-        if ifp.lladdr is None:
+        if ifp.is_loopback:
             return
         for ifa in ifp.addresses:
             if not ifp.runs and not ifa.flags & IN_IFF_DETACHED:

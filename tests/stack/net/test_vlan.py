@@ -17,7 +17,15 @@ from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.bpf import Capture
 from stack.net.bridge import Bridge
-from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, LINK_STATE_DOWN, LINK_STATE_UP
+from stack.net.ifnet import (
+    IFF_PROMISC,
+    IFF_RUNNING,
+    IFF_UP,
+    IN_IFF_DETACHED,
+    IN_IFF_TENTATIVE,
+    LINK_STATE_DOWN,
+    LINK_STATE_UP,
+)
 from stack.net.vlan import Vlan
 from stack.net.wire import Personality
 from tests.stack.labs import Station, Watch, attach, echo, ip4, packet, received, settle, udp, udp_packet
@@ -228,6 +236,20 @@ def test_what_cannot_be() -> None:
     with pytest.raises(OSError) as error:
         a.configure(fresh, 5)  # each on the other
     assert error.value.errno in (errno.EINVAL, errno.EPROTONOSUPPORT)
+
+
+def test_an_address_waits_for_the_parent() -> None:
+    lab, a, _ = pair()
+    late = lab["a"].ifcreate("vlan1")
+    assert isinstance(late, Vlan) and a.parent is not None
+    ifa = lab["a"].set_address(late, ip4("10.6.0.1"), 24)
+    assert ifa.flags == IN_IFF_DETACHED
+    late.configure(a.parent, 6)
+    assert ifa.flags == IN_IFF_TENTATIVE
+    lab.run()
+    assert not ifa.flags
+    late.unconfigure()
+    assert ifa.flags == IN_IFF_DETACHED
 
 
 def test_leaving_the_parent() -> None:
