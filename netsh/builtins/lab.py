@@ -14,7 +14,9 @@ from netsh.builtins import builtin
 from netsh.shell import ShellContext
 from stack.addr import Mac
 from stack.lab import Lab
+from stack.net.bridge import Bridge
 from stack.net.ifnet import Ifnet
+from stack.net.vlan import Vlan
 from stack.net.wire import Bus
 
 SYNOPSIS = "lab\nlab seed number"
@@ -48,6 +50,7 @@ class Port(NamedTuple):
     addresses: tuple[str, ...]
     lladdr: Mac | None
     last: bool
+    made_of: tuple[str, ...] = ()  # of a bridge, its members; of a VLAN, its parent
 
 
 class Alone(NamedTuple):
@@ -105,7 +108,15 @@ def networks(bus: Bus) -> tuple[str, ...]:
 def port_of(bus: str | None, host: str, ifp: Ifnet, last: bool) -> Port:
     """An interface as a row."""
     addresses = tuple(f"{ifa.address}/{ifa.plen}" for ifa in ifp.addresses)
-    return Port(bus, host, ifp.name, addresses, ifp.lladdr, last)
+    return Port(bus, host, ifp.name, addresses, ifp.lladdr, last, tuple(under(ifp)))
+
+
+def under(ifp: Ifnet) -> Iterator[str]:
+    """The interfaces that an interface is made of."""
+    if isinstance(ifp, Bridge):
+        yield from (member.ifp.name for member in reversed(ifp.members))
+    elif isinstance(ifp, Vlan) and ifp.parent is not None:
+        yield ifp.parent.name
 
 
 def show(row: LabRow | Segment | Port | Alone) -> str:
@@ -117,7 +128,8 @@ def show(row: LabRow | Segment | Port | Alone) -> str:
         case Segment():
             return "\n" + "  ".join(filter(None, (row.bus, " ".join(row.networks), row.personality)))
         case Port(bus=None):
-            return f"\n{row.host}  {row.interface}  {' '.join(row.addresses) or 'no address'}  on no bus"
+            place = f"on {' '.join(row.made_of)}" if row.made_of else "on no bus"
+            return f"\n{row.host}  {row.interface}  {' '.join(row.addresses) or 'no address'}  {place}"
         case Port():
             corner = "`" if row.last else "|"
             return f" {corner}-- {row.host:<11} {row.interface:<8} {' '.join(row.addresses)}".rstrip()

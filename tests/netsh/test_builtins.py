@@ -72,6 +72,17 @@ LAN = "lan  10.0.0.0/24  delay 100us"
     ],
 )
 def test_at_home(line: str, out: str) -> None:
+    told(line, out)
+
+
+def test_a_bridge_and_a_vlan_are_drawn_with_what_they_are_made_of() -> None:
+    make = "gw ifconfig bridge0 create; gw brconfig bridge0 add shmif0 add shmif1; gw ifconfig vlan0 create"
+    line = f"{make}; gw ifconfig vlan0 vlan 5 vlanif shmif1; gw ifconfig vlan1 create; lab | tail -5"
+    drawn = ("bridge0  no address  on shmif0 shmif1", "vlan0  no address  on shmif1", "vlan1  no address  on no bus")
+    told(line, "\n".join(f"gw  {text}\n" for text in drawn))
+
+
+def told(line: str, out: str) -> None:
     session = at_home()
     assert session.run(line) == 0, session.err
     assert session.out == out
