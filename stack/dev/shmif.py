@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 from stack.addr import Mac
 from stack.callout import Callout
@@ -21,7 +22,7 @@ from stack.net.ethernet import m_devget
 from stack.net.ifnet import IFF_RUNNING, IFQ_MAXLEN
 from stack.net.wire import Bus, Shmif
 
-_RETRY = 0.0005  # seconds; somebody else has the bus
+_RETRY, _RETRY_MOST = 0.0005, 0.01  # seconds, when somebody else has the bus: twice as long each time
 _BURST = 32  # frames that go into the file while there are more to come
 _LAST_WORDS = 8  # tries to send what still waits when the last interface leaves
 
@@ -41,6 +42,7 @@ class FileBus(Bus):
         self.file: BusFile | None = None
         self.out: list[bytes] = []
         self.retry: Callout | None = None
+        self.delay = _RETRY
         self.receiving = False  # we will look again anyway
 
     # --- on and off ---------------------------------------------------------------------------------
@@ -85,14 +87,19 @@ class FileBus(Bus):
     def _lose(self, lost: BusLost) -> None:
         """The file is no bus any more: say so once, and leave it as it is."""
         self._close(keep=True)
-        self.set_carrier(False)
+        self.carrier = False
+        self.callouts.soon(lambda: self.set_carrier(self.file is not None))  # who sends just now does not expect it
         self.log(f"{lost}; its interfaces have lost their link, '-linkstr' leaves it")
+
+    def set_carrier(self, carrier: bool) -> None:
+        """Cut the wire, or mend it, if there is one."""
+        super().set_carrier(carrier and self.file is not None)
 
     # --- frames -------------------------------------------------------------------------------------
 
     def transmit(self, sender: Shmif, m: Mbuf) -> int:
         """A frame goes out; ENOBUFS when too many wait already."""
-        if self.file is None:
+        if not self.carrier or self.file is None:
             sender.oerrors += 1
             sender.ether.drop("ifdown", m)
             return errno.ENETDOWN
@@ -118,7 +125,7 @@ class FileBus(Bus):
         if self.file is None or not self.out:
             return
         if not self._write():
-            self.retry = self.callouts.schedule(_RETRY, self.flush)
+            self.retry = self._later(self.flush)
         elif self.out:
             self.callouts.soon(self.flush)
         else:
@@ -133,7 +140,15 @@ class FileBus(Bus):
             self._lose(lost)
             return 0
         del self.out[:count]
+        if count:
+            self.delay = _RETRY
         return count
+
+    def _later(self, function: Callable[[], None]) -> Callout:
+        """The bus is busy: try again in a moment."""
+        callout = self.callouts.schedule(self.delay, function)
+        self.delay = min(self.delay * 2, _RETRY_MOST)
+        return callout
 
     def _look(self) -> None:
         """Somebody has written to the file."""
@@ -155,6 +170,8 @@ class FileBus(Bus):
         except BusLost as lost:
             self._lose(lost)
             return
+        if not busy:
+            self.delay = _RETRY
         if overrun:
             for port in self.ports:
                 port.ierrors += 1
@@ -168,7 +185,7 @@ class FileBus(Bus):
                 port.enqueue(m_devget(frame))
         self.receiving = more or busy
         if busy:
-            self.callouts.schedule(_RETRY, self.receive)
+            self._later(self.receive)
         elif more:
             self.callouts.soon(self.receive)
 

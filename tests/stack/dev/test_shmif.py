@@ -284,3 +284,20 @@ def test_a_lab_that_nobody_gave_files_has_none() -> None:
     ifp = Lab().add_host("a").ifcreate("shmif0")
     with pytest.raises(OSError, match="no buses in files"):
         ifp.set_linkstr("./bus")
+
+
+def test_a_wire_that_is_cut_and_mended(world: World) -> None:
+    a, b = world.lab("10.0.0.1"), world.lab("10.0.0.2")
+    told = heard(port(b))
+    file_bus(b).set_carrier(False)
+    send(port(a), ALL)
+    world.settle()
+    assert told == [] and send(port(b), ALL) == errno.ENETDOWN
+    file_bus(b).set_carrier(True)
+    send(port(a), ALL)
+    world.settle()
+    assert len(told) == 1 and send(port(b), ALL) == 0
+    cut(world.path)
+    world.settle()
+    file_bus(a).set_carrier(True)
+    assert not port(a).flags & IFF_RUNNING
