@@ -246,6 +246,7 @@ class Visitor:
         if self.server.guard is None:
             try:
                 self.folder = os.open(hello.get("cwd", ""), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                os.fchdir(self.folder)  # so that it cannot fail later
             except (OSError, ValueError) as error:
                 why = reason(error)
                 raise Leaving(f"the current directory {hello.get('cwd', '')}: {why}") from None

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from netsh import frames
-from tests.netsh.served import NETSH, Done, Served, answers, environ, hello, netsh, rest, run_frame, until
+from tests.netsh.served import NETSH, PATIENCE, Done, Served, answers, environ, hello, netsh, rest, run_frame, until
 
 
 @pytest.fixture(scope="module")
@@ -336,6 +336,23 @@ def test_a_server_of_another_version_is_noticed(tmp_path: Path) -> None:
     assert err == (
         f"netsh: unix://other: the server speaks version 7 of the protocol, this netsh version {frames.VERSION}\n"
     )
+
+
+def test_a_server_that_does_not_answer_can_be_left(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "dumb"))
+        server.listen()
+        client = subprocess.Popen([*NETSH, "-s", "unix://dumb", "-c", "x"], cwd=tmp_path, env=environ())
+        with server.accept()[0] as link:
+            link.settimeout(PATIENCE)
+            link.sendall(frames.GREETING + frames.frame(frames.WELCOME))
+            heard = frames.Reader()
+            kinds: list[bytes] = []
+            for interrupts in range(4):
+                while kinds.count(frames.SIGNAL) < interrupts or frames.RUN not in kinds:
+                    kinds += [kind for kind, _ in heard.feed(link.recv(65536))]
+                client.send_signal(signal.SIGINT)
+            assert client.wait(PATIENCE) == 130
 
 
 # --- the URL ----------------------------------------------------------------------------------------
