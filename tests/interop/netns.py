@@ -49,11 +49,12 @@ class Netns:
             raise AssertionError(f"{' '.join(argv)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def popen(self, *argv: str) -> subprocess.Popen[str]:
+    def popen(self, *argv: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[str]:
         """Start a program inside, on pipes (stderr goes with stdout); it is ended with the namespace at the latest."""
         child = subprocess.Popen(
-            self._inside(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+            self._inside(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            pass_fds=pass_fds,
+        )  # fmt: skip
         self.children.append(child)
         return child
 

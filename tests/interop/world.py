@@ -42,10 +42,10 @@ _BAD_SUM = re.compile(r"incorrect|bad cksum|bad udp cksum|wrong icmp cksum|bad-"
 class Program:
     """A program in a namespace, its output collected while the lab goes on."""
 
-    def __init__(self, clock: Clock, ns: Netns, argv: tuple[str, ...]) -> None:
+    def __init__(self, clock: Clock, ns: Netns, argv: tuple[str, ...], pass_fds: tuple[int, ...] = ()) -> None:
         self.clock = clock
         self.argv = argv
-        self.child = ns.popen(*argv)
+        self.child = ns.popen(*argv, pass_fds=pass_fds)
         self.output = b""
         self.ended = False  # nobody writes to its output any more
         assert self.child.stdout is not None
