@@ -1,4 +1,4 @@
-"""Run a Python program on this host, unchanged: its sockets are this host's, and its clock is the lab's.
+"""Run a Python program on this host: its network is the lab's, and so is its clock.
 
     -c text     the program is this text
     -m module   it is a module, such as http.server

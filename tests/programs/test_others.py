@@ -315,7 +315,7 @@ def test_redis(theatre: Theatre) -> None:
                 if name == b"GET":
                     value = self.store.get(words[0])
                     return b"$-1\\r\\n" if value is None else b"$%d\\r\\n%b\\r\\n" % (len(value), value)
-                if name == b"INCR":
+                if name in (b"INCR", b"INCRBY"):
                     self.store[words[0]] = b"%d" % (int(self.store.get(words[0], 0)) + 1)
                     return b":%b\\r\\n" % self.store[words[0]]
                 return {b"PING": b"+PONG\\r\\n", b"CLIENT": b"+OK\\r\\n"}.get(name, b"-ERR unknown\\r\\n")
