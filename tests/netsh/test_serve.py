@@ -342,14 +342,16 @@ def test_a_server_that_does_not_answer_can_be_left(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "dumb"))
         server.listen()
-        client = subprocess.Popen([*NETSH, "-s", "unix://dumb", "-c", "x"], cwd=tmp_path, env=environ())
-        with server.accept()[0] as link:
+        client = subprocess.Popen(
+            [*NETSH, "-s", "unix://dumb", "-c", "x"], cwd=tmp_path, env=environ(), stdin=subprocess.DEVNULL
+        )
+        with client, server.accept()[0] as link:
             link.settimeout(PATIENCE)
-            link.sendall(frames.GREETING + frames.frame(frames.WELCOME))
+            link.sendall(frames.GREETING + frames.frame(frames.WELCOME) + frames.frame(frames.READ))
             heard = frames.Reader()
             kinds: list[bytes] = []
             for interrupts in range(4):
-                while kinds.count(frames.SIGNAL) < interrupts or frames.RUN not in kinds:
+                while kinds.count(frames.SIGNAL) < interrupts or frames.INPUT not in kinds:
                     kinds += [kind for kind, _ in heard.feed(link.recv(65536))]
                 client.send_signal(signal.SIGINT)
             assert client.wait(PATIENCE) == 130
