@@ -1,4 +1,4 @@
-"""Run a Python program on this host: its network is the lab's, and so is its clock.
+"""Run a Python program on this host: its network and its clock are the lab's.
 
     -c text     the program is this text
     -m module   it is a module, such as http.server
