@@ -82,7 +82,7 @@ class Mbuf:
         """See to it that `transport` has just `size` bytes; False when there are not as many (m_pullup)."""
         if len(self.transport) == size:
             return True
-        whole = self.payload()
+        whole = self.payload() if self.transport else bytes(self.data)  # which are these bytes, if they are bytes
         self.csum = CSUM_NONE
         if len(whole) < size:
             self.transport, self.data = b"", whole

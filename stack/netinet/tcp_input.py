@@ -47,9 +47,9 @@ class TcpInput(TcpSynCache):
         self.stat["rcvtotal"] += 1
         header = m.transport
         if len(header) < 20 or len(header) != header[12] >> 4 << 2:
-            if not m.pullup(20):
+            if (header or len(m.data) < 20) and not m.pullup(20):
                 return self.drop("rcvshort", m)
-            size = m.transport[12] >> 4 << 2
+            size = (m.transport or m.data)[12] >> 4 << 2
             if size < 20 or not m.pullup(size):
                 return self.drop("rcvbadoff", m)
             header = m.transport
