@@ -14,7 +14,8 @@ from stack.header.checksum import partial
 from stack.header.ether import ETHERTYPE_ARP, ETHERTYPE_IP
 from stack.lab import Lab
 from stack.mbuf import Mbuf
-from stack.net.ifnet import IFF_PROMISC, IFQ_MAXLEN
+from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFQ_MAXLEN
+from stack.net.route import RtMessage
 from stack.net.wire import Bus, Personality
 from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_MULTICAST_TTL, IPPROTO_IP
 from tests.stack.labs import Station, Watch, attach, ip4, packet, pair, received, settle, udp, wait
@@ -102,6 +103,44 @@ def test_a_queue_of_frames_that_nobody_fetches_has_an_end() -> None:
     settle(lab)
     assert numbers(other) == list(range(IFQ_MAXLEN))
     assert (other.iqdrops, bus.stat["iqdrops"]) == (3, 3)
+
+
+# --- a cut ------------------------------------------------------------------------------------------------
+
+
+def test_a_cut_takes_the_carrier_and_what_is_on_its_way() -> None:
+    lab, a, b = pair()
+    bus = lab.bus("lan")
+    bus.set(Personality(delay=0.01))
+    said: list[RtMessage] = []
+    a.routes.listeners += (said.append,)
+    watch = Watch(lab)
+    so = udp(b, 5000)
+    udp(a).sendto(b"too late", (ip4("10.0.0.2"), 5000))
+    lab.run(0.015)  # ARP has asked, and is being answered
+    bus.set_carrier(False)
+    settle(lab)
+    assert not any(host.interfaces["shmif0"].flags & IFF_RUNNING for host in (a, b))
+    assert [(message.type, message.flags & IFF_RUNNING) for message in said] == [("RTM_IFINFO", 0)]
+    lab.run(0.05)
+    assert "nobody" in watch.reasons()
+    with pytest.raises(OSError, match="Network is down"):
+        udp(a).sendto(b"no", (ip4("10.0.0.2"), 5000))
+    bus.set_carrier(True)
+    assert all(host.interfaces["shmif0"].flags & IFF_RUNNING for host in (a, b))
+    lab.run(20.0)  # their addresses have been looked for anew
+    udp(a).sendto(b"again", (ip4("10.0.0.2"), 5000))
+    lab.run(21.0)
+    assert so.recv(100) == b"again"
+
+
+def test_who_joins_a_cut_bus_has_no_carrier() -> None:
+    lab, a, _ = pair()
+    lab.bus("lan").set_carrier(False)
+    ifp = attach(lab, lab.add_host("c"), "lan", "10.0.0.3")
+    assert not ifp.flags & IFF_RUNNING
+    lab.bus("lan").set_carrier(True)
+    assert ifp.flags & IFF_RUNNING and a.interfaces["shmif0"].flags & IFF_RUNNING
 
 
 # --- time -------------------------------------------------------------------------------------------------
