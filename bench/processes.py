@@ -63,7 +63,7 @@ def _use(folder: str, count: int, target: str) -> tuple[float, float, float]:
         words = [*NETSH, "-s", f"unix://{folder}/{host}", "-c", line]
         return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
-    said, _ = on("r1", f"ping -c 21 -i 0.05 {target}").communicate()
+    said, _ = on("r1", f"ping -c 11 -i 0.5 {target}").communicate()
     times = [float(text) for text in re.findall(r"time=([\d.]+) ms", said)]
     sink = on(f"r{count}", "ttcp -r -s")
     time.sleep(1)  # until it listens

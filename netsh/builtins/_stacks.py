@@ -13,7 +13,7 @@ from netsh.filters import Sink
 from netsh.program import Program
 from netsh.shell import ShellContext
 from netsh.topology.network import Network
-from netsh.topology.stacks import READY, hindrance, scripts
+from netsh.topology.stacks import READY, buses, hindrance, scripts
 from stack.addr import Ip4
 from stack.kern.errors import reason
 from stack.kern.proc import Channel, Interrupt, tsleep
@@ -66,7 +66,7 @@ async def run_stacks(ctx: ShellContext, network: Network, name: str) -> AsyncIte
     except OSError as error:
         raise Failure(f"{name}: {reason(error)}") from None
     try:
-        program.feed((json.dumps(plan) + "\n").encode())
+        program.feed((json.dumps({"stacks": plan, "buses": buses(network)}) + "\n").encode())
         line = await said.line()
         if line != READY:
             raise Failure(line or "the stacks did not start")

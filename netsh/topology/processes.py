@@ -2,10 +2,10 @@
 
     python -m netsh.topology.processes FOLDER
 
-The first line of standard input is a JSON object: for each host the commands that make it what it is.  All is
-imported once, then a process a host is forked off; each serves its lab at unix://FOLDER/NAME.  `ready` on standard
-output says that all of them do, any other line why not.  When standard input ends, so do they, and what they have
-made goes with them.
+The first line of standard input is a JSON object: `stacks` has for each host the commands that make it what it is,
+`buses` are folders that they want.  All is imported once, then a process a host is forked off; each serves its lab
+at unix://FOLDER/NAME.  `ready` on standard output says that all of them do, any other line why not.  When standard
+input ends, so do they, and what they have made goes with them.
 """
 
 from __future__ import annotations
@@ -38,13 +38,17 @@ def main(folder: str) -> int:
     """Fork them all, wait for the end of our input, end them all."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # who started us hears of it, and closes our input
-    plan: dict[str, list[str]] = json.loads(sys.stdin.buffer.readline())
-    made = not os.path.isdir(folder)
+    wanted = json.loads(sys.stdin.buffer.readline())
+    plan: dict[str, list[str]] = wanted["stacks"]
+    made: list[str] = []
     try:
-        if made:
-            os.mkdir(folder, 0o700)
+        for each in (folder, *(f"{folder}/{bus}" for bus in wanted["buses"])):
+            if not os.path.isdir(each):
+                os.mkdir(each, 0o700)
+                made.append(each)
     except OSError as error:
-        print(f"{folder}: {reason(error)}")
+        print(f"{each}: {reason(error)}")
+        _remove(made)
         return 1
     _warm_up()
     read, write = os.pipe()
@@ -64,10 +68,14 @@ def main(folder: str) -> int:
             os.kill(pid, signal.SIGTERM)
         for pid in children:
             os.waitpid(pid, 0)
-        if made:
-            with suppress(OSError):  # somebody has put something into it
-                os.rmdir(folder)
+        _remove(made)
     return 0
+
+
+def _remove(folders: list[str]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):  # somebody has put something into it
+            os.rmdir(folder)
 
 
 def _warm_up() -> None:

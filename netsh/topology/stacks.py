@@ -7,12 +7,16 @@ from netsh.words import quote
 from stack.addr import Ip4
 
 READY = "ready"  # says the program that starts them (netsh.topology.processes), once all are
-_LIMIT = "/proc/sys/fs/inotify/max_user_instances"
+_INOTIFY = "/proc/sys/fs/inotify/max_user_instances"
+_DNOTIFY = "/proc/sys/fs/dir-notify-enable"
 _PATH_MAX = 100  # of a socket's path: sun_path has room for 107
 
 
 def scripts(network: Network, folder: str) -> dict[str, list[str]]:
-    """For each router the commands that make it what it is; its buses are files in a folder."""
+    """For each router the commands that make it what it is.
+
+    Its buses are files, each in a folder of its own: who watches a folder is woken by nobody else's.
+    """
     found: dict[str, list[str]] = {}
     units: dict[str, int] = {}
     for step in network.steps():
@@ -21,7 +25,7 @@ def scripts(network: Network, folder: str) -> dict[str, list[str]]:
                 found[name] = [f"host {name}", "sysctl -q -w net.inet.ip.dad_count=0"]
                 units[name] = 0
             case NewWire(a, b, prefix, _):
-                bus = quote(f"{folder}/{a}-{b}")
+                bus = quote(f"{folder}/{a}-{b}/bus")
                 for name, address in ((a, Ip4(prefix.net + 1)), (b, Ip4(prefix.net + 2))):
                     interface = f"shmif{units[name]}"
                     units[name] += 1
@@ -34,21 +38,27 @@ def scripts(network: Network, folder: str) -> dict[str, list[str]]:
     return found
 
 
+def buses(network: Network) -> list[str]:
+    """The folders of the buses."""
+    return [f"{step.a}-{step.b}" for step in network.steps() if isinstance(step, NewWire)]
+
+
 def hindrance(network: Network, folder: str) -> str:
     """Why the machine cannot have so many; empty when it can."""
     last = network.shape.name(network.shape.count - 1)
     if len(f"{folder}/{last}".encode()) > _PATH_MAX:
         return f"{folder}: too long a name for sockets in it"
-    wanted, limit = 2 * network.shape.wires, _inotify_limit()
-    if wanted > limit:
+    wanted, limit = 2 * network.shape.wires, _number(_INOTIFY, 1 << 31)
+    if wanted > limit and not _number(_DNOTIFY, 0):  # the older way has no limit
         cure = f"as root: sysctl fs.inotify.max_user_instances={wanted + 100}"
         return f"it takes {wanted} instances of inotify, and the machine allows {limit}; {cure}"
     return ""
 
 
-def _inotify_limit() -> float:
+def _number(path: str, otherwise: int) -> int:
+    """What a file of the kernel's says."""
     try:
-        with open(_LIMIT, encoding="ascii") as file:
+        with open(path, encoding="ascii") as file:
             return int(file.read())
     except (OSError, ValueError):
-        return float("inf")
+        return otherwise

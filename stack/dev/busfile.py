@@ -39,6 +39,7 @@ from stack.dev.busring import (
     frames_of,
     pack,
 )
+from stack.dev.dnotify import watchers
 
 READ_FRAMES = 128  # taken in a row before everybody else has a turn
 _READ_BYTES = 96 * 1024  # more than the largest packet
@@ -79,7 +80,12 @@ class BusFile:
         self.fd, self.ours = _join(self.path)
         try:
             self.memory = mmap(self.fd, BUS_SIZE)
-            self.watcher = libc.watch(self.fd)
+            try:
+                self.watcher = libc.watch(self.fd)
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    raise
+                self.watcher = watchers().add(os.path.dirname(self.path))
         except OSError as error:
             os.close(self.fd)
             raise OSError(_cure(error, self.path)) from None
@@ -112,6 +118,7 @@ class BusFile:
                 os.unlink(self.path)
         self.lock.close()
         self.memory.close()
+        watchers().remove(self.watcher)
         os.close(self.watcher)
         os.close(self.fd)  # and with it all locks
 

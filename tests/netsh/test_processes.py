@@ -12,7 +12,7 @@ import pytest
 
 from netsh.topology.network import Network
 from netsh.topology.shapes import Chain
-from netsh.topology.stacks import hindrance, scripts
+from netsh.topology.stacks import buses, hindrance, scripts
 from stack.addr import Prefix
 from stack.lab import Lab
 from tests.netsh.served import NETSH, PATIENCE, environ, netsh, until
@@ -94,7 +94,6 @@ def test_a_folder_that_was_there_stays(mesh: Callable[[str], Mesh]) -> None:
         ("chain 3 --processes {} delay 1ms", "chain: delay: not with --processes: a bus in a file does nothing"),
         ("chain 3 --processes {}/file/x", "chain: {}/file/x: Not a directory"),
         ("chain 3 --processes {}/" + 90 * "x", "chain: {}/" + 90 * "x" + ": too long a name for sockets in it"),
-        ("chain 1000000 --yes --processes {}", "chain: it takes 1999998 instances of inotify, and the machine allows"),
     ],
 )
 def test_wrong_words(line: str, complaint: str, tmp_path: Path) -> None:
@@ -109,9 +108,10 @@ def test_wrong_words(line: str, complaint: str, tmp_path: Path) -> None:
 def test_what_each_runs() -> None:
     network = Network(Chain(3), Prefix.parse("10.0.0.0/24"))
     assert not hindrance(network, "/tmp/x")
+    assert buses(network) == ["r1-r2", "r2-r3"]
     assert scripts(network, "/tmp/my mesh")["r2"] == [
         "host r2", "sysctl -q -w net.inet.ip.dad_count=0",
-        "ifconfig shmif0 create linkstr '/tmp/my mesh/r1-r2' 10.0.0.2/30",
-        "ifconfig shmif1 create linkstr '/tmp/my mesh/r2-r3' 10.0.0.5/30",
+        "ifconfig shmif0 create linkstr '/tmp/my mesh/r1-r2/bus' 10.0.0.2/30",
+        "ifconfig shmif1 create linkstr '/tmp/my mesh/r2-r3/bus' 10.0.0.5/30",
         "route -q add -net 10.0.0.0/28 10.0.0.6", "sysctl -q -w net.inet.ip.dad_count=3",
     ]  # fmt: skip
