@@ -63,6 +63,7 @@ _NANOSECONDS: dict[str, Callable[[float], float]] = {
     "us": lambda value: value * 1e3,
     "hops/s": lambda value: 1e9 / value,
     "frames/s": lambda value: 1e9 / value,
+    "conn/s": lambda value: 1e9 / value,
     "Mbit/s": lambda value: 8e6 / value,  # for a thousand bytes
     "Gbit/s": lambda value: 8000 / value,
 }
