@@ -89,8 +89,8 @@ class Callouts:
             while ready:
                 if budget <= 0:
                     return True
-                if clock is not None:
-                    self.now = max(self.now, clock())
+                if clock is not None and (now := clock()) > self.now:
+                    self.now = now
                 budget -= 1
                 self.events += 1
                 ready.popleft()()
