@@ -56,7 +56,7 @@ class Said(Sink):
 
 async def run_stacks(ctx: ShellContext, network: Network, name: str) -> AsyncIterator[Stacks]:
     """Start them, then wait until somebody interrupts us; they and all they have made go with us."""
-    folder = os.path.abspath(name)
+    folder = os.path.abspath(name or f"{os.environ.get('TMPDIR', '/tmp')}/netsh-{os.urandom(4).hex()}")
     if why := hindrance(network, folder):
         raise Failure(why)
     said = Said()
@@ -64,7 +64,7 @@ async def run_stacks(ctx: ShellContext, network: Network, name: str) -> AsyncIte
     try:
         program = Program([sys.executable, "-m", "netsh.topology.processes", folder], said, ctx.session.clock)
     except OSError as error:
-        raise Failure(f"{name}: {reason(error)}") from None
+        raise Failure(f"{folder}: {reason(error)}") from None
     try:
         program.feed((json.dumps({"stacks": plan, "buses": buses(network)}) + "\n").encode())
         line = await said.line()

@@ -33,13 +33,13 @@ from stack.net.ifnet import unit_of
 from stack.net.wire import Personality
 
 OPTIONS = (
-    "[prefix] [--routed] [--border interface address] [--processes folder] [--print] [--yes] " + personality.SYNOPSIS
+    "[prefix] [--routed] [--border interface address] [--processes [folder]] [--print] [--yes] " + personality.SYNOPSIS
 )
 WORDS = {
     **personality.WORDS,
     "--routed": "routes by RIP, with routed on each router, in the place of static ones",
     "--border": "an interface of the first router (again: of the last): --border virt0 10.1.0.254/24",
-    "--processes": "one stack a process, over bus files in a folder: --processes /tmp/mesh",
+    "--processes": "one stack a process, over bus files in a folder: --processes ./mesh",
     "--print": "write the commands that build it",
     "--yes": "however large it is",
 }
@@ -52,8 +52,8 @@ HELP = """
     delay 2ms ...        what each link does to frames, as with 'bus'
     --routed             no static routes; each router runs routed and learns them ('sleep 60' gives it time)
     --border virt0 10.1.0.254/24   an interface to the outside, of the first router; a second one is of the last
-    --processes /tmp/mesh          one stack a process, over bus files in that folder, each served at a socket there
-                         (netsh -s unix:///tmp/mesh/r1 ...), until this command is interrupted
+    --processes ./mesh   one stack a process, over bus files in that folder (else in one of its own), each served
+                         at a socket there (netsh -s unix://mesh/r1 ...), until this command is interrupted
     --print              write the commands that build it
     --yes                go on, though it is very large
 
@@ -63,7 +63,8 @@ static routes follow shortest paths.  A network that is longer than packets live
 MOST = 1_000_000  # of what is counted
 _RIP_REACH = 14  # RFC 2453 3.2: 16 is infinity, and our own addresses are 1 away
 _SHORTEST = 8  # bits of a prefix that all may share
-_LARGE = 500e6  # bytes; what takes more waits for a --yes
+_LARGE = 2e9  # bytes; what takes more waits for a --yes
+_PROCESS = 6.5e6, 0.03  # what one takes: bytes, seconds
 _PATCH = 100  # steps between two looks at the rest of the world
 _SLOW, _AGAIN, _WIDTH = 0.5, 0.1, 40  # of the progress bar: seconds, seconds, columns
 
@@ -78,7 +79,7 @@ class Args(NamedTuple):
     prefix: Prefix | None = None
     routed: bool = False
     borders: tuple[Border, ...] = ()
-    folder: str | None = None  # of processes
+    folder: str | None = None  # of processes, if that is what is wanted; empty for one of its own
     print: bool = False
     yes: bool = False
     bus: Personality = Personality()
@@ -135,9 +136,7 @@ def _options(words: list[str], args: Args) -> Args:
         if word == "--border":
             args = args._replace(borders=(*args.borders, _border(words)))
         elif word == "--processes":
-            if not words or words[0].startswith("-"):
-                raise Usage("--processes takes the folder for bus files and sockets, such as: --processes /tmp/mesh")
-            args = args._replace(folder=words.pop(0))
+            args = args._replace(folder=words.pop(0) if words and "/" in words[0] and not _is_prefix(words[0]) else "")
         elif word == "--routed":
             args = args._replace(routed=True)
         elif word == "--print":
@@ -159,6 +158,10 @@ def _options(words: list[str], args: Args) -> Args:
         return args._replace(bus=personality.changed(Personality(), personality.parse(wire)))
     except ValueError as error:
         raise Usage(str(error)) from None
+
+
+def _is_prefix(word: str) -> bool:
+    return word[0].isdigit() and word.count("/") == 1
 
 
 def _border(words: list[str]) -> Border:
@@ -216,6 +219,8 @@ def _refuse_large(shape: Shape, args: Args) -> None:
         raise Failure(f"{shape.count:.6g} routers: there are not so many addresses")
     memory = 3000.0 * shape.count + 8500.0 * shape.wires + 180.0 * shape.routes
     seconds = 30e-6 * shape.count + 70e-6 * shape.wires + 6e-6 * shape.routes
+    if args.folder is not None:
+        memory, seconds = memory + _PROCESS[0] * shape.count, seconds + _PROCESS[1] * shape.count
     if memory > _LARGE and not args.yes and not args.print:
         size = f"{memory / 1e9:.1f} GB" if memory >= 1e9 else f"{memory / 1e6:.0f} MB"
         spent = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

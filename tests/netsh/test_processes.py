@@ -72,6 +72,18 @@ def test_a_chain_of_processes(mesh: Callable[[str], Mesh]) -> None:
     assert not folder.exists()
 
 
+def test_a_folder_of_its_own(tmp_path: Path) -> None:
+    words = [*NETSH, "--lab", "none", "-c", "chain 2 --processes 10.7.0.0/24"]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environ(TMPDIR=str(tmp_path)))
+    assert child.stdout is not None
+    assert child.stdout.readline().startswith("2 stacks, each in a process of its own")
+    (folder,) = tmp_path.iterdir()
+    assert "1 packets received" in on(folder, "r1", "ping -qc 1 10.7.0.2")
+    child.send_signal(signal.SIGTERM)
+    child.communicate(timeout=PATIENCE)
+    assert not os.listdir(tmp_path)
+
+
 def test_they_go_with_who_started_them(mesh: Callable[[str], Mesh]) -> None:
     chain = mesh("ring 3 --routed")
     until(lambda: "routed" in on(chain.folder, "r1", "ps -a"), "routed")
@@ -90,7 +102,7 @@ def test_a_folder_that_was_there_stays(mesh: Callable[[str], Mesh]) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("chain 3 --processes", "chain: --processes takes the folder for bus files and sockets"),
+        ("chain 5000 --processes {}/x", "chain: 5000 routers with 4999 links and some 35000 routes would take"),
         ("chain 3 --processes {} delay 1ms", "chain: delay: not with --processes: a bus in a file does nothing"),
         ("chain 3 --processes {}/file/x", "chain: {}/file/x: Not a directory"),
         ("chain 3 --processes {}/" + 90 * "x", "chain: {}/" + 90 * "x" + ": too long a name for sockets in it"),
