@@ -126,16 +126,9 @@ class BusFile:
         """Whether nobody else is on it, and the file of that name is still this one."""
         if not (wait_flock(self.fd) and _lock(self.fd, fcntl.F_WRLCK, _MEMBER)):
             return False
-        try:
-            if not os.path.samestat(os.fstat(self.fd), os.stat(self.path)):
-                return False
-            # a rump kernel has no such locks; but a lease is only for who is alone with a file
-            fcntl.fcntl(self.fd, fcntl.F_SETSIG, signal.SIGURG)  # what would say that it is broken; usually ignored
-            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        except OSError as error:
-            return error.errno not in (errno.EAGAIN, errno.ENOENT)  # else this file system has no leases
-        return True
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(self.fd), os.stat(self.path)) and _is_alone(self.fd)
+        return False
 
     def write(self, frames: Frames) -> int:
         """Send frames, from the first on; how many, 0 when the bus is busy.  BusLost when it is none any more."""
@@ -199,42 +192,58 @@ class BusFile:
 
 def _join(path: str) -> tuple[int, bool]:
     """A descriptor of a bus, which is made when there is none, and whether the last of us should remove it."""
-    for _ in range(_ATTEMPTS):
-        try:
-            fd, made = _open(path)
-        except OSError as error:
-            raise OSError(_cure(error, path)) from None
-        try:
-            if not wait_flock(fd):
-                raise OSError("somebody has locked it, and does not go on")
-            if os.fstat(fd).st_nlink:
-                _prepare(fd)
-                _lock(fd, fcntl.F_RDLCK, _MEMBER)
-                ours = (made or _is_locked(fd, _MADE)) and _lock(fd, fcntl.F_RDLCK, _MADE)
-                fcntl.flock(fd, fcntl.LOCK_UN)
-                return fd, ours
-        except (OSError, ValueError) as error:
-            if made:
-                os.unlink(path)
-            os.close(fd)
-            raise OSError(_cure(error, path)) from None
-        os.close(fd)  # its last user has just removed it
+    try:
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):
+                joined = _open(path)
+                if joined is not None:
+                    return joined
+            with suppress(FileExistsError):
+                return _make(path), True
+    except (OSError, ValueError) as error:
+        raise OSError(_cure(error, path)) from None
     raise OSError("others make it and remove it all the time")
 
 
-def _open(path: str) -> tuple[int, bool]:
-    """Open a file for reading and writing, and make it when there is none."""
-    for _ in range(_ATTEMPTS):
-        with suppress(FileNotFoundError):
-            mode = os.stat(path).st_mode
-            if stat.S_ISDIR(mode):
-                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-            if not stat.S_ISREG(mode):  # to open a device may do something already
-                raise OSError("not a bus: it is no regular file")
-            return os.open(path, os.O_RDWR | os.O_CLOEXEC), False
-        with suppress(FileExistsError):
-            return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o666), True
-    raise OSError("others make it and remove it all the time")
+def _open(path: str) -> tuple[int, bool] | None:
+    """Open a file, and see that it is a bus; None when its last user has just removed it."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):  # to open a device may do something already
+        raise OSError("not a bus: it is no regular file")
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if not wait_flock(fd):
+            raise OSError("somebody has locked it, and does not go on")
+        if os.fstat(fd).st_nlink:
+            _prepare(fd)
+            _lock(fd, fcntl.F_RDLCK, _MEMBER)
+            ours = _is_locked(fd, _MADE) and _lock(fd, fcntl.F_RDLCK, _MADE)
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            return fd, ours
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    return None
+
+
+def _make(path: str) -> int:
+    """Make a new bus; it gets its name when it is one, and we are on it."""
+    temporary = os.path.join(os.path.dirname(path), f".bus.{os.getpid()}.{time.monotonic_ns():x}~")
+    fd = os.open(temporary, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        _prepare(fd)
+        _lock(fd, fcntl.F_RDLCK, _MEMBER)
+        _lock(fd, fcntl.F_RDLCK, _MADE)
+        os.link(temporary, path)
+    except BaseException:
+        os.close(fd)
+        raise
+    finally:
+        os.unlink(temporary)
+    return fd
 
 
 def _prepare(fd: int) -> None:
@@ -290,6 +299,21 @@ def _cure(error: Exception, path: str) -> str:
         case OSError(strerror=str(words)):
             return words
     return str(error)
+
+
+def _is_alone(fd: int) -> bool:
+    """Whether nobody else has the file open: a rump kernel has no locks, but a lease is only for who is alone."""
+    for _ in range(_ATTEMPTS):
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)  # what would say that it is broken; usually ignored
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            return True
+        except OSError as error:
+            if error.errno != errno.EAGAIN:  # this file system has no leases
+                return True
+        time.sleep(0.002)  # one of us who left just now may have lost its locks and not yet the file
+    return False
 
 
 # --- looking ----------------------------------------------------------------------------------------

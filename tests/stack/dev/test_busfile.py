@@ -178,6 +178,31 @@ def test_the_lock_word_is_one_while_we_have_it(bus: BusFile) -> None:
     assert bus.memory[24:32] == bytes(8)
 
 
+def test_many_come_and_go_at_once_and_leave_nothing(path: str) -> None:
+    for _ in range(10):
+        came_reader, came = os.pipe()
+        stay, leave = os.pipe()
+        children = []
+        for _ in range(4):
+            child = os.fork()
+            if child == 0:
+                os.close(leave)
+                bus = BusFile(path)
+                os.write(came, b"x")
+                os.read(stay, 1)
+                bus.close()
+                os._exit(0)
+            children.append(child)
+        there = 0
+        while there < 4:
+            there += len(os.read(came_reader, 4))
+        os.close(leave)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+        for end in (came_reader, came, stay):
+            os.close(end)
+        assert os.listdir(os.path.dirname(path)) == []
+
+
 # --- files that are none ----------------------------------------------------------------------------
 
 
