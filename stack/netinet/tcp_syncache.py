@@ -49,8 +49,8 @@ class SynCache:
     """A connection in SYN-RECEIVED (struct syn_cache)."""
 
     __slots__ = (
-        "agreed", "ecn", "irs", "iss", "key", "listener", "peer_window", "place", "rcv_scale", "rtttime", "rxtshift",
-        "timer", "unreach", "until", "window",
+        "agreed", "due", "ecn", "irs", "iss", "key", "listener", "peer_window", "place", "rcv_scale", "rtttime",
+        "rxtshift", "unreach", "until", "window",
     )  # fmt: skip
 
     def __init__(self, key: Key, listener: Tcpcb, seg: Segment, iss: int) -> None:
@@ -70,18 +70,20 @@ class SynCache:
         self.rtttime: float | None = now  # None: what was sent twice is not timed (Karn)
         self.rxtshift = 0
         self.unreach = False  # an ICMP error came
-        self.timer: Callout | None = None
+        self.due = 0.0  # when its timer runs out
 
 
 class SynCacheTable:
     """The entries of one host, in buckets, the oldest first (tcp_syn_cache)."""
 
-    __slots__ = ("buckets", "count", "secret")
+    __slots__ = ("buckets", "count", "secret", "timers")
 
     def __init__(self, secret: int) -> None:
         self.buckets: dict[int, dict[Key, SynCache]] = {}  # those that are not empty
         self.count = 0
         self.secret = secret  # nobody chooses the bucket he floods
+        # by when they are due: those that came at one time share a callout
+        self.timers: dict[float, tuple[Callout, dict[SynCache, None]]] = {}
 
     def __iter__(self) -> Iterator[SynCache]:
         for bucket in self.buckets.values():
@@ -109,8 +111,15 @@ class SynCacheTable:
         if not bucket:
             del self.buckets[sc.place]
         self.count -= 1
-        if sc.timer is not None:
-            sc.timer.stop()
+        self.stop(sc)
+
+    def stop(self, sc: SynCache) -> None:
+        """Stop its timer."""
+        callout, others = self.timers[sc.due]
+        del others[sc]
+        if not others:
+            callout.stop()
+            del self.timers[sc.due]
 
     def oldest(self, sc: SynCache) -> SynCache:
         """What makes room for an entry: the oldest of its bucket, or of the bucket that was not empty for longest."""
@@ -182,7 +191,7 @@ class TcpSynCache(TcpSegments):
         self.stat["sc_added"] += 1
         if len(bucket) > 1:
             self.stat["sc_collisions"] += 1
-        self._arm(sc)
+        self._arm(table, sc)
 
     def _forget(self, sc: SynCache) -> None:
         """A handshake came to nothing."""
@@ -204,21 +213,32 @@ class TcpSynCache(TcpSegments):
         for sc in [sc for sc in self.syn_cache or () if sc.listener is listener]:
             self._give_up(sc)
 
-    def _arm(self, sc: SynCache) -> None:
+    def _arm(self, table: SynCacheTable, sc: SynCache) -> None:
         """When to send the SYN-ACK again, or to give up, which is after `keepinit` at the latest (RFC 6298 5.5)."""
-        due = min(self.callouts.now + TCPTV_RTO * TCP_BACKOFF[sc.rxtshift], sc.until)
-        sc.timer = self.callouts.schedule_at(due, partial(self._syn_cache_timer, sc))
+        due = sc.due = min(self.callouts.now + TCPTV_RTO * TCP_BACKOFF[sc.rxtshift], sc.until)
+        if due not in table.timers:
+            table.timers[due] = self.callouts.schedule_at(due, partial(self._syn_cache_timers, table, due)), {}
+        table.timers[due][1][sc] = None
 
-    def _syn_cache_timer(self, sc: SynCache) -> None:
+    def _syn_cache_timers(self, table: SynCacheTable, due: float) -> None:
+        """No answers to SYN-ACKs."""
+        waiting = table.timers[due][1]
+        for sc in list(waiting):
+            if sc in waiting:
+                self._syn_cache_timer(table, sc)
+
+    def _syn_cache_timer(self, table: SynCacheTable, sc: SynCache) -> None:
         """No answer to our SYN-ACK."""
         if self.callouts.now >= sc.until or sc.rxtshift >= TCP_MAXRXTSHIFT:
             self.stat["sc_timed_out"] += 1
             return self._give_up(sc)
+        table.stop(sc)
         sc.rxtshift += 1
         sc.rtttime = None
         self.stat["sc_retransmitted"] += 1
+        self._arm(table, sc)
         self._syn_cache_send(sc, TH_SYN | TH_ACK)
-        return self._arm(sc)
+        return None
 
     def syn_cache_unreach(self, key: Key, seq: int, error: int) -> None:
         """An ICMP error about our SYN-ACK (RFC 1122 4.2.3.9): a hard one ends it, a soft one that stays does too."""

@@ -98,9 +98,11 @@ class Machine(RuleBasedStateMachine):
             return
         entries = list(table)
         assert table.count == len(entries) and all(table.buckets.values())
+        assert sum(len(waiting) for _, waiting in table.timers.values()) == table.count
         for sc in entries:
             assert table.lookup(sc.key) is sc
-            assert sc.timer is not None and sc.timer.pending
+            callout, waiting = table.timers[sc.due]
+            assert callout.pending and sc in waiting
             assert sc.key not in self.tcp.table.connected
             assert sc.listener is self.listener.pcb
 
