@@ -103,7 +103,7 @@ def _beyond_window(tp: Tcpcb, window: int) -> int:
 
 def _worth_sending(tp: Tcpcb, flags: int, offset: int, length: int, buffered: int) -> bool:
     """Whether a segment should leave now: RFC 9293 3.8.6.2.1 (sender's silly windows), 3.7.4 (Nagle), 3.8.6.2.2."""
-    if tp.flags & TF_URGENT and tcp_urgent_waits(tp, length):
+    if tp.flags & TF_URGNOW and tcp_urgent_waits(tp, length):
         return True
     if length:
         if tp.flags & TF_FORCE:

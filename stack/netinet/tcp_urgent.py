@@ -18,7 +18,7 @@ from stack.netinet.ip_output import M32
 from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_1, TCPS_FIN_WAIT_2
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_GT, SEQ_SUB
-from stack.netinet.tcp_var import TF_URGENT, TF_URGNOW, Tcpcb, Urgent
+from stack.netinet.tcp_var import TF_URGENT, Tcpcb, Urgent
 
 _FURTHEST = 0xFFFF  # what the header can say; segments to come say more
 
@@ -62,7 +62,6 @@ def tcp_urgent_pointer(tp: Tcpcb, seq: int) -> int:
     """How far behind `seq` the urgent data ends, for the header of a segment; 0 when it ends before."""
     urgent = tp.urgent
     assert urgent is not None
-    tp.flags &= ~TF_URGNOW
     if SEQ_GEQ(tp.snd_una, urgent.snd_up):
         tp.flags &= ~TF_URGENT
         return 0
@@ -70,7 +69,5 @@ def tcp_urgent_pointer(tp: Tcpcb, seq: int) -> int:
 
 
 def tcp_urgent_waits(tp: Tcpcb, length: int) -> bool:
-    """Whether a segment should leave for urgency's sake: with data that is, or alone to announce it."""
-    if not length:
-        return bool(tp.flags & TF_URGNOW)
-    return tp.urgent is not None and SEQ_GT(tp.urgent.snd_up, tp.snd_nxt)
+    """Whether a segment of tcp_sendoob's should leave: with urgent data, or alone to announce it (t_force)."""
+    return not length or (tp.urgent is not None and SEQ_GT(tp.urgent.snd_up, tp.snd_nxt))

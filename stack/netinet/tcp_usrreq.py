@@ -183,6 +183,7 @@ class Tcp(TcpInput):
             tp.urgent.snd_up = tp.snd_una + tp.snd.cc & M32
             tp.flags |= TF_URGENT | TF_URGNOW
         error = tcp_output(tp)
+        tp.flags &= ~TF_URGNOW
         if error:
             raise oserror(error)
 

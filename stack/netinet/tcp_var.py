@@ -36,7 +36,7 @@ TF_ECN_PERMIT = 0x0400  # both sides can tell congestion without a loss (RFC 316
 TF_ECN_SND_CWR = 0x0800  # say with the next new data that the window was reduced
 TF_ECN_SND_ECE = 0x1000  # say with every ack that a mark has come
 TF_URGENT = 0x4000  # urgent data is on its way: the peer has not acknowledged all of it (RFC 9293 3.8.5)
-TF_URGNOW = 0x8000  # and it does not know of that yet
+TF_URGNOW = 0x8000  # a program just said so: the peer is to know at once (t_force)
 
 # seconds (tcp_timer.h)
 TCPTV_RTO = 1.0  # RFC 6298 2.1: before the first measurement
