@@ -229,12 +229,24 @@ class Clock:
         wait = min(wait, _LONGEST_WAIT) if wait is not None else None
         ready = poller.poll(int(wait * 1000) if wait is not None else None)
         if not ready and wait is not None and wait % 0.001 > 0:
-            time.sleep(wait % 0.001)  # poll(2) counts milliseconds, and would round up
+            self._doze(descriptors, wait % 0.001)
+            ready = poller.poll(0)
         if ready and self.rate is not None:
             self.lab.callouts.now = max(self.lab.callouts.now, self.reading())  # a device's frames arrive now
         for descriptor, events in ready:
             self._serve(descriptor, events)
         return bool(ready)
+
+    def _doze(self, descriptors: dict[int, int], seconds: float) -> None:
+        """Wait for less than a millisecond: poll(2) counts those, select(2) microseconds."""
+        readers = [descriptor for descriptor, events in descriptors.items() if events & select.POLLIN]
+        writers = [descriptor for descriptor, events in descriptors.items() if events & select.POLLOUT]
+        if self.signals.awake is not None:
+            readers.append(self.signals.awake[0])
+        try:
+            select.select(readers, writers, (), seconds)
+        except ValueError:  # a descriptor beyond what it can
+            time.sleep(seconds)
 
     def _serve(self, descriptor: int, events: int) -> None:
         if self.signals.awake is not None and descriptor == self.signals.awake[0]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +131,31 @@ def test_pump_stops_when_its_budget_is_spent() -> None:
     assert done == [0, 1, 2, 3]
     assert clock.pump() is None
     assert len(done) == 10
+
+
+def test_a_device_is_heard_in_the_last_part_of_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab()
+    reader, writer = os.pipe()
+    heard: list[bytes] = []
+    lab.readers[reader] = lambda: heard.append(os.read(reader, 10))
+    doze = select.select
+
+    def frame_comes(*words: Any) -> Any:  # when poll(2), which counts milliseconds, has given up already
+        if not heard:
+            os.write(writer, b"frame")
+        return doze(*words)
+
+    async def wait() -> int:
+        for _ in range(1000):
+            if not heard:
+                await pause(0.0009)
+        return 0
+
+    monkeypatch.setattr(select, "select", frame_comes)
+    Clock(lab, "real").run(spawn(lab, wait()), never)
+    assert heard == [b"frame"]
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_device_forces_real_time() -> None:
