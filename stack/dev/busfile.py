@@ -4,7 +4,8 @@ What is in it says stack/dev/busring.py, and who may touch it when stack/dev/bus
 its bytes say who is there: every netsh on the bus shares the one of _MEMBER, and on a bus that a netsh made also
 that of _MADE, so that the last one to leave knows to remove it.
 
-Who writes wakes the others by a write(2) of the version, which inotify sees; nobody looks again and again.
+Who writes wakes the others by a write(2) of the version, which inotify sees (or dnotify, where all instances of inotify
+are in use); nobody looks again and again.
 """
 
 from __future__ import annotations
@@ -294,8 +295,6 @@ def _cure(error: Exception, path: str) -> str:
             return f"No such directory: mkdir -p {os.path.dirname(path)}"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             return f"{error.strerror}: a bus takes 1 MiB"
-        case OSError(errno=errno.EMFILE):
-            return f"{error.strerror}: perhaps 'sysctl fs.inotify.max_user_instances' is too small"
         case OSError(strerror=str(words)):
             return words
     return str(error)
