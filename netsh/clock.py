@@ -62,7 +62,7 @@ class Clock:
         """Change the mode; ValueError when it cannot be had."""
         asked = parse_mode(text)
         if self.lab.has_devices and asked != 1.0:
-            raise ValueError("a lab with a real device or socket in it runs on the real clock")
+            raise ValueError("a lab with a real device, bus file or socket in it runs on the real clock")
         if self.served and asked is None:
             raise ValueError("a served lab follows the wall clock: real, or a rate such as x10")
         self.asked = asked

@@ -153,7 +153,7 @@ def test_a_device_keeps_the_clock_real() -> None:
     session = at_home()
     session.lab.readers[0] = lambda: None
     assert session.run("clock fast") == 1
-    assert session.err == "clock: a lab with a real device or socket in it runs on the real clock\n"
+    assert session.err == "clock: a lab with a real device, bus file or socket in it runs on the real clock\n"
 
 
 def test_removing_the_host_one_is_on() -> None:
