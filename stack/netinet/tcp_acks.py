@@ -33,6 +33,8 @@ class TcpAcks(TcpBase):
         """Take in the ACK field, the window and the blocks of a segment; False when the connection has ended by it."""
         if seg.flags & TH_ECE:
             tcp_ecn_echo(tp, seg.ack)
+        if tp.sack is not None and tp.sack.probe is not None:
+            self._judge_probe(tp, tp.sack, seg)
         news = bool(tp.flags & TF_SACK) and self._update_scoreboard(tp, seg)
         if SEQ_LEQ(seg.ack, tp.snd_una):
             self._duplicate_ack(tp, seg, news)
@@ -53,9 +55,24 @@ class TcpAcks(TcpBase):
             tp.sack = Scoreboard()
         una = seg.ack if SEQ_GT(seg.ack, tp.snd_una) else tp.snd_una
         news = tp.sack.update(una, tp.snd_max, seg.told.sack)
-        if not tp.sack.blocks and not tp.in_recovery:
+        if not tp.sack.blocks and not tp.in_recovery and tp.sack.probe is None:
             tp.sack = None
         return news
+
+    def _judge_probe(self, tp: Tcpcb, scoreboard: Scoreboard, seg: Segment) -> None:
+        """RFC 8985 7.4: was a tail loss probe only early, or has it repaired a loss, which is a sign of congestion?"""
+        assert scoreboard.probe is not None
+        end, again = scoreboard.probe
+        if SEQ_LT(seg.ack, end):
+            return
+        arrived_twice = bool(seg.told.sack) and SEQ_LEQ(seg.told.sack[0][1], seg.ack)  # RFC 2883
+        if again and not arrived_twice:
+            if seg.ack == end and SEQ_GT(end, tp.snd_una):
+                return  # the next one will tell
+            if SEQ_GT(seg.ack, end):
+                tp.cc.fast_retransmit(tp, min(SEQ_SUB(tp.snd_max, tp.snd_una), tp.snd_cwnd))
+                tp.snd_cwnd = tp.snd_ssthresh
+        scoreboard.probe = None
 
     def _duplicate_ack(self, tp: Tcpcb, seg: Segment, news: bool) -> None:
         """RFC 5681 2: no data, no window news, something out: each says that a segment has left the network.
@@ -177,7 +194,7 @@ class TcpAcks(TcpBase):
             tcp_open_window(tp, acked)
         if not partial:
             tp.dupacks = 0
-            if tp.sack is not None and not tp.sack.blocks:
+            if tp.sack is not None and not tp.sack.blocks and tp.sack.probe is None:
                 tp.sack = None
         fin_acked = acked > tp.snd.cc
         tp.snd_wnd = max(tp.snd_wnd - acked, 0)

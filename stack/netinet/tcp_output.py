@@ -32,6 +32,7 @@ from stack.netinet.tcp_var import (
     TF_ECN_SND_ECE,
     TF_FORCE,
     TF_NODELAY,
+    TF_SACK,
     TF_SENTFIN,
     TF_TSTMP,
     TF_URGENT,
@@ -312,9 +313,16 @@ def _account(tp: Tcpcb, flags: int, length: int) -> None:
             tp.tcp.stat["segstimed"] += 1
     if tp.rexmt.due is None and tp.snd_nxt != tp.snd_una:
         tp.rexmt.set(tp.rxtcur)
+        if tp.pto is None and tp.flags & TF_SACK and tp.srtt is not None and tp.tcp.early_retrans:
+            tcp_await_tail(tp, 2 * tp.srtt)  # or a little later
         if tp.persist.due is not None:
             tp.persist.stop()
             tp.rxtshift = 0
+
+
+def tcp_await_tail(tp: Tcpcb, seconds: float) -> None:
+    """Look after that time whether the end of what is out has been lost (tcp_tail)."""
+    tp.pto = tp.tcp.callouts.schedule(seconds, lambda: tp.tcp.timers["tail"](tp))
 
 
 def _not_sent(tp: Tcpcb, error: int) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from stack.header.tcp import TH_ACK, TH_FIN
 from stack.netinet.ip_output import M32
-from stack.netinet.tcp_output import tcp_data_size, tcp_send
+from stack.netinet.tcp_fsm import TCPS_ESTABLISHED
+from stack.netinet.tcp_output import tcp_await_tail, tcp_data_size, tcp_send
 from stack.netinet.tcp_sack import Block, Scoreboard
 from stack.netinet.tcp_seq import SEQ_SUB
 from stack.netinet.tcp_var import TF_SENTFIN, Tcpcb
@@ -90,6 +91,8 @@ def _send_at(tp: Tcpcb, seq: int, size: int) -> int:
     offset = SEQ_SUB(seq, tp.snd_una)
     length = min(size, tp.snd.cc - offset, tcp_data_size(tp))
     flags = TH_ACK
+    if 0 < length < size and tp.flags & TF_SENTFIN and offset + length == tp.snd.cc:
+        flags = TH_ACK | TH_FIN
     if length <= 0:
         if not tp.flags & TF_SENTFIN:
             return 0
@@ -99,3 +102,45 @@ def _send_at(tp: Tcpcb, seq: int, size: int) -> int:
     size = SEQ_SUB(tp.snd_nxt, seq)
     tp.snd_nxt = tp.snd_max
     return max(size, 0)
+
+
+# --- tail loss probes ---------------------------------------------------------------------------
+
+_MAX_ACK_DELAY = 0.2  # seconds that a peer may keep its ack of a single segment back
+_LEAST_PROBE_TIME = 0.01  # seconds, where a round trip takes no time at all
+
+
+def tcp_tail(tp: Tcpcb) -> None:
+    """Nothing was heard for two round trips: a segment more may bring the ack that tells (RFC 8985 7.2, 7.3).
+
+    What is lost at the end of a flight leaves no trace in acks, nor does an ack that was lost itself; so the
+    retransmission timer would have to run out.  This one runs as long as that does, and looks when it was set.
+    """
+    tp.pto = None
+    due = tp.rexmt.due
+    if due is None or tp.srtt is None:
+        return
+    wait = max(2 * tp.srtt, _LEAST_PROBE_TIME)
+    if SEQ_SUB(tp.snd_max, tp.snd_una) <= tp.maxseg:
+        wait += _MAX_ACK_DELAY
+    heard = due - tp.rxtcur
+    if heard + wait > tp.now:
+        wait = heard + wait - tp.now
+    elif tp.sack is None and not tp.in_recovery and not tp.rxtshift and tp.state >= TCPS_ESTABLISHED:
+        _send_tail_probe(tp)
+    tcp_await_tail(tp, wait)
+
+
+def _send_tail_probe(tp: Tcpcb) -> None:
+    """A segment of new data, be there room in the congestion window or not; else the last one once more."""
+    high, offset = tp.snd_max, SEQ_SUB(tp.snd_max, tp.snd_una)
+    again = not _send_new(tp)
+    if again:
+        size = min(offset, tp.maxseg)
+        tp.rtttime = None  # Karn
+        if not _send_at(tp, high - size & M32, size):
+            return
+    tp.tcp.stat["tailprobe"] += 1
+    tp.sack = Scoreboard()
+    tp.sack.probe = tp.snd_max, again
+    tp.rexmt.set(tp.rxtcur)

@@ -19,7 +19,7 @@ Resent = tuple[int, int, int]  # such a block that was sent again, and what was 
 class Scoreboard:
     """What a connection's peer has selectively acknowledged, and what was sent again."""
 
-    __slots__ = ("blocks", "cut", "high_rxt", "late", "lost_again", "resent", "sacked", "waits")
+    __slots__ = ("blocks", "cut", "high_rxt", "late", "lost_again", "probe", "resent", "sacked", "waits")
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []  # in order, apart from each other, all above HighACK
@@ -30,6 +30,7 @@ class Scoreboard:
 
     def begin(self, high: int) -> None:
         """A recovery begins, `high` is the end of what was ever sent: nothing has been sent again yet."""
+        self.probe: tuple[int, bool] | None = None  # where what the timer sent ends, and whether it was sent before
         self.cut = high  # for what was sent since then and lost the window has not been cut yet
         self.high_rxt: int | None = None  # end of what was sent again in this recovery
         self.resent: list[Resent] = []  # each piece of it, while nobody knows what became of it

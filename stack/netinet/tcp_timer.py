@@ -10,6 +10,7 @@ from stack.netinet.ip_output import M32
 from stack.netinet.tcp_ecn import tcp_ecn_reduced
 from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_TIME_WAIT
 from stack.netinet.tcp_output import tcp_output, tcp_probe, tcp_rexmtval, tcp_setpersist
+from stack.netinet.tcp_recovery import tcp_tail
 from stack.netinet.tcp_subr import tcp_close, tcp_drop
 from stack.netinet.tcp_var import (
     TCP_BACKOFF,
@@ -125,4 +126,5 @@ TIMERS: Mapping[str, Callable[[Tcpcb], None]] = {
     "keep": tcp_keep,
     "2msl": tcp_2msl,
     "delack": tcp_delack,
+    "tail": tcp_tail,
 }

@@ -127,6 +127,7 @@ class Tcpcb(Inpcb):
         "maxopd",
         "maxseg",
         "persist",
+        "pto",
         "rcv",
         "rcv_adv",
         "rcv_nxt",
@@ -207,6 +208,7 @@ class Tcpcb(Inpcb):
         self.srtt: float | None = None
         self.rttvar = 0.0
         self.rxtcur = TCPTV_RTO
+        self.pto: Callout | None = None  # runs while data is out (tcp_tail)
         self.rxtshift = 0
         self.softerror = 0
         self.urgent: Urgent | None = None
