@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from netsh.nearest import nearest
 from netsh.shell import ShellContext
 
 SYNOPSIS = "help [command]"
+
+_END = re.compile(r"(?<!\.)\. ")  # of a sentence: an ellipsis is within one
 
 
 class Summary(NamedTuple):
@@ -78,13 +81,13 @@ def summary(path: str) -> str:
         return ""
     _, _, rest = head.partition('"""')
     paragraph = rest.partition('"""')[0].partition("\n\n")[0]
-    return " ".join(paragraph.split()).partition(". ")[0].removesuffix(".")
+    return _END.split(" ".join(paragraph.split()))[0].removesuffix(".")
 
 
 def show(row: Summary | Page) -> str:
     """Columns, or a page."""
     if isinstance(row, Summary):
-        return f"  {row.command:<11} {row.text}"
+        return f"  {row.command:<13} {row.text}"
     forms = "\n       ".join(row.synopsis.splitlines())
     return f"usage: {forms}\n\n{row.text}"
 
