@@ -164,11 +164,11 @@ def _long(options: Options, word: str, words: list[str]) -> None:
 Setters = dict[str, Callable[[Options, str], None]]
 
 
-def set_long(options: Options, word: str, words: list[str], setters: Setters) -> None:
+def set_long(options: Options, word: str, words: list[str], setters: Setters, page: str = "netsh --help") -> None:
     """Take an option of a word, and its value from behind `=` or from the next of the words."""
     name, equals, value = word.partition("=")
     if name not in setters:
-        raise BadOption(f"{name}: unknown option; 'netsh --help' lists them")
+        raise BadOption(f"{name}: unknown option; '{page}' lists them")
     if not equals:
         if not words:
             raise BadOption(f"{name}: its value is missing")

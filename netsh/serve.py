@@ -86,7 +86,7 @@ def _parse(words: list[str]) -> ServeOptions:
                 raise BadOption("-H: its value is missing")
             options.host = word[2:] or words.pop(0)
         elif word.startswith("--"):
-            set_long(options, word, words, SETTERS)
+            set_long(options, word, words, SETTERS, "netsh serve --help")
         elif word.startswith("-"):
             raise BadOption(f"{word}: unknown option; 'netsh serve --help' lists them")
         elif options.url is not None:

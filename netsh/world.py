@@ -37,6 +37,9 @@ class Member(Protocol):
     def move(self) -> None:
         """The lab is another one now."""
 
+    def complain(self, name: str, text: str) -> None:
+        """One line on stderr."""
+
     def console(self, name: str, text: str) -> None:
         """A kernel of the lab has said something."""
 
@@ -73,13 +76,17 @@ class World:
         self.lab.next_pid += 1
         self.lab.procs[proc.pid] = proc
 
-    def remove_host(self, name: str) -> None:
-        """End a host; prompts that were on it are on the first of those that are left."""
+    def remove_host(self, name: str, by: Member) -> None:
+        """End a host; prompts that were on it are on the first of those that are left, and are told."""
         gone = self.lab.hosts[name]
         self.lab.remove_host(name)
+        left = next(iter(self.lab.hosts.values()), None)
         for session in self.sessions:
             if session.host is gone:
-                session.host = next(iter(self.lab.hosts.values()), None)
+                session.host = left
+                if session is not by:
+                    where = f"; you are on {left.name} now" if left is not None else ""
+                    session.complain(name, f"removed by somebody else{where}")
 
     def _adopt(self) -> None:
         """Let the lab have devices; what its kernels say goes where complaints go, as on a console."""

@@ -77,7 +77,7 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow]:
 def _remove(ctx: ShellContext, name: str) -> None:
     if name not in ctx.session.lab.hosts:
         raise Failure(f"{name}: no such host; 'host' lists them")
-    ctx.session.world.remove_host(name)
+    ctx.session.world.remove_host(name, ctx.session)
 
 
 def row_of(host: Host, here: bool) -> HostRow:

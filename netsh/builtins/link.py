@@ -76,6 +76,7 @@ def prefix_of(text: str) -> Prefix:
 async def run(ctx: ShellContext, args: Args | Carrier) -> AsyncIterator[Any]:
     """Do it; silent, as ifconfig is."""
     if isinstance(args, Args):
+        _refuse_bus(ctx, args)
         _make(ctx, args)
     elif args.word in ctx.session.lab.hosts and args.bus not in ctx.session.lab.buses:
         _make(ctx, Args(args.bus, args.word, None, Personality()))
@@ -85,6 +86,13 @@ async def run(ctx: ShellContext, args: Args | Carrier) -> AsyncIterator[Any]:
         raise Failure(f"{args.bus}: no such bus; 'bus' lists them")
     return
     yield
+
+
+def _refuse_bus(ctx: ShellContext, args: Args) -> None:
+    """A bus is named, and so no host is meant."""
+    lab = ctx.session.lab
+    if args.a in lab.buses and args.a not in lab.hosts and args.b not in lab.hosts:
+        raise Failure(f"{args.b}: what is done to the bus {args.a} is down or up", 2)
 
 
 def _make(ctx: ShellContext, args: Args) -> None:

@@ -295,6 +295,8 @@ def _cure(error: Exception, path: str) -> str:
             return f"No such directory: mkdir -p {os.path.dirname(path)}"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             return f"{error.strerror}: a bus takes 1 MiB"
+        case OSError(errno=errno.ESPIPE | errno.ENODEV | errno.EOPNOTSUPP):  # in /proc, say
+            return "not a bus: such files cannot be mapped"
         case OSError(strerror=str(words)):
             return words
     return str(error)

@@ -68,7 +68,7 @@ LAN = "lan  10.0.0.0/24  delay 100us"
         ("help lab | head -2", "usage: lab\n       lab seed number\n"),
         ("help grep", "usage: grep [-ciFnqv] [-e] pattern\n\nlines in which a pattern is found.\n"),
         ("help quit | head -1", "usage: exit [status]\n"),
-        ("help | grep '^  echo '", "  echo        Write words to the standard output\n"),
+        ("help | grep '^  echo '", "  echo          Write words to the standard output\n"),
     ],
 )
 def test_at_home(line: str, out: str) -> None:
@@ -122,6 +122,7 @@ def told(line: str, out: str) -> None:
         ("link a b 224.0.0.0/24", "link: 224.0.0.0/24: not for hosts", 2),
         ("link a b 10.0.0.0/24", "link: 10.0.0.0/24: 10.0.0.2 is me's already", 1),
         ("link nope down", "link: nope: no such bus; 'bus' lists them", 1),
+        ("link lan sideways", "link: sideways: what is done to the bus lan is down or up", 2),
         ("link a 9b", "link: 9b: a host's name is letters", 1),
         ("link a b delay 10ms loss", "link: loss: its value is missing", 2),
         ("link a b loss 101%", "link: loss, duplicate, reorder and corrupt are between", 2),
@@ -147,6 +148,15 @@ def test_nonsense(line: str, complaint: str, status: int) -> None:
     assert err.count("\n") == 1
     assert session.lab.hosts.keys() == before
     assert "tmp" not in str(session.lab.buses)
+
+
+def test_the_list_of_commands_is_in_columns_and_whole_sentences() -> None:
+    session = at_home()
+    assert session.run("help") == 0
+    listed = [line for line in session.out.splitlines() if line[2:15].strip() in names()]
+    assert len(listed) == len(names())
+    assert "  chain         Build a line of routers: r1 - r2 - ... - rN" in listed
+    assert all(line[15] == " " != line[16] and not line.endswith(".") for line in listed)
 
 
 def test_a_device_keeps_the_clock_real() -> None:

@@ -131,6 +131,7 @@ def test_save_and_load_keep_the_bus(shells: Shells) -> None:
         ("./none/bus1", "SIOCSLINKSTR: ./none/bus1: No such directory: mkdir -p "),
         ("./junk", "SIOCSLINKSTR: ./junk: not a bus: it has 4 bytes, a bus has 1048576"),
         ("./", "SIOCSLINKSTR: ./: Is a directory"),
+        ("/proc/version", "SIOCSLINKSTR: /proc/version: not a bus: such files cannot be mapped"),
         ("/dev/null", "SIOCSLINKSTR: /dev/null: not a bus: it is no regular file"),
     ],
 )

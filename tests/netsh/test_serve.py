@@ -192,7 +192,7 @@ def test_a_host_that_another_removes_is_left(lab: Served) -> None:
         assert lab.run("--", "host", "-d", "away") == Done(0, "", "")
         lab.run("-c", "ps -a | grep 'sleep 1000' | !awk '{print $1}' > pid")
         lab.run("--", "kill", "-INT", (lab.folder / "pid").read_text().strip())
-        assert rest(client) == Done(0, "me\n", "")
+        assert rest(client) == Done(0, "me\n", "away: removed by somebody else; you are on me now\n")
 
 
 # --- signals ----------------------------------------------------------------------------------------
@@ -381,6 +381,7 @@ def test_a_url_that_is_taken(lab: Served) -> None:
         (("tcp://127.0.0.1",), 2, "serve: tcp://127.0.0.1: not a URL; it is unix://PATH or tcp://127.0.0.1:PORT"),
         (("unix://a", "unix://b"), 2, "serve: unix://b: one URL is wanted"),
         (("unix://a", "-x"), 2, "-x: unknown option; 'netsh serve --help' lists them"),
+        (("unix://a", "--bogus"), 2, "--bogus: unknown option; 'netsh serve --help' lists them"),
         (("unix://a", "--clock", "fast"), 2,
          "--clock fast: a served lab follows the wall clock: real, or a rate such as x10"),
         (("tcp://0.0.0.0:0",), 1, "tcp://0.0.0.0:0: other machines could reach it; --public if that is meant"),
