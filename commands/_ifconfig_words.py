@@ -13,6 +13,7 @@ from stack.addr import Ip4, Mac, plen_of
 from stack.header.dot1q import VLAN_MAX, VLAN_MIN
 from stack.kern.errors import oserror, strerror
 from stack.lab import is_name
+from stack.net.ethernet import Ethernet
 from stack.net.ifnet import IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_POINTOPOINT, Ifnet, unit_of
 from stack.net.vlan import Vlan
 
@@ -130,8 +131,19 @@ def _down(at: Setting, _value: Any) -> None:
 
 
 def _mtu(at: Setting, value: int) -> None:
-    with ioctl("SIOCSIFMTU"):
+    try:
         at.ifp.set_mtu(value)
+    except OSError as error:
+        raise Failure(f"SIOCSIFMTU: {strerror(error.errno or 0)} ({_why_no_mtu(at.ifp)})") from None
+
+
+def _why_no_mtu(ifp: Ifnet) -> str:
+    if isinstance(ifp, Ethernet) and ifp.bridge is not None:
+        return f"members have the MTU of their bridge: {ifp.bridge.mtu}, changed there"
+    if isinstance(ifp, Vlan) and ifp.parent is None:
+        return "it is on no interface yet: vlan 5 vlanif shmif0"
+    high = min(ifp.mtu_high, ifp.parent.mtu) if isinstance(ifp, Vlan) and ifp.parent is not None else ifp.mtu_high
+    return f"it is between {ifp.mtu_low} and {high}"
 
 
 def _metric(at: Setting, value: int) -> None:
@@ -161,12 +173,26 @@ def _no_linkstr(at: Setting, _value: Any) -> None:
 def _vlanif(at: Setting, value: tuple[int, str]) -> None:
     vid, name = value
     parent = at.ctx.host.interfaces.get(name)
-    with ioctl("SIOCSETVLAN"):
+    if parent is None:
+        raise Failure(f"SIOCSETVLAN: No such file or directory: there is no {name} ('ifconfig -l' lists them)")
+    try:
         if not isinstance(at.ifp, Vlan):
             raise oserror(errno.ENOTTY)
-        if parent is None:
-            raise Failure(f"SIOCSETVLAN: No such file or directory: there is no {name} ('ifconfig -l' lists them)")
         at.ifp.configure(parent, vid)
+    except OSError as error:
+        raise Failure(f"SIOCSETVLAN: {strerror(error.errno or 0)} ({_why_no_vlan(at.ifp, parent, vid)})") from None
+
+
+def _why_no_vlan(ifp: Ifnet, parent: Ifnet, vid: int) -> str:
+    if not isinstance(ifp, Vlan):
+        return "only a vlanN bears a tag"
+    if ifp.parent is not None:
+        return f"it has tag {ifp.vid} on {ifp.parent.name}, '-vlanif' gives that up"
+    if isinstance(parent, Ethernet) and (parent, vid) in ifp.vlans.table:
+        return f"{ifp.vlans.table[parent, vid].name} has that tag on {parent.name}"
+    if isinstance(parent, Vlan):
+        return f"{parent.name} is on no other interface, or on {ifp.name} itself"
+    return f"frames of {parent.name} bear no tags"
 
 
 def _no_vlanif(at: Setting, _value: Any) -> None:

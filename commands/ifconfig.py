@@ -185,9 +185,10 @@ def _chosen(ctx: Context, options: dict[str, str]) -> Iterator[Ifnet]:
 
 
 def _configure(ctx: Context, args: Args) -> None:
-    """Do what the words say, one after the other; the first that fails is the last."""
+    """Do what the words say, one after the other; the first that fails is the last, and undoes `create`."""
     name = args.interface
-    if args.steps[0].word == "create":
+    made = args.steps[0].word == "create"
+    if made:
         kind = name.rstrip("0123456789")
         if kind not in ctx.host.cloners():
             raise Failure(f"clone_command: Invalid argument ({name}: the kinds are {' '.join(ctx.host.cloners())})")
@@ -197,11 +198,16 @@ def _configure(ctx: Context, args: Args) -> None:
         with ioctl("clone_command"):
             ctx.host.interface(name)
     at = Setting(ctx, _find(ctx, name))
-    for step in args.steps:
-        if step.word:
-            KEYWORDS[step.word].act(at, step.value)
-        else:
-            set_address(at, step.value)
+    try:
+        for step in args.steps:
+            if step.word:
+                KEYWORDS[step.word].act(at, step.value)
+            else:
+                set_address(at, step.value)
+    except Failure:
+        if made:  # so that the same line, put right, does not find it there already
+            ctx.host.ifdestroy(name)
+        raise
 
 
 async def _wait(ctx: Context, args: Args) -> None:

@@ -149,11 +149,44 @@ def test_an_address_is_deleted(lab: Lab, words: str) -> None:
 
 
 def test_words_are_done_in_order_until_one_fails(lab: Lab) -> None:
-    answer = run(lab, "me", "ifconfig shmif1 create mtu 1280 linkstr wan 10.5.0.1/24 mtu 66 down")
+    run(lab, "me", "ifconfig shmif1 create")
+    answer = run(lab, "me", "ifconfig shmif1 mtu 1280 linkstr wan 10.5.0.1/24 mtu 66 down")
     assert answer.status == 1
     ifp = lab["me"].interfaces["shmif1"]
     assert (ifp.mtu, ifp.linkstr, addresses(lab, interface="shmif1")) == (1280, "wan", ["10.5.0.1/24"])
     assert ifp.flags & IFF_UP
+
+
+def test_a_line_that_fails_undoes_its_create(lab: Lab) -> None:
+    made = "ifconfig vlan0 create vlan 5 vlanif {} 10.5.0.1/24"
+    assert run(lab, "me", made.format("lo0")).status == 1
+    assert "vlan0" not in lab["me"].interfaces
+    assert run(lab, "me", made.format("shmif0")).status == 0  # put right
+    assert run(lab, "me", "ifconfig vlan0 10.5.0.300/24 alias").status == 2
+    assert "vlan0" in lab["me"].interfaces
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("vlan0 vlan 6 vlanif shmif0", "SIOCSETVLAN: Device busy (it has tag 5 on shmif0, '-vlanif' gives that up)"),
+        ("vlan1 vlan 5 vlanif shmif0", "SIOCSETVLAN: File exists (vlan0 has that tag on shmif0)"),
+        ("vlan1 vlan 5 vlanif lo0", "SIOCSETVLAN: Protocol not supported (frames of lo0 bear no tags)"),
+        ("vlan1 vlan 5 vlanif vlan1", "SIOCSETVLAN: Protocol not supported (vlan1 is on no other interface, or on "),
+        ("vlan1 vlan 5 vlanif shmif9", "SIOCSETVLAN: No such file or directory: there is no shmif9"),
+        ("shmif0 vlan 5 vlanif shmif0", "SIOCSETVLAN: Inappropriate ioctl for device (only a vlanN bears a tag)"),
+        ("vlan1 mtu 1400", "SIOCSIFMTU: Invalid argument (it is on no interface yet: vlan 5 vlanif shmif0)"),
+        ("vlan0 mtu 1501", "SIOCSIFMTU: Invalid argument (it is between 68 and 1500)"),
+        ("lo0 mtu 66", "SIOCSIFMTU: Invalid argument (it is between 68 and "),
+        ("shmif0 mtu 1400", "SIOCSIFMTU: Device busy (members have the MTU of their bridge: 1500, changed there)"),
+    ],
+)
+def test_what_the_kernel_refuses_of_vlans_and_mtus_comes_with_the_cure(lab: Lab, words: str, text: str) -> None:
+    for line in ("ifconfig vlan0 create vlan 5 vlanif shmif0", "ifconfig vlan1 create", "ifconfig bridge0 create",
+                 "brconfig bridge0 add shmif0"):  # fmt: skip
+        assert run(lab, "me", line).status == 0
+    answer = run(lab, "me", f"ifconfig {words}")
+    assert answer.status == 1 and answer.errors[0].startswith(f"ifconfig: {text}")
 
 
 def test_waiting_takes_as_long_as_the_detection(lab: Lab) -> None:
