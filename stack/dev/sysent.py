@@ -199,18 +199,9 @@ class Filedesc:
             await self._until(lambda: so.readable, (so.rcv.channel,), deadline)
             record = so.recvmsg(peek=bool(flags & socket.MSG_PEEK))
             return bytes(record.data[:size]), plain(record.source)
-        data = await self._read(so, size, flags, deadline)
-        while flags & socket.MSG_WAITALL and not flags & socket.MSG_PEEK and 0 < len(data) < size:
-            more = await self._read(so, size - len(data), flags, deadline)
-            if not more:
-                break
-            data += more
-        return data, None
-
-    async def _read(self, so: Socket, size: int, flags: int, deadline: float | None) -> bytes:
         if size and (so.readable or deadline != NOW):
             await self._until(lambda: so.readable, (so.rcv.channel,), deadline, so)
-        return so.recv(min(size, _CHUNK), peek=bool(flags & socket.MSG_PEEK)) if size else b""
+        return so.recv(min(size, _CHUNK), peek=bool(flags & socket.MSG_PEEK)) if size else b"", None
 
     async def send(self, fd: int, data: bytes, flags: int, deadline: float | None) -> int:
         """Send some of the bytes, or a datagram to the peer; how many."""

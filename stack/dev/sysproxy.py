@@ -189,6 +189,8 @@ class Program:
             first.proc.signal(number)
         else:
             os.kill(self.pid, number)
+        if os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT):
+            os.kill(self.pid, signal.SIGCONT)  # one that stands still hears nothing
 
     def end(self) -> None:
         """It ends at once, with whatever it started."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.abc
 import importlib.machinery
 import io
 import os
 import runpy
 import select
+import signal
 import sys
 import time
 from _socket import AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET
@@ -24,19 +26,22 @@ from stack.dev.hijack.names import Names
 from stack.dev.hijack.threads import Threads
 
 _CHANNEL, _BIRTHS = 3, 4  # descriptors that stack/dev/sysproxy.py has put there
+_ASIDE = 512  # where they are moved to: programs close what is just above 2, and take what comes there for their own
 _SCM_RIGHTS = 1
 _HERE = os.path.dirname(__file__) + os.sep
 
 
 def main() -> None:
     """Become the program that the command line names, as python does."""
-    first = gate.Remote(_inherited(_CHANNEL))
+    ways: set[int] = set()
+    first, births = gate.Remote(_aside(_CHANNEL), ways), _aside(_BIRTHS)
+    ways.add(births)
+    _die_with(births)
     gate.stand(first)
     door = sockets.Door(gate.here)
-    _inherited(_BIRTHS)
-    Threads(_birth).install()
+    Threads(partial(_birth, births, ways)).install()
     _install_select(door)
-    Files(door).install()
+    Files(door, ways).install()
     first.enter()
     _install_time(door, first.epoch)
     sys.modules["_socket"] = Names(door).build()
@@ -47,20 +52,36 @@ def main() -> None:
     _run(sys.argv[1:])
 
 
-def _inherited(fd: int) -> int:
-    os.set_inheritable(fd, False)
-    return fd
+def _aside(fd: int) -> int:
+    """A descriptor under a number that is out of the way, if there are so many."""
+    try:
+        new = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ASIDE)
+    except OSError:
+        os.set_inheritable(fd, False)
+        return fd
+    os.close(fd)
+    return new
 
 
-def _birth() -> gate.Remote:
+def _die_with(births: int) -> None:
+    """When the lab dies, whatever the reason, so do we and what we have started: the kernel sees to it."""
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(births, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(births, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(births, fcntl.F_SETFL, fcntl.fcntl(births, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _birth(births: int, ways: set[int]) -> gate.Remote:
     """A gate for a new thread: its other end goes to the lab."""
     ours, theirs = real_socketpair(AF_UNIX, SOCK_SEQPACKET)
-    births = RealSocket(AF_UNIX, SOCK_SEQPACKET, 0, _BIRTHS)
-    births.sendmsg([b"\0"], [(SOL_SOCKET, _SCM_RIGHTS, theirs.fileno().to_bytes(4, sys.byteorder))])
-    births.detach()
-    theirs.close()
+    messenger = RealSocket(AF_UNIX, SOCK_SEQPACKET, 0, births)
+    try:
+        messenger.sendmsg([b"\0"], [(SOL_SOCKET, _SCM_RIGHTS, theirs.fileno().to_bytes(4, sys.byteorder))])
+    finally:
+        messenger.detach()
+        theirs.close()
     gate.here().call("lwp_create")
-    return gate.Remote(ours.detach())
+    return gate.Remote(_aside(ours.detach()), ways)
 
 
 def _install_select(door: sockets.Door) -> None:
@@ -194,7 +215,9 @@ def _excepthook(kind: type[BaseException], failure: BaseException, traceback: Tr
         frames.append(traceback)
         traceback = traceback.tb_next
     names = [frame.tb_frame.f_code.co_filename for frame in frames]
-    first = max((at for at, name in enumerate(names) if name in (__file__, "<frozen runpy>")), default=-1) + 1
+    first = names.index(__file__) if __file__ in names else 0
+    while names[first : first + 1] in ([__file__], ["<frozen runpy>"]):
+        first += 1
     last = next((at for at in range(len(names), 0, -1) if not names[at - 1].startswith(_HERE)), 0)
     if first < last < len(names):
         frames[last - 1].tb_next = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import cast
@@ -12,18 +13,22 @@ _MOST = 65536  # bytes in one call
 
 
 class Files:
-    """os.read, os.write, os.close and os.sendfile, which know the lab's descriptors from the machine's."""
+    """os.read, os.write, os.close and the like, which know the lab's descriptors from the machine's.
 
-    def __init__(self, door: Door) -> None:
+    `ways` are those that lead into the lab: for the program there are no such descriptors.
+    """
+
+    def __init__(self, door: Door, ways: set[int]) -> None:
         self.door = door
+        self.ways = ways
         self.os_read, self.os_write, self.os_close = os.read, os.write, os.close
+        self.os_closerange, self.os_dup, self.os_dup2 = os.closerange, os.dup, os.dup2
         self.os_sendfile: Callable[[int, int, int | None, int], int] | None = getattr(os, "sendfile", None)
 
     def install(self) -> None:
         """Let whoever asks `os` have these."""
-        new = {"read": self.read, "write": self.write, "close": self.close}
-        for name, function in new.items():
-            setattr(os, name, function)
+        for name in ("read", "write", "close", "closerange", "dup", "dup2"):
+            setattr(os, name, getattr(self, name))
         if self.os_sendfile is not None:
             os.sendfile = self.sendfile
 
@@ -43,10 +48,41 @@ class Files:
 
     def close(self, fd: int) -> None:
         """Close it."""
-        if fd not in self.door.kinds:
-            return self.os_close(fd)
-        self.door.call("close", fd)
-        return self.door.forget(fd)
+        if fd in self.door.kinds:
+            self.door.call("close", fd)
+            self.door.forget(fd)
+        elif fd in self.ways:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        else:
+            self.os_close(fd)
+
+    def closerange(self, fd_low: int, fd_high: int, /) -> None:
+        """Close all from one to another, which itself is not closed."""
+        for fd in [fd for fd in self.door.kinds if fd_low <= fd < fd_high]:
+            self.close(fd)
+        for fd in sorted(self.ways):
+            if fd_low <= fd < fd_high:
+                self.os_closerange(fd_low, fd)
+                fd_low = fd + 1
+        self.os_closerange(fd_low, fd_high)
+
+    def dup(self, fd: int, /) -> int:
+        """One more descriptor for the same."""
+        return self.os_dup(fd) if fd not in self.door.kinds else self.door.dup(fd)
+
+    def dup2(self, fd: int, fd2: int, inheritable: bool = True) -> int:
+        """One more descriptor for the same, with a number of one's choice."""
+        if fd == fd2 and fd in self.door.kinds:
+            return fd
+        if fd2 in self.ways:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if fd2 in self.door.kinds:
+            self.close(fd2)
+        self.os_dup2(fd, fd2, inheritable)
+        if fd in self.door.kinds:
+            self.door.kinds[fd2] = self.door.kinds[fd]
+            self.door.call("dup", fd, fd2)
+        return fd2
 
     def sendfile(self, out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
         """Send a part of a file; how many bytes; it does not wait."""

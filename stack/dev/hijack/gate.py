@@ -51,8 +51,10 @@ class Gate:
 class Remote(Gate):
     """The gate of a thread of a program that is a process of its own."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, ways: set[int]) -> None:
         self.fd = fd  # a packet is a message
+        self.ways = ways  # the descriptors of all threads of the program
+        ways.add(fd)
         self.asked: bytes | None = None  # what waits for an answer
         self.early: tuple[int, object] | None = None  # the answer, when a signal's handler has received it
         self.time = 0.0  # the lab's, when it answered last
@@ -71,6 +73,7 @@ class Remote(Gate):
     def leave(self) -> None:
         """The thread is over."""
         self._send(marshal.dumps(("lwp_exit",)))
+        self.ways.discard(self.fd)
         _close(self.fd)
 
     @property

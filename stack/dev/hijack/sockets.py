@@ -10,6 +10,8 @@ import errno
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from operator import index
 from typing import cast
 from warnings import warn
 
@@ -18,8 +20,10 @@ from stack.dev.hijack.gate import Gate
 AF_INET, AF_UNIX = int(_socket.AF_INET), int(_socket.AF_UNIX)
 _ANY, _BROADCAST = 0, 0xFFFFFFFF
 _MOST = 65536  # bytes in one call
-_MSG_DONTWAIT = int(_socket.MSG_DONTWAIT)
+_MSG_DONTWAIT, _MSG_WAITALL = int(_socket.MSG_DONTWAIT), int(_socket.MSG_WAITALL)
+_MSG_PEEK, _MSG_TRUNC = int(_socket.MSG_PEEK), int(_socket.MSG_TRUNC)
 _close = os.close  # before it is replaced
+_NOWHERE = int(getattr(os, "O_PATH", os.O_RDONLY)) | os.O_CLOEXEC  # to read there is EBADF
 _FLAGS = int(getattr(_socket, "SOCK_NONBLOCK", 0)) | int(getattr(_socket, "SOCK_CLOEXEC", 0))
 
 Buffer = bytes | bytearray | memoryview
@@ -46,10 +50,16 @@ class Door:
         return self.gate().call(name, *arguments)
 
     def place(self, kind: tuple[int, int, int]) -> int:
-        """A new descriptor: a real one, so that no other gets its number, which nobody can write to."""
-        fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        """A new descriptor: a real one, so that no other gets its number, but good for nothing."""
+        fd = os.open("/dev/null", _NOWHERE)
         self.kinds[fd] = kind
         return fd
+
+    def dup(self, fd: int) -> int:
+        """One more descriptor for the same socket."""
+        new = self.place(self.kinds[fd])
+        self.call("dup", fd, new)
+        return new
 
     def forget(self, fd: int) -> None:
         """The descriptor is closed."""
@@ -179,7 +189,7 @@ class LabFile:
 
     def shutdown(self, how: int) -> None:
         """Close one direction or both."""
-        self._call("shutdown", int(how))
+        self._call("shutdown", index(how))
 
     def getsockname(self) -> Address:
         """The local address."""
@@ -193,7 +203,20 @@ class LabFile:
         """Bytes, at most so many."""
         if size < 0:
             raise ValueError("negative buffersize in recv")
-        return cast(bytes, self._patiently(self._deadline(flags), "recv", size, int(flags)))
+        deadline = self._deadline(flags)
+        data = cast(bytes, self._patiently(deadline, "recv", size, int(flags)))
+        if flags & _MSG_WAITALL and not flags & _MSG_PEEK and self.type == int(_socket.SOCK_STREAM):
+            data = self._all(data, size, int(flags), deadline)
+        return data
+
+    def _all(self, data: bytes, size: int, flags: int, deadline: float | None) -> bytes:
+        """More of them, until they are so many; fewer at the end, and when time is up."""
+        pieces, left = [data], size - len(data)
+        with suppress(BlockingIOError):
+            while left > 0 and pieces[-1]:
+                pieces.append(cast(bytes, self._call("recv", left, flags, deadline)))
+                left -= len(pieces[-1])
+        return b"".join(pieces)
 
     def recv_into(self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0) -> int:
         """Bytes, into a buffer; how many."""

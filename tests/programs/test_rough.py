@@ -1,0 +1,138 @@
+"""Programs that close what is not theirs, stop, loop, and outlive nobody."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.programs.theatre import ROOT, Theatre
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "os.closerange(3, 1 << 16)",
+        "[os.close(fd) for fd in range(3, 1024) if fd in open_ones]",
+        "[fcntl.fcntl(0, fcntl.F_GETFD), os.dup2(1, 3), os.dup2(1, 4)]",
+    ],
+)
+def test_a_program_that_closes_all_descriptors(theatre: Theatre, closing: str) -> None:
+    """As daemons do; its way into the lab is none of its descriptors."""
+    theatre.script(
+        "daemon.py",
+        f"""
+        import fcntl, os, socket, threading, time
+        sock = socket.create_connection(("www", 80))
+        open_ones = {{sock.fileno()}}
+        {closing}
+        thread = threading.Thread(target=time.sleep, args=[3])
+        thread.start()
+        thread.join()
+        print(socket.gethostbyname("www"), time.monotonic() > 3)
+        """,
+    )
+    assert theatre.play("python daemon.py") == (0, "203.0.113.80 True\n", "")
+
+
+def test_descriptors_by_number(theatre: Theatre) -> None:
+    theatre.script(
+        "numbers.py",
+        """
+        import os, socket
+        sock = socket.create_connection(("www", 80))
+        copy = os.dup(sock.fileno())
+        print(os.dup2(copy, 50), os.dup2(50, 50))
+        sock.close()
+        os.close(copy)
+        os.write(50, b"GET / HTTP/1.0\\r\\n\\r\\n")
+        print(os.read(50, 15))
+        os.dup2(1, 50)
+        os.write(50, b"a file\\n")
+        try:
+            open(socket.socket().detach(), "rb", 0).read()
+        except OSError as error:
+            print(error.strerror)
+        """,
+    )
+    assert theatre.play("python numbers.py").out == "50 50\nb'HTTP/1.1 200 OK'\na file\nBad file descriptor\n"
+
+
+def test_all_that_is_wanted_or_what_there_was(theatre: Theatre) -> None:
+    """MSG_WAITALL beyond the size of a packet, and what has come when time is up."""
+    theatre.script(
+        "all.py",
+        """
+        import socket, threading
+        with socket.create_server(("", 7)) as listener:
+            client = socket.create_connection(("me", 7))
+            server, _ = listener.accept()
+        thread = threading.Thread(target=client.sendall, args=[bytes(300_000)])
+        thread.start()
+        print(len(server.recv(300_000, socket.MSG_WAITALL)))
+        thread.join()
+        server.settimeout(3)
+        client.sendall(b"some")
+        print(server.recv(10, socket.MSG_WAITALL))
+        client.sendall(b"rest")
+        client.close()
+        print(server.recv(10, socket.MSG_WAITALL))
+        """,
+    )
+    assert theatre.play("python all.py").out == "300000\nb'some'\nb'rest'\n"
+
+
+def started(theatre: Theatre, text: str) -> tuple[subprocess.Popen[str], list[int]]:
+    """A shell with a program, which has printed some process ids."""
+    theatre.script("program.py", text)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "netsh", "-c", "python program.py"],
+        cwd=theatre.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert child.stdout is not None
+    return child, [int(word) for word in child.stdout.readline().split()]
+
+
+def test_one_that_stands_still_is_interrupted_all_the_same(theatre: Theatre) -> None:
+    child, (pid,) = started(
+        theatre,
+        """
+        import os, signal
+        print(os.getpid())
+        os.kill(os.getpid(), signal.SIGSTOP)
+        while True:
+            pass
+        """,
+    )
+    with child:
+        while "T" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            pass
+        child.send_signal(signal.SIGINT)
+        assert child.wait(20) == 130
+
+
+def test_the_end_of_the_shell_is_the_end_of_all(theatre: Theatre) -> None:
+    """Even when it is killed, and its program computes and has started another one."""
+    child, pids = started(
+        theatre,
+        """
+        import os, subprocess
+        print(os.getpid(), subprocess.Popen(["sleep", "1000"]).pid)
+        while True:
+            pass
+        """,
+    )
+    descriptors = [os.pidfd_open(pid) for pid in pids]
+    with child:
+        child.kill()
+    for descriptor in descriptors:
+        with os.fdopen(descriptor, closefd=True):
+            poller = select.poll()
+            poller.register(descriptor)
+            assert poller.poll(20_000)
