@@ -178,6 +178,8 @@ class FileBus(Bus):
                 port.ether.drop("overrun")
         to, takers = b"", list[Shmif]()
         for frame in frames:
+            for tap in self.taps:  # of whoever sent it elsewhere, to a capture here
+                tap(self.ports[0], m_devget(frame), True)
             if frame[:6] != to:
                 to = frame[:6]
                 takers = self._takers(to)

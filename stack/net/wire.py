@@ -31,7 +31,7 @@ from stack.header.ip import IPTOS_ECN_CE, IPTOS_ECN_MASK, IPTOS_ECN_NOTECT, set_
 from stack.kern.errors import oserror
 from stack.mbuf import ETHER_HDR_LEN, Mbuf
 from stack.net.ethernet import Ether, Ethernet, m_devget
-from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN
+from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN, Tap
 from stack.probe import Probes, Protocol
 
 _ARP, _IP = ETHERTYPE_ARP.to_bytes(2), ETHERTYPE_IP.to_bytes(2)
@@ -136,6 +136,7 @@ class Bus(Protocol):
 
     name = "bus"
     carrier = True  # False while the wire is cut
+    taps: tuple[Tap, ...] = ()  # of captures of the whole bus; its ports have them, so it costs a frame nothing
 
     def __init__(self, name: str, callouts: Callouts, probes: Probes, seed: int) -> None:
         super().__init__(name, probes)
@@ -170,12 +171,26 @@ class Bus(Protocol):
     def attach(self, port: Shmif) -> None:
         """An interface joins."""
         self.ports.append(port)
+        port.taps += self.taps
         self.refresh()
 
     def detach(self, port: Shmif) -> None:
         """An interface leaves."""
         self.ports.remove(port)
+        port.taps = tuple(tap for tap in port.taps if tap not in self.taps)
         self.refresh()
+
+    def add_tap(self, tap: Tap) -> None:
+        """Show a capture all frames that are sent here: as outgoing ones of the port that sends them."""
+        self.taps += (tap,)
+        for port in self.ports:
+            port.taps += (tap,)
+
+    def remove_tap(self, tap: Tap) -> None:
+        """No longer."""
+        self.taps = tuple(each for each in self.taps if each is not tap)
+        for port in self.ports:
+            port.taps = tuple(each for each in port.taps if each is not tap)
 
     def refresh(self) -> None:
         """A port came or went, or its address or flags changed: see anew who takes what."""
