@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from commands.command import Command, Complaint, Context, Data, Failure, Note, Usage, find
+from commands.command import Command, Complaint, Context, Data, ErrorData, Failure, Note, Usage, find
 from stack.kern.errors import strerror
 from stack.kern.pipe import Pipe
 from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc
@@ -55,6 +55,10 @@ class Answer:
         """A row came."""
         if isinstance(row, Complaint):
             self.complain(row.text)
+            return
+        if isinstance(row, ErrorData):
+            self.err += row.data.decode()
+            self.both += row.data.decode()
             return
         self.rows.append(row)
         if isinstance(row, Data):
