@@ -22,7 +22,7 @@ from stack.netinet.tcp_recovery import tcp_sack_first, tcp_sack_output
 from stack.netinet.tcp_sack import DUPTHRESH, Block, Scoreboard
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
-from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close
+from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close, tcp_initial_window
 from stack.netinet.tcp_var import TCPTV_MIN, TCPTV_REXMTMAX, TF_SACK, TF_TSTMP, TcpBase, Tcpcb
 
 
@@ -136,6 +136,7 @@ class TcpAcks(TcpBase):
         self.stat["fastrexmt"] += 1
         # RFC 5681 3.2 step 2: what limited transmit sent beyond the window does not count
         flight = min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd, tp.snd_cwnd)
+        tp.undo = (flight, tp.snd_ssthresh, tp.ts_val) if tp.flags & TF_TSTMP and self.eifel else None
         tp.in_recovery = True
         tp.rexmt.stop()
         tp.rtttime = None
@@ -180,6 +181,7 @@ class TcpAcks(TcpBase):
             # RFC 7323 4: also where Karn could not tell which copy was acknowledged
             tcp_xmit_timer(tp, max(SEQ_SUB(tp.ts_val, seg.told.ts[1]), 0) / 1000)
         tp.rxtshift = 0
+        taken_back = tp.undo is not None and self._take_back(tp, tp.undo, seg)
         if ack == tp.snd_max:
             tp.rexmt.stop()
         elif tp.persist.due is None:
@@ -190,7 +192,7 @@ class TcpAcks(TcpBase):
         elif tp.in_recovery and not partial:
             tp.in_recovery = False
             tp.cc.recovered(tp, tp.snd_max - ack & M32)
-        elif not partial and not seg.flags & TH_ECE:  # RFC 3168 6.1.2: such an ack opens no window
+        elif not (partial or taken_back or seg.flags & TH_ECE):  # RFC 3168 6.1.2: an ECE opens no window
             tcp_open_window(tp, acked)
         if not partial:
             tp.dupacks = 0
@@ -209,6 +211,24 @@ class TcpAcks(TcpBase):
         if tp.so.writable:
             tp.snd.channel.wakeup()
         return not fin_acked or self._fin_acked(tp)
+
+    def _take_back(self, tp: Tcpcb, undo: tuple[int, int, int], seg: Segment) -> bool:
+        """RFC 3522 3.2: an ack of what was sent again, but older than that, is of the original: it was only overtaken.
+
+        RFC 4015 3.2: then the window is what it was, but no burst leaves.
+        """
+        tp.undo = None
+        pipe, ssthresh, when = undo
+        if not tp.in_recovery or seg.told.ts is None or not SEQ_LT(seg.told.ts[1], when):
+            return False
+        self.stat["eifel"] += 1
+        tp.in_recovery = False
+        tp.snd_recover = seg.ack
+        tp.snd_ssthresh = max(pipe, ssthresh)
+        tp.snd_cwnd = SEQ_SUB(tp.snd_max, seg.ack) + min(SEQ_SUB(seg.ack, tp.snd_una), tcp_initial_window(tp))
+        if tp.sack is not None:
+            tp.sack.begin(tp.snd_max)
+        return True
 
     def _go_on_recovering(self, tp: Tcpcb) -> None:
         """A partial ack: the next segment that is missing (RFC 6582 3.2 step 5, RFC 6675 5 step (C))."""

@@ -164,6 +164,7 @@ class Tcpcb(Inpcb):
         "ts_recent",
         "ts_recent_age",
         "twomsl",
+        "undo",
         "urgent",
     )  # fmt: skip
 
@@ -201,6 +202,7 @@ class Tcpcb(Inpcb):
         self.dupacks = 0
         self.snd_recover = 0
         self.in_recovery = False
+        self.undo: tuple[int, int, int] | None = None  # pipe and ssthresh before it, and what our clock said
         self.snd_cwr = 0  # with ECN: where the window ends that has cost a reduction
         # timing (RFC 6298), seconds
         self.rtttime: float | None = None  # when the segment being timed was sent
@@ -296,6 +298,7 @@ class TcpBase(Protocol):
     sack_enable = 1
     sack_lrd = 1  # FreeBSD's name
     early_retrans = 1  # Linux's name
+    eifel = 1
     recvbuf_auto = 1
     recvbuf_inc = 16384
     recvbuf_max = 262144
