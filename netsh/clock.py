@@ -42,6 +42,8 @@ class Clock:
         self.writers: dict[int, Callable[[], None]] = {}
         self.served = False  # others look on, who cannot know when time would jump
         self.before_waiting: Callable[[], None] = lambda: None  # whatever is buffered should be seen now
+        self._poller = select.poll()
+        self._polled: tuple[dict[int, int], tuple[int, int] | None] = {}, None
         self._rate = self.asked
         self._wall = 0.0  # this reading of the wall clock was
         self._virtual = 0.0  # that time in the lab
@@ -179,11 +181,16 @@ class Clock:
         return None if due is None else max((due - self.reading()) / rate, 0.0)
 
     def turn(self, budget: int, settle: Callable[[], None], longest: float) -> None:
-        """Do what is due, let it `settle`, and wait for more: for who drives a lab and waits for no process."""
-        wait = self.pump(budget)
+        """Do what is due, let it `settle`, and wait for more: for who drives a lab and waits for no process.
+
+        The machine is asked once a turn, and not again before what it brought is done: a lab of one router
+        among hundreds of processes wakes for each frame, and then all that it does is slow.
+        """
+        wait = self._advance(budget, None)
         settle()
-        if wait != 0.0 and not self.lab.callouts.ready and self.signals.pending is None:
-            self._poll(self.descriptors(), longest if wait is None else min(wait, longest))
+        if self.lab.callouts.ready or self.signals.pending is not None:
+            wait = 0.0
+        self._poll(self.descriptors(), longest if wait is None else min(wait, longest))
 
     # -- a prompt, whose own loop waits ---------------------------------------------------------------
 
@@ -199,9 +206,10 @@ class Clock:
 
     def descriptors(self) -> dict[int, int]:
         """What is waited for on the real machine now: descriptors, and poll(2)'s events of each."""
-        wanted: dict[int, int] = {}
-        for readers in (self.lab.readers, self.lab.programs.readers, self.readers):
-            wanted.update(dict.fromkeys(readers, select.POLLIN))
+        wanted: dict[int, int] = dict.fromkeys(self.lab.readers, select.POLLIN)
+        for readers in (self.lab.programs.readers, self.readers):
+            for descriptor in readers:
+                wanted[descriptor] = select.POLLIN
         for descriptor, pipe in self.inputs.items():
             if pipe.readable.sleepers and not pipe.closed:
                 wanted[descriptor] = select.POLLIN
@@ -221,11 +229,7 @@ class Clock:
 
     def _poll(self, descriptors: dict[int, int], wait: float | None) -> bool:
         """Wait for a descriptor or a signal, and do what is to be done for each that is ready; whether one was."""
-        poller = select.poll()
-        for descriptor, events in descriptors.items():
-            poller.register(descriptor, events)
-        if self.signals.awake is not None:
-            poller.register(self.signals.awake[0], select.POLLIN)
+        poller = self._poller_of(descriptors)
         wait = min(wait, _LONGEST_WAIT) if wait is not None else None
         ready = poller.poll(int(wait * 1000) if wait is not None else None)
         if not ready and wait is not None and wait % 0.001 > 0:
@@ -236,6 +240,18 @@ class Clock:
         for descriptor, events in ready:
             self._serve(descriptor, events)
         return bool(ready)
+
+    def _poller_of(self, descriptors: dict[int, int]) -> select.poll:
+        """Who waits for these descriptors and for signals: mostly the same as the last time."""
+        wanted = descriptors, self.signals.awake
+        if wanted != self._polled:
+            self._polled = wanted
+            self._poller = select.poll()
+            for descriptor, events in descriptors.items():
+                self._poller.register(descriptor, events)
+            if self.signals.awake is not None:
+                self._poller.register(self.signals.awake[0], select.POLLIN)
+        return self._poller
 
     def _doze(self, descriptors: dict[int, int], seconds: float) -> None:
         """Wait for less than a millisecond: poll(2) counts those, select(2) microseconds."""

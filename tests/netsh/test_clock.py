@@ -158,6 +158,41 @@ def test_a_device_is_heard_in_the_last_part_of_a_millisecond(monkeypatch: pytest
     os.close(writer)
 
 
+def test_a_turn_asks_the_machine_once_and_waits_only_with_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab()
+    reader, writer = os.pipe()
+    heard: list[bytes] = []
+    asked: list[int | None] = []
+    poll = select.poll
+
+    class Poller:
+        def __init__(self) -> None:
+            self.poller = poll()
+            self.register = self.poller.register
+
+        def poll(self, wait: int | None) -> list[tuple[int, int]]:
+            asked.append(wait)
+            return self.poller.poll(0)
+
+    monkeypatch.setattr(select, "poll", Poller)
+    lab.readers[reader] = lambda: lab.callouts.soon(lambda: heard.append(os.read(reader, 5)))
+    clock = Clock(lab, "real")
+    for turn in range(3):
+        os.write(writer, b"frame")
+        clock.turn(100, lambda: None, 7.0)
+        assert heard == [b"frame"] * turn  # what has come is done in the next turn
+    os.write(writer, b"frame")
+    clock.turn(0, lambda: None, 7.0)  # more to do than it may
+    other, extra = os.pipe()
+    clock.readers[other] = lambda: heard.append(os.read(other, 10))
+    os.write(extra, b"more")
+    clock.turn(100, lambda: None, 7.0)  # who waits is looked up anew
+    assert heard == [b"frame"] * 4 + [b"more"]
+    assert asked == [7000, 7000, 7000, 0, 7000]
+    for descriptor in (reader, writer, other, extra):
+        os.close(descriptor)
+
+
 def test_a_device_forces_real_time() -> None:
     lab = Lab()
     clock = Clock(lab)
