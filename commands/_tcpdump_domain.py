@@ -25,6 +25,18 @@ _HEADER = 12
 _A, _NS, _CNAME, _SOA, _PTR, _MX, _TXT, _AAAA, _SRV, _OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
 
 
+class _Cut(Truncated):
+    """A name that was cut off: what there is of it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class _Over(Exception):
+    """A record's fixed part was cut off: the line ends there, as if there were no more."""
+
+
 def domain_print(ndo: Netdissect, data: bytes, length: int) -> None:
     """A message."""
     ndo.protocol = "domain"
@@ -35,6 +47,8 @@ def domain_print(ndo: Netdissect, data: bytes, length: int) -> None:
         _message(ndo, data)
     except Truncated:
         return ndo.trunc()
+    except _Over:
+        pass
     return ndo.put(f" ({length})")
 
 
@@ -91,9 +105,15 @@ def _records(ndo: Netdissect, data: bytes, at: int, count: int, heading: str) ->
 
 
 def _record(ndo: Netdissect, data: bytes, at: int) -> int:
-    name, at = _name(data, at)
+    try:
+        name, at = _name(data, at)
+    except _Cut as cut:
+        ndo.put(f" {cut.name}" if ndo.verbose else "")
+        raise _Over from None
     if ndo.verbose:
         ndo.put(f" {name}")
+    if at + 10 > len(data):
+        raise _Over
     kind, family, ttl, size = u16(data, at), u16(data, at + 2), u32(data, at + 4), u16(data, at + 8)
     if kind != _OPT:
         if family & 0x7FFF != 1:
@@ -137,7 +157,9 @@ def _name(data: bytes, at: int) -> tuple[str, int]:
     """A name, and where what follows it begins."""
     labels, end, limit = list[str](), 0, len(data)
     while True:
-        size = u8(data, at)
+        size = data[at] if at < len(data) else 0xFF
+        if at + (size if size < 0x40 else 1) >= len(data) and size:
+            raise _Cut("".join(f"{label}." for label in labels))
         if size & 0xC0 == 0xC0:
             end = end or at + 2
             at = u16(data, at) & 0x3FFF

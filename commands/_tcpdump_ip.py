@@ -56,10 +56,8 @@ def _packet(ndo: Netdissect, data: bytes, total: int, hlen: int) -> None:
     offset, proto = u16(data, 6), data[9]
     if ndo.verbose:
         ndo.put(_header(data))
-        try:
-            _options_of(ndo, data, hlen)
-        except Truncated:
-            ndo.put(" [truncated-option])\n    ")
+        if hlen > 20 and not _options_of(ndo, data, hlen):
+            ndo.put(")\n    ")
             ndo.put(f"{ndo.address(data, 12)} > {ndo.address(data, 16)}: ")
             return ndo.trunc()
         _checksum(ndo, data, hlen)
@@ -89,11 +87,12 @@ def _header(data: bytes) -> str:
     )
 
 
-def _options_of(ndo: Netdissect, data: bytes, hlen: int) -> None:
-    if hlen > 20:
-        ndo.put(", options (")
-        _ip_optprint(ndo, data[:hlen], 20, hlen)
-        ndo.put(")")
+def _options_of(ndo: Netdissect, data: bytes, hlen: int) -> bool:
+    """The options; False when one was cut off."""
+    ndo.put(", options (")
+    whole = _ip_optprint(ndo, data[:hlen], 20, hlen)
+    ndo.put(")" if whole else " [truncated-option])")
+    return whole
 
 
 def _checksum(ndo: Netdissect, data: bytes, hlen: int) -> None:
@@ -125,8 +124,8 @@ def _unknown(ndo: Netdissect, proto: int) -> str:
     return f" {name}" if name else f" ip-proto-{proto}"
 
 
-def _ip_optprint(ndo: Netdissect, data: bytes, at: int, end: int) -> None:
-    """The options of a header; Truncated when they were not all captured."""
+def _ip_optprint(ndo: Netdissect, data: bytes, at: int, end: int) -> bool:
+    """The options of a header; False when one was cut off behind its length."""
     between = ""
     while at < end:
         ndo.put(between)
@@ -135,10 +134,13 @@ def _ip_optprint(ndo: Netdissect, data: bytes, at: int, end: int) -> None:
         ndo.put(_IP_OPTIONS.get(code, f"unknown {code}"))
         size = 1 if code in (_EOL, _NOP) else u8(data, at + 1)
         if size < 1 + (code > _NOP) or at + size > end:
-            return ndo.put(f" [bad length {size}]")
-        option = need(data, at, size)
+            ndo.put(f" [bad length {size}]")
+            return True
+        if at + size > len(data):
+            return False
+        option = data[at : at + size]
         if code == _EOL:
-            return None
+            return True
         if code == _TS:
             _timestamps(ndo, option)
         elif code in (_RR, _SSRR, _LSRR):
@@ -146,7 +148,7 @@ def _ip_optprint(ndo: Netdissect, data: bytes, at: int, end: int) -> None:
         elif code == _RA:
             _alert(ndo, option)
         at += size
-    return None
+    return True
 
 
 def _alert(ndo: Netdissect, option: bytes) -> None:

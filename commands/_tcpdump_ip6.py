@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands._tcpdump_core import Netdissect, bits, in_cksum, need, shouldbe, u8, u16, u32
+from commands._tcpdump_core import Netdissect, bits, hex_lines, in_cksum, need, shouldbe, u8, u16, u32
 from commands._tcpdump_domain import ip6_text
 from commands._tcpdump_tcp import tcp_print
 from commands._tcpdump_udp import udp_print
@@ -20,8 +20,10 @@ _TYPES = {
     _MLD2_REPORT: "multicast listener report v2",
 }  # fmt: skip
 _UNREACHABLE = {0: "unreachable route", 1: "unreachable prohibited", 3: "unreachable address", 4: "unreachable port"}
+_NEIGHBORS = {_RS: 8, _RA: 16, _NS: 24, _NA: 24}  # and where their options begin
 _NA_FLAGS = {0x80: "router", 0x40: "solicited", 0x20: "override"}
-_OPTIONS = {1: "source link-address", 2: "destination link-address", 3: "prefix info", 5: "mtu", 14: "nonce"}
+_OPTIONS = {1: "source link-address", 2: "destination link-address", 3: "prefix info", 5: "mtu"}
+_PREFERENCES = ("medium", "high", "reserved", "low")
 _RECORDS = {1: "is_in", 2: "is_ex", 3: "to_in", 4: "to_ex", 5: "allow", 6: "block"}
 
 
@@ -57,6 +59,8 @@ def _next(ndo: Netdissect, packet: bytes, following: int, length: int) -> None:
     while following == _HBH:
         ndo.protocol = "hbh"
         size = (u8(data, 1) + 1) * 8
+        ndo.protocol = "hbhopt"
+        need(data, 0, size)
         ndo.put("HBH ")
         if ndo.verbose:
             _hop_options(ndo, data[:size])
@@ -68,7 +72,7 @@ def _next(ndo: Netdissect, packet: bytes, following: int, length: int) -> None:
     elif following == _ICMP6:
         _icmp6(ndo, data, length, packet)
     else:
-        ndo.put(f" ip-proto-{following} {length}" if following != 59 else f"no next header {length}")
+        ndo.put(f" ip-proto-{following} {length}" if following != 59 else "no next header")
 
 
 def _hop_options(ndo: Netdissect, data: bytes) -> None:
@@ -78,9 +82,8 @@ def _hop_options(ndo: Netdissect, data: bytes) -> None:
         if kind == 5:  # RFC 2711
             ndo.put(f"(rtalert: 0x{u16(data, at + 2):04x}) ")
         elif kind == 1:
-            ndo.put("(padn)")
+            ndo.put("(padn) ")
         at += 1 if kind == 0 else 2 + u8(data, at + 1)
-    ndo.put(" " if data[2:3] == b"\1" else "")
 
 
 def _icmp6(ndo: Netdissect, data: bytes, length: int, packet: bytes) -> None:
@@ -93,6 +96,8 @@ def _icmp6(ndo: Netdissect, data: bytes, length: int, packet: bytes) -> None:
         found, wrong = u16(data, 2), in_cksum(data[:length], pseudo)
         ndo.put(f"[bad icmp6 cksum 0x{found:04x} -> 0x{shouldbe(found, wrong):04x}!] " if wrong else "[icmp6 sum ok] ")
     ndo.put(f"ICMP6, {_TYPES.get(kind, f'unknown icmp6 type ({kind})')}")
+    if ndo.verbose and kind in _NEIGHBORS:
+        ndo.put(f", length {length}")
     if kind in (_ECHO, _REPLY):
         ndo.put(f", id {u16(data, 4)}, seq {u16(data, 6)}")
     elif kind == _DST_UNREACH:
@@ -104,25 +109,29 @@ def _icmp6(ndo: Netdissect, data: bytes, length: int, packet: bytes) -> None:
     elif kind == _NA:
         ndo.put(f", tgt is {ip6_text(need(data, 8, 16))}")
     elif kind in (_MLD_QUERY, _MLD_REPORT, _MLD_DONE):
-        ndo.put(f"max resp delay: {u16(data, 4)} addr: {ip6_text(need(data, 8, 16))}")
+        if len(data) >= 24:
+            ndo.put(f"max resp delay: {u16(data, 4)} addr: {ip6_text(data[8:24])}")
     elif kind == _MLD2_REPORT:
         _mld2(ndo, data)
-    ndo.put(f", length {length}")
-    if ndo.verbose and kind in (_RS, _RA, _NS, _NA):
-        _neighbors(ndo, data[:length], kind)
+    if not ndo.verbose:
+        ndo.put(f", length {length}")
+    elif kind in _NEIGHBORS:
+        _neighbors(ndo, data, length, kind)
 
 
-def _neighbors(ndo: Netdissect, data: bytes, kind: int) -> None:
+def _neighbors(ndo: Netdissect, data: bytes, length: int, kind: int) -> None:
     """The rest of neighbour discovery's."""
-    at = {_RS: 8, _RA: 16, _NS: 24, _NA: 24}[kind]
+    at = _NEIGHBORS[kind]
     if kind == _NA:
         ndo.put(f", Flags [{bits(u8(data, 4), _NA_FLAGS)}]")
     elif kind == _RA:
         names = {0x80: "managed", 0x40: "other stateful", 0x20: "home agent"}
-        ndo.put(f"\n\thop limit {u8(data, 4)}, Flags [{bits(u8(data, 5), names)}], pref medium, ")
+        flags = need(data, 0, 16)[5]
+        ndo.put(f"\n\thop limit {data[4]}, Flags [{bits(flags, names)}], pref {_PREFERENCES[flags >> 3 & 3]}, ")
         ndo.put(f"router lifetime {u16(data, 6)}s, reachable time {u32(data, 8)}ms, retrans timer {u32(data, 12)}ms")
-    while at + 8 <= len(data):
-        option, size = data[at], data[at + 1] * 8
+    while at + 8 <= length and at < len(data):
+        option, size = u8(data, at), u8(data, at + 1) * 8
+        need(data, at, size)
         ndo.put(f"\n\t  {_OPTIONS.get(option, 'unknown')} option ({option}), length {size} ({data[at + 1]}): ")
         if not size:
             return
@@ -137,9 +146,8 @@ def _neighbors(ndo: Netdissect, data: bytes, kind: int) -> None:
             ndo.put(f", valid time {valid}, pref. time {preferred}")
         elif option == 5:
             ndo.put(f" {u32(data, at + 4)}")
-        else:
-            text = data[at + 2 : at + size].hex()
-            ndo.put(f" 0x{text}" if option == 14 else "")
+        if ndo.verbose > 1 or option not in _OPTIONS:
+            ndo.put(hex_lines(data[at + 2 : at + size], "\n\t    " if ndo.verbose > 1 else "\n\t  "))
         at += size
 
 

@@ -44,42 +44,39 @@ def ether_print(ndo: Netdissect, data: bytes, length: int) -> int:
         ndo.trunc()
         return len(data)
     if ndo.options.link:
-        _header(ndo, data, length)
+        ndo.put(f"{ndo.mac(data, 6)} > {ndo.mac(data)}, ")
     kind, at = u16(data, 12), ETHER_HDRLEN
+    how_long = f", length {length}: "  # behind the first type
     while kind in _TAGS:
         ndo.protocol = "vlan"
         if len(data) < at + 4:
             ndo.trunc()
             return len(data)
-        tag, kind = u16(data, at), u16(data, at + 2)
+        tag, outer, kind = u16(data, at), kind, u16(data, at + 2)
         if ndo.options.link:
-            ndo.put(f"vlan {tag & 0xFFF}, p {tag >> 13}{', DEI' if tag & 0x1000 else ''}, ")
-            if kind > _MAX_LENGTH:
-                name = ETHERTYPES.get(kind, "Unknown")
-                ndo.put(f"{name}, " if ndo.options.quick else f"ethertype {name} (0x{kind:04x}), ")
+            ndo.put(
+                f"{_type(ndo, outer)}{how_long}vlan {tag & 0xFFF}, p {tag >> 13}{', DEI' if tag & 0x1000 else ''}, "
+            )
+        how_long = ", "
         at += 4
-    rest, length = data[at:], length - at
+    rest = data[at:]
     if kind <= _MAX_LENGTH:
-        return at + _llc(ndo, rest, length)
-    if not _ethertype(ndo, kind, rest, length):
+        ndo.put(f"802.3, length {kind}: " if ndo.options.link else "")
+        return at + _llc(ndo, rest, length - at)
+    if ndo.options.link:
+        ndo.put(f"{_type(ndo, kind)}{how_long}")
+    if not _ethertype(ndo, kind, rest, length - at):
         if not ndo.options.link:
-            _header(ndo, data, length + at)
+            ndo.put(f"{ndo.mac(data, 6)} > {ndo.mac(data)}, {_type(ndo, kind)}, length {length}: ")
         _default(ndo, rest)
     return at
 
 
-def _header(ndo: Netdissect, data: bytes, length: int) -> None:
-    """Who to whom (ether_hdr_print)."""
-    kind = u16(data, 12)
-    ndo.put(f"{ndo.mac(data, 6)} > {ndo.mac(data)}")
-    if kind <= _MAX_LENGTH:
-        ndo.put(", 802.3")
-        length = kind
-    elif ndo.options.quick:
-        ndo.put(f", {ETHERTYPES.get(kind, f'Unknown Ethertype (0x{kind:04x})')}")
-    else:
-        ndo.put(f", ethertype {ETHERTYPES.get(kind, 'Unknown')} (0x{kind:04x})")
-    ndo.put(f", length {length}: ")
+def _type(ndo: Netdissect, kind: int) -> str:
+    """What a frame holds, by its type."""
+    if ndo.options.quick:
+        return ETHERTYPES.get(kind, f"Unknown Ethertype (0x{kind:04x})")
+    return f"ethertype {ETHERTYPES.get(kind, 'Unknown')} (0x{kind:04x})"
 
 
 def _ethertype(ndo: Netdissect, kind: int, data: bytes, length: int) -> bool:
@@ -112,17 +109,16 @@ def null_print(ndo: Netdissect, data: bytes, length: int) -> int:
     if family >> 16:  # written by a machine of the other byte order
         family = int.from_bytes(data[:4])
     inet, inet6 = family == 2, family in (10, 24, 28, 30)
-    if ndo.options.link:
-        name = "IPv4" if inet else "IPv6" if inet6 else "Unknown"
-        ndo.put(name if ndo.options.quick else f"AF {name} ({family})")
-        ndo.put(f", length {length}: ")
+    name = "IPv4" if inet else "IPv6" if inet6 else ""
+    if ndo.options.link or not name:
+        words = name or f"Unknown AF {family}"
+        words = words if ndo.options.quick else f"AF {name or 'Unknown'} ({family})"
+        ndo.put(f"{words}, length {length}: ")
     if inet:
         ip_print(ndo, data[4:], length - 4)
     elif inet6:
         ip6_print(ndo, data[4:], length - 4)
     else:
-        if not ndo.options.link:
-            ndo.put(f"AF Unknown ({family}), length {length}: ")
         _default(ndo, data[4:])
     return 4
 
@@ -146,6 +142,7 @@ def _llc(ndo: Netdissect, data: bytes, length: int) -> int:
     ndo.protocol = "llc"
     if len(data) < 3:
         ndo.trunc()
+        ndo.put(hex_ascii_lines(data))
         return len(data)
     dsap, ssap, control = data[0], data[1], data[2]
     header = f"LLC, {_sap('dsap', dsap, 'Individual', 'Group')}, {_sap('ssap', ssap, 'Command', 'Response')}, ctrl "
@@ -173,8 +170,9 @@ def stp_print(ndo: Netdissect, data: bytes, length: int) -> None:
         return ndo.invalid()
     if u16(data, 0):
         return ndo.put(f"unknown STP version, length {length}")
-    version, kind = u8(data, 2), u8(data, 3)
+    version = u8(data, 2)
     ndo.put(f"STP {_BPDU_VERSIONS.get(version, f'Unknown STP protocol (0x{version:02x})')}")
+    kind = u8(data, 3)
     ndo.put(f", {_BPDU_TYPES.get(kind, f'Unknown BPDU Type (0x{kind:02x})')}")
     if kind in (0, 2):
         if length < (36 if kind else 35):
@@ -189,7 +187,8 @@ def _bridge(data: bytes, at: int) -> str:
 
 def _config(ndo: Netdissect, data: bytes, length: int, *, rapid: bool) -> None:
     flags = u8(data, 4)
-    ndo.put(f", Flags [{bits(flags, _BPDU_FLAGS)}], bridge-id {_bridge(data, 17)}.{u16(data, 25):04x}, length {length}")
+    ndo.put(f", Flags [{bits(flags, _BPDU_FLAGS)}]")
+    ndo.put(f", bridge-id {_bridge(data, 17)}.{u16(data, 25):04x}, length {length}")
     if not ndo.verbose:
         return
     age, most, hello, delay = (u16(data, at) / 256 for at in range(27, 35, 2))

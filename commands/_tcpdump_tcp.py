@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import re
 
-from commands._tcpdump_core import Conversation, Netdissect, bits, in_cksum, need, printable, shouldbe, u8, u16, u32
+from commands._tcpdump_core import (
+    Conversation,
+    Netdissect,
+    Truncated,
+    bits,
+    in_cksum,
+    need,
+    printable,
+    shouldbe,
+    u8,
+    u16,
+    u32,
+)
 from commands._tcpdump_domain import DOMAIN, domain_print
 from stack.header.checksum import pseudo4
 from stack.header.ip import IPPROTO_TCP
@@ -35,7 +47,7 @@ def tcp_print(ndo: Netdissect, data: bytes, length: int, packet: bytes, *, fragm
         return ndo.trunc()
     sport, dport = u16(data, 0), u16(data, 2)
     ndo.put(f"{source}.{ndo.port(sport)} > {destination}.{ndo.port(dport)}: ")
-    hlen = (u8(data, 12) >> 4) * 4
+    hlen = (need(data, 0, 20)[12] >> 4) * 4
     if hlen < 20:
         return ndo.put(f" tcp {length - hlen & _WORD} [bad hdr length {hlen} - too short, < 20]")
     if ndo.options.quick:
@@ -133,20 +145,25 @@ def _options(ndo: Netdissect, data: bytes, hlen: int, edge: int) -> bool:
     try:
         while at < hlen:
             ndo.put(between)
-            between = ","
             code = u8(data, at)
             size = 1 if code in (_EOL, _NOP) else u8(data, at + 1)
             if at + size > hlen or size < 1 + (code > _NOP):
                 raise _BadOption
             ndo.put(_OPTIONS.get(code, f"unknown-{code}"))
-            used = _option(ndo, data, code, at, size, hlen, edge)
+            try:
+                used = _option(ndo, data, code, at, size, hlen, edge)
+            except Truncated:
+                ndo.trunc()
+                ndo.put(">" if between else "")  # tcpdump's own slip: options once stood between < and >
+                return False
+            between = ","
             if used != size:
                 ndo.put(f"[len {size}]")
             at += used
             if code == _EOL:
                 break
     except _BadOption:
-        ndo.put("[bad opt]")
+        ndo.put("[bad opt]]" if between else "[bad opt]")
         return False
     ndo.put("]")
     return True
@@ -173,9 +190,12 @@ def _option(ndo: Netdissect, data: bytes, code: int, at: int, size: int, hlen: i
         return 10
     if code == _SACKOK:
         return 2
+    if code == _SACK and (size - 2) % 8 == 0:
+        _sack(ndo, data, at + 2, size - 2, edge)
+        return size
     value = need(data, at + 2, size - 2)
     if code == _SACK:
-        ndo.put(_sack(value, edge) if len(value) % 8 == 0 else " invalid sack")
+        ndo.put(" invalid sack")
     elif code == _MD5 and len(value) == 16:
         ndo.put(f" shared secret not supplied with -M, can't check - {value.hex()}")
     elif code == 28 and len(value) == 2:
@@ -188,11 +208,10 @@ def _option(ndo: Netdissect, data: bytes, code: int, at: int, size: int, hlen: i
     return size
 
 
-def _sack(value: bytes, edge: int) -> str:
-    blocks = [
-        f"{{{u32(value, at) - edge & _WORD}:{u32(value, at + 4) - edge & _WORD}}}" for at in range(0, len(value), 8)
-    ]
-    return f" {len(blocks)} {''.join(blocks)}"
+def _sack(ndo: Netdissect, data: bytes, at: int, size: int, edge: int) -> None:
+    ndo.put(f" {size // 8} ")
+    for block in range(at, at + size, 8):
+        ndo.put(f"{{{u32(data, block) - edge & _WORD}:{u32(data, block + 4) - edge & _WORD}}}")
 
 
 # --- what it carries -------------------------------------------------------------------------------------
@@ -240,22 +259,14 @@ def text_print(ndo: Netdissect, data: bytes, length: int, name: str, requests: s
     if not _speaks(data, requests, second):
         return
     if not ndo.verbose:
-        line, end = _line(data, 0)
-        if line is not None:
-            ndo.put(f": {line}")
-            if not end:
-                ndo.trunc()
+        _line(ndo, ": ", data, 0, length)
         return
     ndo.put(f", length: {length}")
     at = 0
-    while at < len(data):
-        line, end = _line(data, at)
-        if line is None:
+    while at < length:
+        at = _line(ndo, "\n\t", data, at, length)
+        if not at:
             return
-        ndo.put(f"\n\t{line}")
-        if not end:
-            return ndo.trunc()
-        at = end
 
 
 def _speaks(data: bytes, requests: str, second: bool) -> bool:
@@ -269,14 +280,23 @@ def _speaks(data: bytes, requests: str, second: bool) -> bool:
     return bool(status) and _STATUS.match(status[0]) is not None
 
 
-def _line(data: bytes, at: int) -> tuple[str | None, int]:
-    """The line there, None when it is no text; and where the next begins, 0 when there is none (print_txt_line)."""
+def _line(ndo: Netdissect, prefix: str, data: bytes, at: int, length: int) -> int:
+    """Print the line there, if it is text; where the next begins, 0 when there is none (print_txt_line)."""
     start = at
-    while at < len(data):
+    while at < length:
+        if at == len(data):
+            ndo.trunc()
+            return 0
         byte = data[at]
+        if byte == 0x0D and at + 1 == len(data) < length:
+            ndo.trunc()
+            return 0
         if byte == 0x0A or (byte == 0x0D and data[at + 1 : at + 2] == b"\n"):
-            return data[start:at].decode("ascii"), at + (1 if byte == 0x0A else 2)
+            ndo.put(f"{prefix}{data[start:at].decode('ascii')}")
+            return at + (1 if byte == 0x0A else 2)
         if not (0x20 <= byte <= 0x7E or byte == 0x09):
-            return None, 0
+            return 0
         at += 1
-    return data[start:at].decode("ascii"), 0
+    ndo.put(f"{prefix}{data[start:at].decode('ascii')}")
+    ndo.trunc()
+    return 0

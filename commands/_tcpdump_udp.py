@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands._tcpdump_core import Netdissect, Truncated, hex_lines, in_cksum, need, shouldbe, u16, u32
+from commands._tcpdump_core import Netdissect, Truncated, hex_lines, in_cksum, need, printable, shouldbe, u16, u32
 from commands._tcpdump_domain import DOMAIN, domain_print
 from commands._tcpdump_tcp import pseudo_header
 from stack.header.ip import IPPROTO_UDP
@@ -31,9 +31,11 @@ def udp_print(ndo: Netdissect, data: bytes, length: int, packet: bytes, *, fragm
     ulen = u16(data, 4)
     if ulen < 8:
         return ndo.put(f"truncated-udplength {ulen}")
+    if len(data) < 8:
+        return ndo.trunc()
     ulen -= 8
     length = min(ulen, length - 8)
-    if ndo.verbose > 1 and not fragmented:
+    if ndo.verbose > (packet[0] >> 4 == 4) and not fragmented:
         _checksum(ndo, data, length, packet)
     if not ndo.options.quick:
         if DOMAIN in (sport, dport):
@@ -107,8 +109,11 @@ def _entry_v2(ndo: Netdissect, data: bytes, at: int) -> None:
     family, tag = u16(data, at), u16(data, at + 2)
     if family == _AUTHENTICATION:
         if tag == 2:
-            text = need(data, at + 4, 16).split(b"\0")[0].decode("latin-1")
-            return ndo.put(f"\n\t  Simple Text Authentication data: {text}")
+            secret, nul, _ = data[at + 4 : at + _ENTRY].partition(b"\0")
+            ndo.put(f"\n\t  Simple Text Authentication data: {printable(secret)}")
+            if not nul and len(secret) < 16:
+                raise Truncated
+            return None
         ndo.put(f"\n\t  Unknown ({tag}) Authentication data:")
         return ndo.put(hex_lines(data[at + 4 :], "\n\t  "))
     if family not in (0, 2):

@@ -40,10 +40,11 @@ from commands._tcpdump_core import Options, plural
 from commands._tcpdump_filter import Filter, resolved
 from commands._tcpdump_lines import LINKTYPES, Lines, Packet
 from commands._tcpdump_sink import Sink
-from commands.command import Command, Complaint, Context, Data, ErrorData, Failure
+from commands.command import Command, Complaint, Context, Data, ErrorData, Failure, Note
 from stack.addr import Ip4
 from stack.dev import savefile
 from stack.host import Host
+from stack.kern.errors import reason
 from stack.kern.proc import Interrupt, pause, tsleep
 from stack.net.bpf import DLT_EN10MB, SNAPLEN, Bpf, Frame, Source, linktype_of
 from stack.net.bpf_filter import bpf_filter
@@ -121,7 +122,7 @@ class Instruction(NamedTuple):
     text: str
 
 
-Row = Packet | Interface | Instruction | Complaint | Data | ErrorData
+Row = Packet | Interface | Instruction | Note | Complaint | Data | ErrorData
 
 
 def parse(argv: list[str]) -> Args:
@@ -161,15 +162,15 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
             yield interface
         return
     text = resolved(ctx, args.filter)
-    if args.read is not None:
+    if args.read is not None and not args.dump:
         async for row in _read(ctx, args, Filter(text, args.snaplen)):
             yield row
         return
     places = _places(ctx, args)
     chosen = Filter(text, args.snaplen, _netmask(places))
     if args.dump:
-        for instruction in _program(chosen, places[0][1]):
-            yield instruction
+        for line in _program(args, chosen, _linktype(places[0][1])):
+            yield line
         return
     async for row in _capture(ctx, args, chosen, places):
         yield row
@@ -225,11 +226,22 @@ def _interfaces(host: Host) -> Iterator[Interface]:
         yield Interface(at, ifp.name, tuple(name for bit, name in names.items() if ifp.flags & bit))
 
 
-def _program(chosen: Filter, place: Ifnet | Bus) -> Iterator[Instruction]:
+def _program(args: Args, chosen: Filter, linktype: int) -> Iterator[Note | Instruction]:
+    """A filter as a program: in words, as C has it, or as numbers."""
     from stack.dev import libpcap  # ctypes takes 10 ms to import
 
-    program = chosen.compile(_linktype(place))
+    if args.read is not None:
+        loader = savefile.Loader()
+        _load(loader, next(savefile.chunks(args.read), b""), Filter("", args.snaplen))
+        linktype = loader.sources[0].linktype if loader.sources else linktype
+    program = chosen.compile(linktype)
+    if args.dump > 2:
+        yield Note(str(len(program)))
     for at, (insn, text) in enumerate(zip(program, libpcap.image(program), strict=True)):
+        if args.dump == 2:
+            text = f"{{ {insn.code:#x}, {insn.jt}, {insn.jf}, 0x{insn.k:08x} }},"
+        elif args.dump > 2:
+            text = f"{insn.code} {insn.jt} {insn.jf} {insn.k}"
         yield Instruction(at, *insn, text)
 
 
@@ -386,8 +398,11 @@ async def _stdin(ctx: Context) -> AsyncIterator[bytes]:
 
 
 async def _pieces(path: str) -> AsyncIterator[bytes]:
-    for data in savefile.chunks(path):
-        yield data
+    try:
+        for data in savefile.chunks(path):
+            yield data
+    except OSError as error:
+        raise Failure(f"{path}: {reason(error)}") from None
     yield b""
 
 

@@ -20,6 +20,26 @@ from scapy.layers.inet import (
     IPOption_Timestamp,
     fragment,
 )
+from scapy.layers.inet6 import (
+    ICMPv6EchoReply,
+    ICMPv6EchoRequest,
+    ICMPv6MLDMultAddrRec,
+    ICMPv6MLReport,
+    ICMPv6MLReport2,
+    ICMPv6ND_NA,
+    ICMPv6ND_NS,
+    ICMPv6ND_RA,
+    ICMPv6ND_RS,
+    ICMPv6NDOptMTU,
+    ICMPv6NDOptPrefixInfo,
+    ICMPv6NDOptSrcLLAddr,
+    ICMPv6NDOptUnknown,
+    ICMPv6PacketTooBig,
+    IPv6,
+    IPv6ExtHdrHopByHop,
+    PadN,
+    RouterAlert,
+)
 from scapy.layers.l2 import ARP, LLC, STP, Dot1Q, Dot3, Ether
 from scapy.layers.rip import RIP, RIPAuth, RIPEntry
 from scapy.packet import Packet, Raw
@@ -149,7 +169,8 @@ def tcp() -> Iterator[Packet]:
         b"\x0b\x06" + bytes(4) + b"\x01\x01",
         b"\x13\x12" + bytes(range(16)) + b"\x01\x01", b"\x1c\x04\x80\x05", b"\x03\x28\x01\x00",
         b"\x22\x02\x01\x01",
-        b"\x22\x06\x01\x02\x03\x04\x01\x01", b"\x04\x03\x01\x00", b"\x08\x00\x00\x00",
+        b"\x22\x06\x01\x02\x03\x04\x01\x01", b"\x04\x03\x01\x00",
+        b"\x01\x01\x03\x28", b"\x01\x01\x02\x03", b"\x08\x00\x00\x00",
     ):  # fmt: skip
         size = (20 + len(options) + 3) // 4
         head = bytes(TCP(flags="A", dataofs=size, seq=1, ack=2, **here))[:20]
@@ -260,7 +281,40 @@ def link() -> Iterator[Packet]:
     yield bridge / Raw(b"\0\0")
 
 
-KINDS = (arp, icmp, ip, udp, tcp, web, rip, igmp, dns, link)
+def ip6() -> Iterator[Packet]:
+    """What kernels with IPv6 say by themselves."""
+    here, there, everybody = "fe80::1", "fe80::2", "ff02::1"
+    found, solicit = ICMPv6NDOptSrcLLAddr(lladdr=_HERE), ICMPv6ND_NS(tgt=there)
+    yield _ether() / IPv6(src="::", dst="ff02::1:ff00:2", hlim=255) / solicit
+    yield _ether() / IPv6(src=here, dst="ff02::1:ff00:2", hlim=255) / solicit / found
+    yield (
+        _ether()
+        / IPv6(src="::", dst="ff02::1:ff00:2", hlim=255)
+        / solicit
+        / ICMPv6NDOptUnknown(type=14, data=b"noncey")
+    )
+    yield _ether() / IPv6(src=there, dst=here, hlim=255) / ICMPv6ND_NA(tgt=there, S=1, O=1) / found
+    yield _ether() / IPv6(src=there, dst=here, hlim=255) / ICMPv6ND_NA(tgt=there, R=0, S=0, O=0)
+    yield _ether() / IPv6(src=here, dst="ff02::2", hlim=255) / ICMPv6ND_RS()
+    yield _ether() / IPv6(src=here, dst="ff02::2", hlim=255) / ICMPv6ND_RS() / found
+    prefix = ICMPv6NDOptPrefixInfo(prefix="2001:db8::", prefixlen=64, validlifetime=3600)
+    yield _ether() / IPv6(src=here, dst=everybody) / ICMPv6ND_RA(M=1) / found / ICMPv6NDOptMTU(mtu=1400) / prefix
+    for tc, fl, hlim in ((0, 0, 64), (0xB8, 0xABCDE, 1)):
+        head = _ether() / IPv6(src="2001:db8::1", dst="2001:db8:0:1::", tc=tc, fl=fl, hlim=hlim)
+        yield head / ICMPv6EchoRequest(id=3, seq=4, data=b"x" * 30)
+        yield head / ICMPv6EchoReply(id=3, seq=4)
+        yield head / UDP(sport=33333, dport=9) / Raw(b"udp")
+        yield head / TCP(sport=5000, dport=80, flags="PA", seq=4, ack=5) / Raw(b"GET / HTTP/1.0\r\n\r\n")
+        yield head / ICMPv6PacketTooBig(mtu=1280) / IPv6(src=there, dst=here) / UDP(sport=1, dport=2) / Raw(b"quoted")
+    alert = IPv6ExtHdrHopByHop(options=[RouterAlert(value=0), PadN()])
+    records = [ICMPv6MLDMultAddrRec(rtype=kind, dst="ff02::1:ff00:1") for kind in (2, 4, 3)]
+    yield _ether() / IPv6(src="::", dst="ff02::16", hlim=1) / alert / ICMPv6MLReport2(records=records)
+    yield _ether() / IPv6(src="::", dst="ff02::16", hlim=1) / alert / ICMPv6MLReport(mladdr="ff02::1:ff00:1")
+    yield _ether() / IPv6(src=here, dst=there, plen=500) / UDP(sport=1, dport=2) / Raw(b"short")
+    yield _ether() / IPv6(src="::ffff:10.0.0.1", dst="::1", nh=59)
+
+
+KINDS = (arp, icmp, ip, udp, tcp, web, rip, igmp, dns, link, ip6)
 
 
 def frames(kind: Any) -> list[Frame]:

@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
+from commands._tcpdump_lines import DLT_RAW
 from stack.lab import Lab
+from stack.net.bpf import DLT_NULL
 from tests.commands import captures
 from tests.commands.runner import run
 
@@ -47,3 +49,48 @@ def differences(path: Path, options: str, *words: str) -> list[str]:
 def test_every_kind_of_packet(tmp_path: Path, kind: Any, options: str) -> None:
     captures.write(tmp_path / "x.pcap", captures.frames(kind))
     assert differences(tmp_path / "x.pcap", options) == []
+
+
+@pytest.mark.parametrize("snaplen", [12, 15, 20, 34, 40, 50, 60, 68, 80])
+@pytest.mark.parametrize("kind", captures.KINDS, ids=lambda kind: kind.__name__)
+def test_packets_that_were_not_kept_whole(tmp_path: Path, kind: Any, snaplen: int) -> None:
+    captures.write(tmp_path / "x.pcap", captures.cut(captures.frames(kind), snaplen))
+    assert not differences(tmp_path / "x.pcap", "-nv")
+    assert differences(tmp_path / "x.pcap", "-nxxe") == []
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_loopback_and_bare_packets(tmp_path: Path, options: str) -> None:
+    packets = [frame for kind in (captures.udp, captures.tcp, captures.ip6) for frame in captures.frames(kind)]
+    bare = [frame._replace(data=frame.data[14:], length=frame.length - 14) for frame in packets]
+    captures.write(tmp_path / "raw.pcap", bare, DLT_RAW)
+    assert differences(tmp_path / "raw.pcap", options) == []
+    for order in ("little", "big"):
+        heads = [(2 if frame.data[0] >> 4 != 6 else 24).to_bytes(4, order) for frame in bare]
+        pairs = zip(heads, bare, strict=True)
+        null = [frame._replace(data=head + frame.data, length=frame.length + 4) for head, frame in pairs]
+        captures.write(tmp_path / "null.pcap", [*null, null[0]._replace(data=b"\x63\0\0\0who knows")], DLT_NULL)
+        assert differences(tmp_path / "null.pcap", options) == []
+
+
+FILTERS = (
+    "icmp", "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0", "udp port 520 or igmp", "ip[6:2] & 0x1fff != 0", "vlan 5",
+    "net 10.0.0.0/8 and not tcp", "greater 1000", "src host 203.0.113.80", "ether multicast", "ip6 and icmp6",
+    "ip[8] / 2 * 3 - 1 > len >> 1", "tcp[13] ^ 5 = 7 or len % 7 = 3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_filters_choose_the_same(tmp_path: Path, text: str) -> None:
+    everything = [frame for kind in captures.KINDS for frame in captures.frames(kind)]
+    captures.write(tmp_path / "x.pcap", everything)
+    assert differences(tmp_path / "x.pcap", "-nt", text) == []
+    assert len(run(Lab(), "me", ["tcpdump", "-ntq", "-r", str(tmp_path / "x.pcap"), text]).lines) < len(everything)
+
+
+@pytest.mark.parametrize("text", [*FILTERS, ""])
+@pytest.mark.parametrize("level", ["-d", "-dd", "-ddd"])
+def test_the_program_of_a_filter(tmp_path: Path, text: str, level: str) -> None:
+    captures.write(tmp_path / "x.pcap", [])
+    real = subprocess.run([TCPDUMP, level, "-r", str(tmp_path / "x.pcap"), text], capture_output=True, text=True)
+    assert run(Lab(), "me", ["tcpdump", level, "-r", str(tmp_path / "x.pcap"), text]).text == real.stdout
