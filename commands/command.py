@@ -121,8 +121,8 @@ class Command(NamedTuple):
     show: Callable[[Any], str]  # a row as BSD prints it, without the last newline
 
 
-# Those that are content with sockets, whoever's they are, or with processes; all others need the stack itself.
-FOR_ANY_SOCKETS = frozenset({"fetch", "hostname", "httpd", "kill", "nc", "ps", "python", "ttcp"})
+# Those that are content with sockets, whoever's they are, with processes or the lab; all others need the stack itself.
+FOR_ANY_SOCKETS = frozenset({"drops", "fetch", "hostname", "httpd", "kill", "nc", "ps", "python", "ttcp"})
 
 _NOT_COMMANDS = {"command"}
 

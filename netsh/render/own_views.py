@@ -220,10 +220,26 @@ def _root(row: Any) -> str:
     return f"root {row.root}" + (f", cost {row.root_cost} by {row.root_port}" if row.root_port else ": itself")
 
 
+def drops(rows: Sequence[Any], width: int) -> RenderableType:
+    """What was dropped; the sentence that says why has what room is left, and takes more lines if it must."""
+    if width < 60:
+        return view_of_fields(rows, width)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style=FAINT)
+    for title in ("host", "protocol", "reason"):
+        drawn.add_column(title, no_wrap=True)
+    drawn.add_column("count", justify="right", no_wrap=True)
+    drawn.add_column("why")
+    for row in rows:
+        cells = Text(row.host, NAME), row.protocol, Text(row.reason, BAD), str(row.count_), Text(row.sentence)
+        drawn.add_row(*cells)
+    return drawn
+
+
 VIEWS: dict[str, View] = {
     "commands.brconfig.BridgeRow": bridges,
     "commands._routes.Route": routes,
     "commands._neighbors.ArpEntry": neighbours,
+    "commands._drops.Drop": drops,
     "commands._netstat_if.InterfaceTraffic": traffic,
     "commands._netstat_sockets.Connection": sockets,
     "commands.ifconfig.Interface": interfaces,

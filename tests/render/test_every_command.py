@@ -18,15 +18,16 @@ LINES = [
     "ifconfig -av", "route show", "arp -a", "www netstat -a", "netstat -i", "netstat -r", "netstat -s", "ps -a",
     "sysctl -a", "hostname", "lab", "host", "bus", "clock", "jobs", "help", "help ping", "ping -c 2 www",
     "fetch http://www/", "fetch -v http://www/", "fetch -I http://www/", "traceroute www", "traceroute -I gw",
+    "drops", "drops gw",
 ]  # fmt: skip
 
 
 def run(format: str, line: str) -> str:
-    """What a line prints to stdout, in the lab `home`, after a ping so that tables are not empty."""
+    """What a line prints to stdout, in the lab `home`, after what fills its tables."""
     out, err = io.StringIO(), io.StringIO()
     session = Session(Lab(), Printer("text", io.StringIO(), err))
     home.build(session)
-    session.run("ping -c 1 www")
+    session.run("ping -c 1 www; traceroute -m 1 -q 1 www")  # which the router drops
     session.printer = Printer(format, out, err, width=80)
     assert session.run(line) == 0
     assert err.getvalue() == ""
