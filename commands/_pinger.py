@@ -275,7 +275,8 @@ class Pinger:
             return min(left, max((self.next_tx or now) - now, 0.0))
         # for the last reply wait twice as long as the worst case seen, or ten times the interval
         most = 2 * self.times[2]
-        return min(left, (most if self.leaving else max(most, 10 * self.interval)) - (now - self.last_tx))
+        patience = most if self.leaving else max(most, 10 * self.interval)
+        return min(left, self.last_tx + patience - now)  # in this order: waited for, it is exactly 0
 
     def _interrupted(self, interrupt: Interrupt) -> None:
         """Ctrl-C: what is on its way may still come; the second one is meant (prefinish)."""

@@ -121,6 +121,16 @@ def test_the_last_reply_is_waited_for() -> None:
     assert lab.callouts.now - begun == pytest.approx(10)
 
 
+def test_the_wait_ends_whatever_the_time_was() -> None:
+    """6.4 s: what is left of ten seconds was once 2e-15 s there, too little to move the clock, for ever."""
+    lab = pair()
+    bus(lab).set(Personality(loss=1))
+    for begun in (6.4, 127.003, 1000.7):
+        lab.run(begun)
+        assert run(lab, "a", "ping -c 1 b").status == 2
+        assert lab.callouts.now == pytest.approx(begun + 10)
+
+
 def test_maxwait_ends_it() -> None:
     lab = pair()
     answer = run(lab, "a", "ping -w 3.5 b")
