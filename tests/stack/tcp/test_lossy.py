@@ -182,3 +182,50 @@ def test_the_wire_is_cut(fates: list[Fate], client: Side, server: Side, knobs: s
     if not talk.errors[0] | talk.errors[1] and len(fates) > 3:
         assert talk.intact or not talk.got[0] + talk.got[1]
     assert not talk.leaks
+
+
+# each side has its own, on or off
+SWITCHES = [
+    "win_scale", "timestamps", "sack.enable", "sack.lrd", "early_retrans", "eifel", "rfc3042", "abc.enable",
+    "ecn.enable", "ack_on_push", "recvbuf_auto", "sendbuf_auto",
+]  # fmt: skip
+KNOBS_OF_ONE = st.fixed_dictionaries(
+    {"congctl.selected": st.sampled_from(["reno", "newreno", "cubic"]), "init_win": st.sampled_from(["1", "4", "10"])},
+    optional={name: st.sampled_from(["0", "1"]) for name in SWITCHES},
+)
+ISS = st.integers(-30_000, 30_000).map(lambda number: number & 0xFFFFFFFF) | st.integers(0, 0xFFFFFFFF)
+WIRES = st.builds(
+    Personality,
+    delay=st.sampled_from([0.0, 0.0001, 0.02, 0.4]),
+    rate=st.sampled_from([0.0, 0.0, 1e5, 1e7]),
+    loss=st.floats(0, 0.25),
+    duplicate=st.floats(0, 0.5),
+    reorder=st.floats(0, 0.5),
+    corrupt=st.floats(0, 0.15),
+    queue=st.integers(4, 50),
+    ecn=st.sampled_from([0, 0, 3]),
+    mtu=st.just(65535),
+)
+
+
+@settings(max_examples=120)
+@given(
+    wire=WIRES, seed=st.integers(0, 999), sides=st.tuples(SIDES, SIDES), mtu=st.sampled_from([296, 576, 1500]),
+    knobs=st.tuples(KNOBS_OF_ONE, KNOBS_OF_ONE), iss=st.tuples(ISS, ISS),
+)  # fmt: skip
+def test_any_wire(
+    wire: Personality, seed: int, sides: tuple[Side, Side], mtu: int, knobs: tuple[dict[str, str], dict[str, str]],
+    iss: tuple[int, int],
+) -> None:  # fmt: skip
+    """However bad a wire is all the time, whatever each side has switched on, wherever numbers wrap."""
+    talk = Talk(Lab(seed), *sides, mtu=mtu)
+    for host, wishes, number in zip(talk.hosts, knobs, iss, strict=True):
+        host.tcp.fixed_iss = number
+        for name, value in wishes.items():
+            host.sysctl.set(f"net.inet.tcp.{name}", value)
+    talk.run(wire)
+    assert sides[0].data.startswith(talk.got[1]) and sides[1].data.startswith(talk.got[0])
+    errors = talk.errors[0] | talk.errors[1]
+    assert errors <= UNREACHED | {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN}
+    assert talk.intact or errors or not (talk.got[0] or talk.got[1])
+    assert not talk.leaks
