@@ -102,14 +102,16 @@ class Ip(IpOutput):
     def input(self, m: Mbuf) -> None:
         """A packet has come in on `m.rcvif` (ip_input)."""
         self.total += 1
-        x = int.from_bytes(m.net)
+        net = m.net
+        x = int.from_bytes(net)
         if x >> 152 != 0x45 or x % 0xFFFF or x >> 128 & 0xFFFF != m.len:
             x = self._check(m)
             if not x:
                 return
+            net = m.net
         for trace in self.probes.receive:
             trace(self.hostname, "ip", m)
-        if x >> 56 & 0xFF in _MARTIAN and not m.flags & M_LOOP and self._martian(m, x):
+        if net[12] in _MARTIAN and not m.flags & M_LOOP and self._martian(m, x):
             return None
         dst = x & 0xFFFFFFFF
         rt = self.cache.get(dst) or self.routes.lookup(dst)
@@ -248,16 +250,16 @@ class Ip(IpOutput):
         """A packet for somebody else, on its way through us (ip_forward; RFC 1812 5.2)."""
         if m.flags or not self.forwarding:
             return self.drop("linkbcast" if m.flags & (M_BCAST | M_MCAST) else "notforward", m)
-        if x >> 88 & 0xFF < 2:
+        received = m.net
+        if received[8] < 2:
             self.drop("ttl", m)
             return self.error(m, ICMP_TIMXCEED, ICMP_TIMXCEED_INTRANS, 0)
         ifp = rt.ifp
         if ifp is m.rcvif and self.redirect:
             self._redirect(m, x, rt)
         hopped = x - (_CARRY if x & _HIGH == _HIGH else _HOP)
-        if m.len > (rt.mtu or ifp.mtu) or len(m.net) > 20:
+        if m.len > (rt.mtu or ifp.mtu) or len(received) > 20:
             return self._forward_hard(m, hopped, rt)
-        received = m.net
         m.net = hopped.to_bytes(20)
         rt.use += 1
         for trace in self.probes.send:
