@@ -22,7 +22,6 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import ModuleType
 from typing import Any, Self
 
@@ -193,10 +192,7 @@ class Net:
         """The module select."""
         module = ModuleType("select")
         vars(module).update({name: value for name, value in vars(select).items() if not name.startswith("__")})
-        door = self.door
-        vars(module).update(
-            select=partial(polling.choose, door), poll=partial(polling.Poll, door), epoll=partial(polling.Epoll, door)
-        )
+        vars(module).update(polling.names(self.door))
         return module
 
     @property

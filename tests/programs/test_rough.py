@@ -136,3 +136,83 @@ def test_the_end_of_the_shell_is_the_end_of_all(theatre: Theatre) -> None:
             poller = select.poll()
             poller.register(descriptor)
             assert poller.poll(20_000)
+
+
+def test_processes_talk_among_themselves(theatre: Theatre) -> None:
+    """A forked one has threads, queues, pipes and what it waits for, though no way into the lab."""
+    theatre.script(
+        "processes.py",
+        """
+        import multiprocessing, multiprocessing.connection, time
+        def work(queue, pipe):
+            time.sleep(0.01)
+            queue.put("queued")
+            pipe.send("piped")
+            print(multiprocessing.connection.wait([pipe], 30) == [pipe], pipe.recv())
+        if __name__ == "__main__":
+            fork = multiprocessing.get_context("fork")
+            queue, (ours, theirs) = fork.Queue(), fork.Pipe()
+            process = fork.Process(target=work, args=(queue, theirs))
+            process.start()
+            print(ours.poll(30), ours.recv(), queue.get())
+            ours.send("answered")
+            process.join()
+            with fork.Pool(2) as pool:
+                print(process.exitcode, pool.map(time.sleep, [0.01] * 3))
+        """,
+    )
+    played = theatre.play("python processes.py", options=("--clock", "real"))
+    assert played == (0, "True piped queued\nTrue answered\n0 [None, None, None]\n", "")
+
+
+def test_a_signal_of_the_machine_wakes_asyncio(theatre: Theatre) -> None:
+    """It is written to a descriptor by the interpreter itself, while the program waits in the lab."""
+    theatre.script(
+        "alarm.py",
+        """
+        import asyncio, signal
+        async def main():
+            rung = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGALRM, rung.set)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            await asyncio.wait_for(rung.wait(), 20)
+            print("rung")
+        asyncio.run(main())
+        handler = lambda number, frame: 0
+        print(signal.signal(signal.SIGUSR1, handler), signal.signal(signal.SIGUSR1, signal.SIG_IGN) is handler)
+        """,
+    )
+    played = theatre.play("python alarm.py", options=("--clock", "real"))
+    assert played == (0, "rung\n0 True\n", "")
+
+
+def test_epoll_with_one_shot_and_wrong_uses(theatre: Theatre) -> None:
+    theatre.script(
+        "epoll.py",
+        """
+        import select, socket
+        def show(function):
+            try:
+                print(function())
+            except Exception as failure:
+                print(type(failure).__name__, *failure.args)
+        sock = socket.create_connection(("www", 80))
+        poller = select.epoll()
+        poller.register(sock, select.EPOLLOUT | select.EPOLLONESHOT)
+        print([len(poller.poll(1)) for _ in range(2)])
+        poller.modify(sock, select.EPOLLOUT)
+        print([len(poller.poll(1)) for _ in range(2)])
+        show(lambda: poller.register(9999))
+        show(lambda: poller.poll(0, 0))
+        show(lambda: isinstance(poller, select.epoll))
+        poller.close()
+        show(lambda: poller.poll(0))
+        show(lambda: select.select([None], [], []))
+        """,
+    )
+    assert theatre.play("python epoll.py").out.splitlines() == [
+        "[1, 0]", "[1, 1]",
+        "OSError 9 Bad file descriptor", "ValueError maxevents must be greater than 0, got 0", "True",
+        "ValueError I/O operation on closed epoll object",
+        "TypeError argument must be an int, or have a fileno() method.",
+    ]  # fmt: skip

@@ -17,7 +17,7 @@ from _socket import socket as RealSocket
 from _socket import socketpair as real_socketpair
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import ModuleType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import cast
 
 from stack.dev.hijack import gate, polling, sockets
@@ -40,14 +40,15 @@ def main() -> None:
     gate.stand(first)
     door = sockets.Door(gate.here)
     Threads(partial(_birth, births, ways)).install()
-    _install_select(door)
+    vars(select).update(polling.names(door))
+    _install_signals(door)
     Files(door, ways).install()
     first.enter()
     _install_time(door, first.epoch)
     sys.modules["_socket"] = Names(door).build()
     sys.modules["_queue"] = cast(ModuleType, None)  # queue has one in Python, whose locks are ours
     sys.meta_path.insert(0, _Finder())
-    os.register_at_fork(after_in_child=lambda: gate.stand(gate.Orphan(gate.here())))
+    os.register_at_fork(after_in_parent=door.inner.clear, after_in_child=partial(_forked, door))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stdin(door)), encoding="utf-8")
     _run(sys.argv[1:])
 
@@ -71,8 +72,17 @@ def _die_with(births: int) -> None:
         fcntl.fcntl(births, fcntl.F_SETFL, fcntl.fcntl(births, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def _birth(births: int, ways: set[int]) -> gate.Remote:
+def _forked(door: sockets.Door) -> None:
+    """We are a process that the lab does not know; who writes to our descriptors may be another one."""
+    gate.stand(gate.Orphan(gate.here()))
+    door.inner.clear()
+    door.watching.clear()
+
+
+def _birth(births: int, ways: set[int]) -> gate.Gate:
     """A gate for a new thread: its other end goes to the lab."""
+    if isinstance(gate.here(), gate.Orphan):
+        return gate.Orphan(gate.here())
     ours, theirs = real_socketpair(AF_UNIX, SOCK_SEQPACKET)
     messenger = RealSocket(AF_UNIX, SOCK_SEQPACKET, 0, births)
     try:
@@ -84,15 +94,29 @@ def _birth(births: int, ways: set[int]) -> gate.Remote:
     return gate.Remote(_aside(ours.detach()), ways)
 
 
-def _install_select(door: sockets.Door) -> None:
-    new: dict[str, object] = {
-        "select": partial(polling.choose, door),
-        "poll": partial(polling.Poll, door),
-        "epoll": partial(polling.Epoll, door),
-    }
-    for name, value in new.items():
-        if hasattr(select, name):
-            setattr(select, name, value)
+def _install_signals(door: sockets.Door) -> None:
+    """Who waits for descriptors looks at them after a signal, which may have written to one (set_wakeup_fd)."""
+    set_handler = cast(Callable[[int, object], object], signal.signal)
+    get_handler = cast(Callable[[int], object], signal.getsignal)
+    handlers: dict[int, object] = {}
+
+    def on(signalnum: int, handler: object) -> object:
+        def run(number: int, frame: FrameType | None) -> None:
+            door.look()
+            cast(Callable[[int, FrameType | None], object], handler)(number, frame)
+
+        before = of(signalnum)
+        set_handler(signalnum, run if callable(handler) else handler)
+        handlers[signalnum] = handler
+        return before
+
+    def of(signalnum: int) -> object:
+        return handlers[signalnum] if signalnum in handlers else get_handler(signalnum)
+
+    def always(signalnum: int, flag: bool) -> None:
+        """Signals always interrupt: or else who waits for the lab would not hear of them."""
+
+    vars(signal).update(signal=on, getsignal=of, siginterrupt=always)
 
 
 def _install_time(door: sockets.Door, epoch: float) -> None:
@@ -119,6 +143,8 @@ def _install_time(door: sockets.Door, epoch: float) -> None:
     for name, moment in (("localtime", time.localtime), ("gmtime", time.gmtime), ("ctime", time.ctime)):
         setattr(time, name, partial(_at, moment, date))
     vars(time).update(time=date, time_ns=whole(date), sleep=sleep)
+    for name, function in (("time", date), ("sleep", sleep)):  # which are pickled by their names
+        function.__module__, function.__qualname__ = "time", name
 
 
 def _at(function: Callable[[float], object], date: Callable[[], float], seconds: float | None = None) -> object:

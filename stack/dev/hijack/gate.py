@@ -30,6 +30,12 @@ class Gate:
 
     tid = 0
 
+    def enter(self) -> None:
+        """The thread begins."""
+
+    def leave(self) -> None:
+        """The thread is over."""
+
     def call(self, name: str, *arguments: object) -> object:
         """A system call and its answer."""
         raise NotImplementedError
@@ -178,9 +184,20 @@ class Orphan(Gate):
         """The lab's time when it was forked, and what has passed on the wall since."""
         return self.began + _monotonic()
 
+    def poll(self, lab: Wanted, real: dict[int, int], deadline: float | None, *, outside: bool) -> Wanted | None:
+        """Wait for the machine's descriptors alone."""
+        left = None if deadline is None else deadline - self.now
+        if left is not None and left <= 0:
+            return ()
+        poller = _poll()
+        for fd, events in real.items():
+            poller.register(fd, events)
+        poller.poll(None if left is None else left * 1000)
+        return None
+
     def call(self, name: str, *arguments: object) -> object:
-        """Sleep; EOPNOTSUPP for all else."""
-        if name == "unpark":
+        """Sleep, and close what was inherited; EOPNOTSUPP for all else."""
+        if name in ("unpark", "close"):
             return None
         if name != "sleep":
             raise OSError(errno.EOPNOTSUPP, "a forked process has no way into the lab")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol, Self
 
 from stack.dev.hijack.gate import Wanted
@@ -26,6 +27,8 @@ Descriptor = int | HasFileno
 
 def number(thing: Descriptor) -> int:
     """The descriptor of something."""
+    if not isinstance(thing, int) and not hasattr(thing, "fileno"):
+        raise TypeError("argument must be an int, or have a fileno() method.")
     fd = thing if isinstance(thing, int) else thing.fileno()
     if fd < 0:
         raise ValueError(f"file descriptor cannot be a negative integer ({fd})")
@@ -70,11 +73,22 @@ def _look(real: dict[int, int]) -> list[tuple[int, int]]:
     return poller.poll(0)
 
 
+def names(door: Door) -> dict[str, object]:
+    """What stands in for select's own, of what this machine has."""
+    new = {
+        "select": partial(choose, door),
+        "poll": type("poll", (Poll,), {"door": door}),
+        "epoll": type("epoll", (Epoll,), {"door": door}),
+    }
+    return {name: value for name, value in new.items() if hasattr(select, name)}
+
+
 class Poll:
     """select.poll."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    door: Door
+
+    def __init__(self) -> None:
         self.wanted: dict[int, int] = {}
 
     def register(self, fd: Descriptor, eventmask: int = _ALL) -> None:
@@ -97,11 +111,14 @@ class Poll:
 
 
 class Epoll:
-    """select.epoll, level-triggered whatever is asked for."""
+    """select.epoll; what should be edge-triggered is level-triggered."""
 
-    def __init__(self, door: Door, sizehint: int = -1, flags: int = 0) -> None:
-        self.door = door
-        self.wanted: dict[int, int] = {}
+    door: Door
+
+    def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+        if sizehint != -1 and sizehint <= 0:
+            raise ValueError("negative sizehint")
+        self.wanted: dict[int, int] = {}  # with EPOLLONESHOT alone: its shot is fired
         self.fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
     def __enter__(self) -> Self:
@@ -112,7 +129,12 @@ class Epoll:
 
     def fileno(self) -> int:
         """Its descriptor."""
+        self._open()
         return self.fd
+
+    def _open(self) -> None:
+        if self.fd < 0:
+            raise ValueError("I/O operation on closed epoll object")
 
     @property
     def closed(self) -> bool:
@@ -127,30 +149,43 @@ class Epoll:
 
     def register(self, fd: Descriptor, eventmask: int = _ALL) -> None:
         """Watch a descriptor."""
+        self._open()
         if number(fd) in self.wanted:
             raise FileExistsError(17, "File exists")
+        if number(fd) not in self.door.kinds:
+            os.fstat(number(fd))  # EBADF
         self.wanted[number(fd)] = eventmask
 
     def modify(self, fd: Descriptor, eventmask: int) -> None:
         """Watch it for something else."""
+        self._open()
         if number(fd) not in self.wanted:
             raise FileNotFoundError(2, "No such file or directory")
         self.wanted[number(fd)] = eventmask
 
     def unregister(self, fd: Descriptor) -> None:
         """Do not watch it any more."""
+        self._open()
         if self.wanted.pop(number(fd), None) is None:
             raise FileNotFoundError(2, "No such file or directory")
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Wait, so many seconds."""
-        # one that was closed is watched no more, as the kernel has it
-        ready = wait(self.door, self.wanted, None if timeout is None or timeout < 0 else timeout)
-        gone = [fd for fd, events in ready if events & select.POLLNVAL]
-        for fd in gone:
-            del self.wanted[fd]
+        self._open()
+        if maxevents != -1 and maxevents <= 0:
+            raise ValueError(f"maxevents must be greater than 0, got {maxevents}")
+        wanted = {fd: events for fd, events in self.wanted.items() if events != select.EPOLLONESHOT}
+        ready = wait(self.door, wanted, None if timeout is None or timeout < 0 else timeout)
         found = [(fd, events) for fd, events in ready if not events & select.POLLNVAL]
-        return found[:maxevents] if maxevents > 0 else found
+        for fd, events in ready:
+            if events & select.POLLNVAL:  # one that was closed is watched no more, as the kernel has it
+                del self.wanted[fd]
+        if maxevents > 0:
+            del found[maxevents:]
+        for fd, _ in found:
+            if self.wanted[fd] & select.EPOLLONESHOT:
+                self.wanted[fd] = select.EPOLLONESHOT
+        return found
 
 
 def choose(

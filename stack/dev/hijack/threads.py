@@ -13,14 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Unpack
 
-from stack.dev.hijack.gate import Remote, here, stand
+from stack.dev.hijack.gate import Gate, here, stand
 
 TIMEOUT_MAX = _thread.TIMEOUT_MAX
 _RealLock = _thread.allocate_lock
 _real_start = _thread.start_new_thread
 
 Function = Callable[[Unpack[tuple[object, ...]]], object]
-Birth = Callable[[], Remote]
+Birth = Callable[[], Gate]
 
 
 class Lock:
