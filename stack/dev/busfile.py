@@ -156,11 +156,13 @@ class BusFile:
 
     def woken(self) -> bool:
         """The watcher became readable: whether there is something to read.  BusLost when the file was cut short."""
-        with suppress(BlockingIOError):
+        try:
             os.read(self.watcher, _EVENTS)
+        except BlockingIOError:
+            return False
         if os.lseek(self.fd, 0, os.SEEK_END) < BUS_SIZE:  # fstat(2) takes five times as long
             raise BusLost(_CUT)
-        return os.pread(self.fd, HEAD.stop, 0) != self._seen
+        return self.memory[HEAD] != self._seen
 
     def read(self) -> Reading:
         """The next frames that others sent.  BusLost when the bus is none any more."""
