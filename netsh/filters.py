@@ -72,13 +72,18 @@ class Filter(Sink):
         self.done = self.done or self.target.done
 
 
-def _options(argv: list[str], letters: str) -> tuple[dict[str, str], list[str]]:
-    """The options (the last of each counts) and the other words."""
+def _getopt(argv: list[str], letters: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """The options as they came, and the other words."""
     try:
-        options, words = getopt(argv, letters)
+        return getopt(argv, letters)
     except GetoptError as error:
         what = "unknown option" if "not recognized" in error.msg else "option requires an argument"
         raise Usage(f"{what} -- {error.opt}") from None
+
+
+def _options(argv: list[str], letters: str) -> tuple[dict[str, str], list[str]]:
+    """The options (the last of each counts) and the other words."""
+    options, words = _getopt(argv, letters)
     return dict(options), words
 
 
@@ -93,6 +98,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _pattern(text: str, flags: int) -> re.Pattern[str]:
+    try:
+        return re.compile(text, flags)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Usage(f"{text}: {error}") from None
+
+
 class Grep(Filter):
     """grep: lines in which a pattern is found."""
 
@@ -100,19 +112,16 @@ class Grep(Filter):
 
     def __init__(self, argv: list[str], target: Sink) -> None:
         super().__init__(argv, target)
-        options, words = _options(argv, "ce:EFinqv")
-        pattern = options.get("-e")
-        if pattern is None:
+        found, words = _getopt(argv, "ce:EFinqv")
+        options = dict(found)
+        patterns = [value for option, value in found if option == "-e"]  # of several, any may match
+        if not patterns:
             if not words:
                 raise Usage("a pattern is missing")
-            pattern = words.pop(0)
+            patterns.append(words.pop(0))
         _none_left(words)
-        if "-F" in options:
-            pattern = re.escape(pattern)
-        try:
-            self.pattern = re.compile(pattern, re.IGNORECASE if "-i" in options else 0)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise Usage(f"{pattern}: {error}") from None
+        flags = re.IGNORECASE if "-i" in options else 0
+        self.patterns = [_pattern(re.escape(text) if "-F" in options else text, flags) for text in patterns]
         self.options = options
         self.number = self.found = 0
         self.status = 1
@@ -120,7 +129,8 @@ class Grep(Filter):
     def line(self, line: bytes) -> None:
         """Hand it on, if it is one of those wanted."""
         self.number += 1
-        if (self.pattern.search(_text(line)) is None) is not ("-v" in self.options):
+        text = _text(line)
+        if any(pattern.search(text) for pattern in self.patterns) is ("-v" in self.options):
             return
         self.found += 1
         self.status = 0
