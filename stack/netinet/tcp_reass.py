@@ -30,9 +30,18 @@ def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
             return False
     if flags & TH_FIN and tp.fin_at is None:
         tp.fin_at = seq + len(data) & SEQ_MASK
-    _insert(queue, seq, data)
-    _present(tp, queue)
-    tp.sacked = _blocks(tp, queue, seq) if tp.flags & TF_SACK and queue else ()
+    if data and queue and queue[-1][0] + len(queue[-1][1]) & SEQ_MASK == seq:
+        # what follows the last one is the usual case, and a large window behind a gap is not to be walked for each
+        queue.append((seq, data))
+        follows = bool(tp.sacked) and tp.sacked[0][1] == seq
+    else:
+        _insert(queue, seq, data)
+        _present(tp, queue)
+        follows = False
+    if follows:
+        tp.sacked = (tp.sacked[0][0], seq + len(data) & SEQ_MASK), *tp.sacked[1:]
+    else:
+        tp.sacked = _blocks(tp, queue, seq) if tp.flags & TF_SACK and queue else ()
     if tp.fin_at is not None and SEQ_SUB(tp.rcv_nxt, tp.fin_at) >= 0:
         tp.reass, tp.sacked = None, ()
         return True

@@ -56,7 +56,7 @@ class Port(Shmif):
         """Frames wait behind it: onto the bus with them."""
         with suppress(BlockingIOError):
             for _ in range(_BURST):
-                self.start(m_devget(os.read(self.fd, _FRAME_MAX)))
+                self.transmit(m_devget(os.read(self.fd, _FRAME_MAX)))
 
     def enqueue(self, m: Mbuf) -> None:
         """A frame from the bus; it does not wait in a queue here, which would have an end."""
