@@ -7,13 +7,14 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from importlib import import_module
 
 import commands
 import netsh.builtins
-from netsh.builtins.help import summary
 from netsh.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.filters import FILTERS
 from netsh.state import State
+from netsh.summaries import summary
 from stack.host import Host
 
 _ENOUGH = 1000  # a menu of more is no help
@@ -156,6 +157,31 @@ def _urls(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str
         yield f"{scheme}://{name}/", help
 
 
+def _reasons(state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
+    """The names of drops, and what they mean; `ip/` completes those of one protocol."""
+    drops = state.find("drops")
+    tables: Mapping[str, Mapping[str, tuple[str, ...]]] = drops.run.__globals__["WHY"] if drops is not None else {}
+    meant: dict[str, list[str]] = {}
+    for protocol, known in tables.items():
+        for name, why in known.items():
+            meant.setdefault(name, []).append(why[0])
+            if "/" in prefix:
+                yield f"{protocol}/{name}", why[0]
+    for name, sentences in sorted(meant.items()):
+        yield name, "; ".join(dict.fromkeys(sentences))
+    for protocol in tables:
+        yield protocol, f"those of {protocol}"
+
+
+def _functions(_state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
+    """Functions and classes of the stack; methods once their class is typed."""
+    index = import_module("netsh.textbook").index()
+    for name in index.names():
+        if name.startswith(prefix or name) and not name.startswith("_") and ("." not in name or "." in prefix):
+            places = index.bsd.get(name) or index.places[name]
+            yield name, f"{places[0].path}:{places[0].line}"
+
+
 def _files(_state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     folder, slash, start = prefix.rpartition("/")
     try:
@@ -173,5 +199,5 @@ Finder = Callable[[State, Next, str], Iterable[tuple[str, str]]]
 KINDS: dict[str, Finder] = {
     "command": _commands, "host": _hosts, "interface": _interfaces, "keyword": _keywords, "option": _options,
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
-    "filter": _filters, "url": _urls, "file": _files,
+    "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
 }  # fmt: skip

@@ -50,6 +50,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "cert": ("file",), "key": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
     "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
+    "reason": ("reason",), "function": ("function",),
     "modifiers": ("keyword",), "protocol": ("keyword",), "congctl": ("keyword",),
 }  # fmt: skip
 
@@ -64,9 +65,7 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "host": (("host",),),
     "sysctl": (("sysctl",),),
     "kill": (("process", "job"),),
-    "help": (("command",),),
     "load": (("file",), ()),
-    "source": (("file",), ()),
     "save": (("file",), ()),
     "shmif_dumpbus": (("file",), ()),
 }

@@ -31,7 +31,7 @@ class Callout:
         return self.function is not None
 
     def stop(self) -> None:
-        """Forget it; harmless when it has run or was stopped before."""
+        """Forget it; harmless when it has run or was stopped before (callout_stop)."""
         if self.function is not None:
             self.function = None
             self.owner.stopped += 1

@@ -1,24 +1,34 @@
-"""List the commands, or say how one is used."""
+"""List the commands, say how one is used, or explain a drop.
+
+    help            the commands
+    help COMMAND    how it is used
+    help drop       the reasons for which packets are dropped; 'help drop tcp' those of one protocol
+    help drop NAME  one of them: its cause, what to do, where RFCs and BSD speak of it (ttl, ip/badsum)
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from textwrap import wrap
 from typing import NamedTuple
 
 import commands
 import netsh.builtins
+from commands._drops import WHY
 from commands.command import Failure, Note, Usage
 from netsh.builtins import builtin
+from netsh.builtins._reasons import wanted
 from netsh.filters import FILTERS
 from netsh.nearest import nearest
 from netsh.shell import ShellContext
+from netsh.summaries import summary
 
-SYNOPSIS = "help [command]"
+SYNOPSIS = """help [command]
+help drop [reason ...]"""
+WORDS = {"drop": "why packets are dropped"}
 
-_END = re.compile(r"(?<!\.)\. ")  # of a sentence: an ellipsis is within one
 
 
 class Summary(NamedTuple):
@@ -36,17 +46,44 @@ class Page(NamedTuple):
     text: str
 
 
-def parse(argv: list[str]) -> str | None:
-    """A command, or none."""
-    if len(argv) > 1:
+class Reason(NamedTuple):
+    """A drop in a line."""
+
+    protocol: str
+    reason: str
+    sentence: str
+
+
+class Explanation(NamedTuple):
+    """A drop whole."""
+
+    protocol: str
+    reason: str
+    sentence: str
+    cause: str
+    cure: str
+    rfc: str
+    bsd: str
+
+
+Row = Summary | Page | Reason | Explanation | Note
+
+
+def parse(argv: list[str]) -> list[str]:
+    """A command, or `drop` and words, or nothing."""
+    if len(argv) > 1 and argv[0] != "drop":
         raise Usage(f"{argv[1]}: one command is wanted")
-    return argv[0] if argv else None
+    return argv
 
 
-async def run(ctx: ShellContext, name: str | None) -> AsyncIterator[Summary | Page | Note]:
+async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
     """The list, or a page."""
-    if name is not None:
-        yield _page(ctx, name)
+    if words[:1] == ["drop"]:
+        for row in _drops(words[1:]):
+            yield row
+        return
+    if words:
+        yield _page(ctx, words[0])
         return
     for heading, package, names in (
         ("Commands", commands, [name for name in ctx.session.names() if not ctx.session.is_builtin(name)]),
@@ -72,24 +109,42 @@ def _page(ctx: ShellContext, name: str) -> Page:
     return Page(command.name, command.synopsis, (module.__doc__ or "").strip())
 
 
-def summary(path: str) -> str:
-    """The first sentence of a module's docstring, found without importing it."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            head = file.read(2000)
-    except OSError:
-        return ""
-    _, _, rest = head.partition('"""')
-    paragraph = rest.partition('"""')[0].partition("\n\n")[0]
-    return _END.split(" ".join(paragraph.split()))[0].removesuffix(".")
+def _drops(words: list[str]) -> Iterator[Reason | Explanation | Note]:
+    """All of them, those of a protocol, or those of one name."""
+    protocols = words if len(words) == 1 and words[0] in WHY else [] if words else list(WHY)
+    for protocol in protocols:
+        for reason, why in WHY[protocol].items():
+            yield Reason(protocol, reason, why.sentence)
+    if protocols:
+        yield Note("")
+        yield Note("'help drop NAME' says more, 'drops' shows what was dropped.")
+        return
+    for at, (protocol, reason) in enumerate(wanted(words)):
+        if at:
+            yield Note("")
+        yield Explanation(protocol, reason, *WHY[protocol][reason])
 
 
-def show(row: Summary | Page) -> str:
+def show(row: Summary | Page | Reason | Explanation) -> str:
     """Columns, or a page."""
-    if isinstance(row, Summary):
-        return f"  {row.command:<13} {row.text}"
+    match row:
+        case Summary():
+            return f"  {row.command:<13} {row.text}"
+        case Reason():
+            return f"  {row.protocol + '/' + row.reason:<22} {row.sentence}"
+        case Explanation():
+            return "\n".join(_explanation(row))
     forms = "\n       ".join(row.synopsis.splitlines())
     return f"usage: {forms}\n\n{row.text}"
+
+
+def _explanation(row: Explanation) -> Iterator[str]:
+    yield f"{row.protocol}/{row.reason}: {row.sentence}"
+    parts = {"cause": row.cause, "cure": row.cure, "see": row.rfc, "BSD": row.bsd}
+    for title, text in parts.items():
+        if text:
+            yield from wrap(f"{title:<6} {text}", 78, initial_indent="  ", subsequent_indent=" " * 9)
+    yield f"  code   'source drop {row.protocol}/{row.reason}' shows where"
 
 
 COMMAND = builtin("help", SYNOPSIS, parse, run, show)

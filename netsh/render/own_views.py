@@ -9,6 +9,7 @@ from rich import box
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -235,6 +236,18 @@ def drops(rows: Sequence[Any], width: int) -> RenderableType:
     return drawn
 
 
+def source(rows: Sequence[Any], _width: int) -> RenderableType:
+    """Lines of Python, numbered, those that are marked with an arrow."""
+    from rich.syntax import Syntax  # pygments, which other views do without
+
+    code = Syntax(
+        "\n".join(row.text for row in rows), "python", theme="ansi_dark", line_numbers=True,
+        start_line=rows[0].number, highlight_lines={row.number for row in rows if row.marked}, word_wrap=True,
+    )  # fmt: skip
+    code.background_style = Style.null()
+    return code
+
+
 VIEWS: dict[str, View] = {
     "commands.brconfig.BridgeRow": bridges,
     "commands._routes.Route": routes,
@@ -244,6 +257,7 @@ VIEWS: dict[str, View] = {
     "commands._netstat_sockets.Connection": sockets,
     "commands.ifconfig.Interface": interfaces,
     "netsh.builtins.bus.BusRow": buses,
+    "netsh.builtins.source.SourceLine": source,
 }
 
 

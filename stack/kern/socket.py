@@ -103,12 +103,12 @@ class Socket:
     # --- what programs call -------------------------------------------------------------------
 
     def bind(self, address: Address) -> None:
-        """Give it a local address and port; 0 in either lets the stack choose."""
+        """Give it a local address and port; 0 in either lets the stack choose (sobind)."""
         self._check_open()
         self.usrreqs.bind(self, address)
 
     def listen(self, backlog: int = SOMAXCONN) -> None:
-        """Accept connections, at most `backlog` waiting."""
+        """Accept connections, at most `backlog` waiting (solisten)."""
         self._check_open()
         if self.state & (SS_ISCONNECTED | SS_ISCONNECTING | SS_ISDISCONNECTING):
             raise oserror(errno.EINVAL)
@@ -119,7 +119,7 @@ class Socket:
         self.qlimit = min(max(backlog, 0), SOMAXCONN)
 
     def connect(self, address: Address) -> None:
-        """Begin to connect; a stream raises EINPROGRESS and wakes `snd.channel` when it is done."""
+        """Begin to connect; a stream raises EINPROGRESS and wakes `snd.channel` when it is done (soconnect)."""
         self._check_open()
         if self.options & SO_ACCEPTCONN:
             raise oserror(errno.EOPNOTSUPP)
@@ -136,7 +136,7 @@ class Socket:
             raise oserror(errno.EINPROGRESS)
 
     def accept(self) -> tuple[Socket, Address]:
-        """The next connection and who it is from."""
+        """The next connection and who it is from (soaccept)."""
         self._check_open()
         if self.q is None:
             raise oserror(errno.EINVAL)
@@ -159,7 +159,7 @@ class Socket:
         return self.sendto(data, None, oob=oob)
 
     def sendto(self, data: bytes | bytearray | memoryview, address: Address | None, *, oob: bool = False) -> int:
-        """Send bytes to an address (None: to the peer)."""
+        """Send bytes to an address (None: to the peer) (sosend)."""
         self._check_open()
         if self.state & SS_CANTSENDMORE:
             raise oserror(errno.EPIPE)
@@ -190,7 +190,7 @@ class Socket:
         return len(data)
 
     def recv(self, size: int, *, peek: bool = False, oob: bool = False) -> bytes:
-        """Receive at most `size` bytes; b"" when the peer has closed.  The rest of a datagram is lost.
+        """Receive at most `size` bytes; b"" when the peer has closed.  The rest of a datagram is lost (soreceive).
 
         With `oob` it is the urgent byte, beside the stream (MSG_OOB), and that never waits.  Else no read goes
         beyond the place where that byte was (or is, with SO_OOBINLINE): the next one begins there.
@@ -254,7 +254,7 @@ class Socket:
         raise oserror(errno.EAGAIN)
 
     def shutdown(self, how: int) -> None:
-        """Close one direction or both."""
+        """Close one direction or both (soshutdown)."""
         self._check_open()
         if how not in (SHUT_RD, SHUT_WR, SHUT_RDWR):
             raise oserror(errno.EINVAL)
@@ -269,7 +269,7 @@ class Socket:
             self.usrreqs.shutdown(self)
 
     def close(self) -> None:
-        """Let it go; a stream closes in good order by itself, later.  Harmless when done before."""
+        """Let it go; a stream closes in good order by itself, later.  Harmless when done before (soclose)."""
         if self.state & SS_NOFDREF:
             return
         for so in self.q or ():

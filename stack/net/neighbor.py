@@ -93,7 +93,7 @@ class Neighbors:
         self.proxies: dict[int, Mac] | None = None  # published for others; we do not use them ourselves
 
     def resolve(self, m: Mbuf, address: int) -> int:
-        """Send a packet to a neighbour, now or when its answer comes; 0 or an errno (nd_resolve)."""
+        """Send a packet to a neighbour, now or when its answer comes; 0 or an errno (nd_resolve, arpresolve)."""
         entry = self.entries.get(address)
         if entry is None:
             entry = self.entries[address] = Neighbor(address)

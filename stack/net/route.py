@@ -171,7 +171,7 @@ class RouteTable:
     # --- changing -----------------------------------------------------------------------------
 
     def add(self, rt: Rtentry, *, pid: int = 0) -> None:
-        """Enter a route; OSError EEXIST when the destination has one (RTM_ADD)."""
+        """Enter a route; OSError EEXIST when the destination has one (rtrequest: RTM_ADD)."""
         table = self.tables.get(rt.dst.plen)
         if table is None:
             table = self.tables[rt.dst.plen] = {}
@@ -183,7 +183,7 @@ class RouteTable:
         self.notify_route("RTM_ADD", rt, pid)
 
     def delete(self, dst: Prefix, *, pid: int = 0) -> Rtentry:
-        """Remove a route and return it; OSError ESRCH when it is not in the table (RTM_DELETE)."""
+        """Remove a route and return it; OSError ESRCH when it is not in the table (rtrequest: RTM_DELETE)."""
         table = self.tables.get(dst.plen, {})
         rt = table.pop(dst.net, None)
         if rt is None:

@@ -101,7 +101,7 @@ class _Header:
 
 
 def do_options(ip: Router, m: Mbuf) -> bool:
-    """Process all options of a packet; False when it was dropped."""
+    """Process all options of a packet; False when it was dropped (ip_dooptions)."""
     header = _Header(ip, m)
     at = 0
     try:

@@ -81,7 +81,7 @@ class IpOutput(Protocol):
         return self.ident
 
     def output(self, m: Mbuf, template: int, more: OutputOptions = PLAIN) -> int:
-        """Send transport header and data under a header; 0, or the errno the sender is told."""
+        """Send transport header and data under a header; 0, or the errno the sender is told (ip_output)."""
         dst = template & M32
         rt = self.cache.get(dst) or self.routes.lookup(dst)
         if rt is None or rt.flags & RTF_SPECIAL or more is not PLAIN or not template >> 32 & M32 or self.unready:

@@ -56,7 +56,7 @@ class Reassembly:
         self.packets: dict[Key, _Packet] = {}
 
     def input(self, m: Mbuf, x: int) -> Mbuf | None:
-        """A fragment has come; the whole packet when it was the last that was missing."""
+        """A fragment has come; the whole packet when it was the last that was missing (ip_reass)."""
         self.ip.stat["fragments"] += 1
         if m.csum:
             m.transport, m.data, m.csum = b"", m.payload(), 0

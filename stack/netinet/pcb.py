@@ -219,7 +219,7 @@ class PcbTable:
         inp.groups = None
 
     def lookup(self, laddr: int, lport: int, faddr: int, fport: int) -> Inpcb | None:
-        """Who owns a packet: the exact four, else the best match of the port (in_pcblookup_connect, _bind)."""
+        """Who owns a packet: the exact four, else the best of the port (in_pcblookup_connect, in_pcblookup_bind)."""
         inp = self.connected.get((laddr, lport, faddr, fport))
         if inp is not None:
             return inp

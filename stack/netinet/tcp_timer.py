@@ -28,7 +28,7 @@ _FORGET_RTT_AFTER = TCP_MAXRXTSHIFT // 4  # RFC 1122 4.2.3.5, R1: then the way m
 
 
 def tcp_rexmt(tp: Tcpcb) -> None:
-    """No ack came in time: send again from the first byte that is missing (RFC 6298 5.4 to 5.7)."""
+    """No ack came in time: send again from the first byte that is missing (tcp_timer_rexmt; RFC 6298 5.4 to 5.7)."""
     tcp = tp.tcp
     tp.rxtshift += 1
     if tp.rxtshift > TCP_MAXRXTSHIFT:
@@ -67,7 +67,7 @@ def _give_up_mtudisc(tp: Tcpcb) -> None:
 
 
 def tcp_persist(tp: Tcpcb) -> None:
-    """The window is still closed: a probe of one byte (RFC 9293 3.8.6.1)."""
+    """The window is still closed: a probe of one byte (tcp_timer_persist; RFC 9293 3.8.6.1)."""
     tcp = tp.tcp
     tcp.stat["persisttimeo"] += 1
     silent = tcp.callouts.now - tp.idle_since
@@ -83,7 +83,7 @@ def tcp_persist(tp: Tcpcb) -> None:
 
 
 def tcp_keep(tp: Tcpcb) -> None:
-    """Not connected in time, or silent for long: is the peer still there? (RFC 9293 3.8.4)"""
+    """Not connected in time, or silent for long: is the peer still there? (tcp_timer_keep; RFC 9293 3.8.4)"""
     tcp = tp.tcp
     tcp.stat["keeptimeo"] += 1
     if tp.state < TCPS_ESTABLISHED:
@@ -108,13 +108,13 @@ def tcp_keep(tp: Tcpcb) -> None:
 
 
 def tcp_2msl(tp: Tcpcb) -> None:
-    """TIME_WAIT is over; or nobody is left to wait for the peer's FIN (FIN_WAIT_2)."""
+    """TIME_WAIT is over; or nobody is left to wait for the peer's FIN (tcp_timer_2msl; FIN_WAIT_2)."""
     if tp.state == TCPS_TIME_WAIT or tp.state == TCPS_FIN_WAIT_2:
         tcp_close(tp)
 
 
 def tcp_delack(tp: Tcpcb) -> None:
-    """The ack can wait no longer (RFC 1122 4.2.3.2)."""
+    """The ack can wait no longer (tcp_timer_delack; RFC 1122 4.2.3.2)."""
     tp.tcp.stat["delack"] += 1
     tp.flags |= TF_ACKNOW
     tcp_output(tp)

@@ -96,7 +96,7 @@ def test_lines(line: str, out: str, status: int) -> None:
         ("wait 99", "wait: 99: no such job; 'jobs' lists them", 1),
         ("wait %3", "wait: %3: no such job; 'jobs' lists them", 1),
         ("jobs x", "jobs: x: no words are wanted", 2),
-        ("source", "source: a file's name is missing", 2),
+        ("source", "source: a file's name is missing, or that of a function of the stack", 2),
         ("source /no/such", "source: /no/such: No such file or directory", 1),
     ],
 )

@@ -18,7 +18,7 @@ LINES = [
     "ifconfig -av", "route show", "arp -a", "www netstat -a", "netstat -i", "netstat -r", "netstat -s", "ps -a",
     "sysctl -a", "hostname", "lab", "host", "bus", "clock", "jobs", "help", "help ping", "ping -c 2 www",
     "fetch http://www/", "fetch -v http://www/", "fetch -I http://www/", "traceroute www", "traceroute -I gw",
-    "drops", "drops gw",
+    "drops", "drops gw", "help drop", "help drop ttl", "source ip_forward", "source drop dfrdropped",
 ]  # fmt: skip
 
 
