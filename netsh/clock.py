@@ -192,6 +192,17 @@ class Clock:
             wait = 0.0
         self._poll(self.descriptors(), longest if wait is None else min(wait, longest))
 
+    def linger(self, busy: Callable[[], bool], seconds: float) -> None:
+        """While somebody is busy, give programs behind a `|` real time, of which there is none in fast time."""
+        callouts, deadline = self.lab.callouts, time.monotonic() + seconds
+        while self.rate is None and self.signals.pending is None:
+            callouts.advance(callouts.now, BUDGET)
+            left = deadline - time.monotonic()
+            if left <= 0 or not busy() or not (self.readers or self.writers):
+                return
+            self.before_waiting()
+            self._poll(self.descriptors(), left)
+
     # -- a prompt, whose own loop waits ---------------------------------------------------------------
 
     def pump(self, budget: int = BUDGET) -> float | None:

@@ -80,8 +80,11 @@ class Session(State):
 
     def end_jobs(self) -> None:
         """End what runs in the background, politely first."""
-        if self.jobs.running():
-            self.clock.run(self.end_processes([job.proc for job in self.jobs.running()]), lambda: None)
+        procs = [job.proc for job in self.jobs.running()]
+        if procs:
+            ended = self.end_processes(procs)
+            self.clock.linger(lambda: any(proc.status is None for proc in procs), _PATIENCE)
+            self.clock.run(ended, lambda: None)
 
     def end_processes(self, procs: list[Proc]) -> Proc:
         """Start to end processes, politely first; they have ended when the one that is returned has."""

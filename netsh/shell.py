@@ -26,6 +26,7 @@ from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc, pause, tsleep
 _USAGE = 2
 _NOT_FOUND = 127  # as in sh
 _SIGPIPE = 13
+_OVER = object()  # in the place of a row: there are no more
 _RANGE = re.compile(r"(-?[0-9]{1,9})\.\.(-?[0-9]{1,9})", re.ASCII)
 
 
@@ -292,21 +293,39 @@ class Shell:
     async def _hand_on(self, rows: AsyncIterator[Any], command: Command, output: Output, where: str) -> None:
         """Give rows to the output until there are no more, or it wants no more."""
         killed = False
+        signal: Interrupt | None = None
         try:
-            async for row in rows:
+            while True:
+                # a signal that comes while the output must wait is the command's, which may have last words
+                row = await anext(rows, _OVER) if signal is None else await self._signalled(rows, signal)
+                signal = None
+                if row is _OVER:
+                    break
                 if isinstance(row, Complaint):
                     self.complain(command.name, row.text, where)
                     continue
                 output.row(row)
                 if output.done:
                     break
-                await output.drain()
+                try:
+                    await output.drain()
+                except Interrupt as interrupt:
+                    signal = interrupt
         except GeneratorExit:
             killed = True  # the generator goes when we do; it cannot be waited for
             raise
         finally:
             if isinstance(rows, AsyncGenerator) and not killed:
                 await rows.aclose()
+
+    async def _signalled(self, rows: AsyncIterator[Any], signal: Interrupt) -> Any:
+        """The next row of a command that has got a signal; the signal again when it does not care for it."""
+        if not isinstance(rows, AsyncGenerator):
+            raise signal
+        try:
+            return await rows.athrow(signal)
+        except StopAsyncIteration:
+            return _OVER
 
     # -- waiting --------------------------------------------------------------------------------------
 
