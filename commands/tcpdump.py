@@ -1,6 +1,6 @@
 """Show the packets that pass an interface, a bus, or the whole lab.  NetBSD tcpdump(8), pcap-filter(7).
 
-    -i interface  where: shmif0, HOST:shmif0, bus:lan, or any for all interfaces of this host; --lab is all of all hosts
+    -i place      where: shmif0, HOST:shmif0, bus:lan, or any for all interfaces of this host; --lab is all of all hosts
     -n            numbers only: no names of hosts and services
     -e            the link header, too
     -v            more of each packet; -vv and -vvv still more
@@ -33,6 +33,7 @@ packets there were.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from commands._getopt import getopt, number, wrong
@@ -52,12 +53,11 @@ from stack.net.ifnet import IFF_LOOPBACK, IFF_RUNNING, IFF_UP, Ifnet
 from stack.net.wire import Bus
 
 SYNOPSIS = (
-    "tcpdump [-AdDelnpqStUvxX] [-#] [-B size] [-c count] [-i interface] [-r file] [-s snaplen] [-w file] [--lab]"
+    "tcpdump [-AdDelnpqStUvxX] [-#] [-B size] [-c count] [-i place] [-r file] [-s snaplen] [-w file] [--lab]"
     " [filter ...]"
 )
 
 WORDS = {
-    "any": "all interfaces of this host",
     "--lab": "all interfaces of all hosts",
     "host": "from or to a host",
     "net": "from or to a network",
@@ -262,17 +262,15 @@ async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]
     _promiscuous(ctx, args, places)
     lines = Lines(args.options, ctx.name_of, places=len(places) > 1, home="" if args.lab else ctx.host.name)
     captured = 0
+    rows: Iterator[Row] = iter(())
 
-    def rows() -> Iterator[Row]:
+    def more() -> Iterator[Row]:
         nonlocal captured
         frames = bpf.take()
         if args.limit is not None:
             del frames[args.limit - captured :]
         captured += len(frames)
-        if sink is not None:
-            yield from sink.write(frames)
-        else:
-            yield from (lines.row(frame, bpf.sources) for frame in frames)
+        return sink.write(frames) if sink is not None else (lines.row(frame, bpf.sources) for frame in frames)
 
     try:
         if sink is not None:
@@ -284,11 +282,12 @@ async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]
             while args.limit is None or captured < args.limit:
                 if not bpf.frames:
                     await tsleep(bpf.readable)
-                for row in rows():
+                rows = more()
+                for row in rows:
                     yield row
         except Interrupt:
             bpf.close()
-            for row in rows():
+            for row in chain(rows, more()):  # the rest of what was being shown, and what has come since
                 yield row
         bpf.close()
         yield ErrorData(f"{plural(captured, 'packet')} captured\n{plural(bpf.received, 'packet')} received by filter\n"

@@ -99,6 +99,18 @@ def _interfaces(state: State, following: Next, _prefix: str) -> Iterable[tuple[s
         yield name, ", ".join(f"{ifa.address}/{ifa.plen}" for ifa in ifp.addresses)
 
 
+def _places(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
+    """Where packets can be seen: interfaces of this host and of others, and buses."""
+    yield from _interfaces(state, following, prefix)
+    yield "any", "all interfaces of this host"
+    for name, help in _buses(state, following, ""):
+        yield f"bus:{name}", help
+    for name, host in state.lab.hosts.items():
+        if name.startswith(prefix[: len(name)]):  # there may be ten thousand
+            for ifname, ifp in host.interfaces.items():
+                yield f"{name}:{ifname}", ", ".join(f"{ifa.address}/{ifa.plen}" for ifa in ifp.addresses)
+
+
 def _keywords(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
     return words_of(following.command, state).items()
 
@@ -200,4 +212,5 @@ KINDS: dict[str, Finder] = {
     "command": _commands, "host": _hosts, "interface": _interfaces, "keyword": _keywords, "option": _options,
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
     "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
+    "place": _places,
 }  # fmt: skip

@@ -45,7 +45,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "destination": ("host",), "dest": ("host",), "dst": ("host",), "address": ("host",), "addr": ("host",),
     "laddr": ("host",), "faddr": ("host",),
     "src_addr": ("host",), "src": ("host",), "source": ("host",), "asker": ("host",),
-    "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",),
+    "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",), "place": ("place",),
     "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
     "cert": ("file",), "key": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
@@ -64,6 +64,7 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     **dict.fromkeys(("tree", "grid", "matrix", "random"), ((), (), ("keyword",))),
     "host": (("host",),),
     "sysctl": (("sysctl",),),
+    "tcpdump": (("keyword", "host"),),
     "kill": (("process", "job"),),
     "load": (("file",), ()),
     "save": (("file",), ()),
@@ -81,6 +82,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
     **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
     "--border": (), "--processes": ("file",),
+    **dict.fromkeys(("tcpdump host", "tcpdump src", "tcpdump dst"), ("host", "keyword")),
+    **dict.fromkeys(("tcpdump port", "tcpdump portrange", "tcpdump net", "tcpdump less", "tcpdump greater"), ()),
     **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "ecn", "seed"), ()),
 }  # fmt: skip
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,20 +41,15 @@ def compile_filter(text: str, linktype: int, snaplen: int, netmask: int = NETMAS
     handle = library.pcap_open_dead(linktype, snaplen)
     program = _Program()
     try:
-        if library.pcap_compile(handle, ctypes.byref(program), text.encode(), 1, _swapped(netmask)):
+        if library.pcap_compile(handle, ctypes.byref(program), text.encode(), 1, netmask):
             raise ValueError(library.pcap_geterr(handle).decode(errors="replace"))
         insns = [Insn(each.code, each.jt, each.jf, each.k) for each in program.insns[: program.length]]
         library.pcap_freecode(ctypes.byref(program))
     finally:
         library.pcap_close(handle)
     if not bpf_validate(insns):
-        raise ValueError("libpcap has made a program that cannot be run")
+        raise ValueError("this makes a program with a loop, which the BPF machine refuses (protochain does)")
     return insns
-
-
-def _swapped(netmask: int) -> int:
-    """As libpcap wants it: in network byte order."""
-    return int.from_bytes(netmask.to_bytes(4), sys.byteorder)
 
 
 def image(insns: list[Insn]) -> list[str]:

@@ -53,7 +53,7 @@ _COMPUTE: dict[int, Callable[[int, int], int]] = {
     BPF_AND: lambda a, b: a & b,
     BPF_XOR: lambda a, b: a ^ b,
     BPF_LSH: lambda a, b: a << b & _WORD if b < 32 else 0,
-    BPF_RSH: lambda a, b: a >> b,
+    BPF_RSH: lambda a, b: a >> b if b < 32 else 0,
     BPF_NEG: lambda a, _: -a & _WORD,
 }
 
@@ -131,21 +131,29 @@ def _load(code: int, k: int, x: int, memory: list[int], frame: bytes, length: in
     return int.from_bytes(frame[at:end]) if end <= len(frame) else None
 
 
+_CODES = frozenset(
+    [BPF_LD | mode | size for mode in (BPF_ABS, BPF_IND) for size in _SIZES]
+    + [kind | mode for kind in (BPF_LD, BPF_LDX) for mode in (BPF_IMM, BPF_MEM, BPF_LEN)]
+    + [BPF_LDX | BPF_MSH | BPF_B, BPF_ST, BPF_STX, BPF_JMP | BPF_JA, BPF_ALU | BPF_NEG, BPF_MISC, BPF_MISC | BPF_TXA]
+    + [BPF_RET | BPF_K, BPF_RET | BPF_A]
+    + [BPF_JMP | operation | operand for operation in _COMPARE for operand in (BPF_K, BPF_X)]
+    + [BPF_ALU | operation | operand for operation in _COMPUTE if operation != BPF_NEG for operand in (BPF_K, BPF_X)]
+)
+
+
 def bpf_validate(program: Sequence[Insn]) -> bool:
     """Whether a program can be run: every jump and every memory word exists, and it ends with a return."""
     for at, (code, jt, jf, k) in enumerate(program, 1):
-        kind, operation = code & 0x07, code & 0xF0
-        if kind == BPF_JMP:
-            if operation != BPF_JA and operation not in _COMPARE:
-                return False
-            if at + (k if operation == BPF_JA else max(jt, jf)) >= len(program):
-                return False
-        elif kind == BPF_ALU:
-            if operation not in _COMPUTE:
-                return False
-        elif kind in (BPF_ST, BPF_STX) or (kind in (BPF_LD, BPF_LDX) and code & 0xE0 == BPF_MEM):
+        kind = code & 0x07
+        if code not in _CODES:
+            return False
+        if kind == BPF_JMP and at + (k if code == BPF_JMP | BPF_JA else max(jt, jf)) >= len(program):
+            return False
+        if kind in (BPF_ST, BPF_STX) or (kind in (BPF_LD, BPF_LDX) and code & 0xE0 == BPF_MEM):
             if k >= BPF_MEMWORDS:
                 return False
-        elif kind in (BPF_LD, BPF_LDX) and (code & 0xE0 > BPF_MSH or code & 0x18 not in _SIZES):
-            return False
+        elif kind == BPF_ALU and not code & BPF_X:
+            operation = code & 0xF0
+            if (operation in (BPF_DIV, BPF_MOD) and not k) or (operation in (BPF_LSH, BPF_RSH) and k > 31):
+                return False
     return bool(program) and program[-1].code & 0x07 == BPF_RET

@@ -156,3 +156,12 @@ def test_networks_and_their_wires(session: Session) -> None:
     assert texts("link r1-r2 d", session) == ["down", "delay", "duplicate"]
     assert "r3" in texts("r1 rtquery ", session) and "r3" in texts("r1 rtquery -w 2 ", session)
     assert "listen only" in helps("r1 routed -", session)["-q"]
+
+
+def test_tcpdump_knows_where_packets_pass_and_what_filters_are_made_of(session: Session) -> None:
+    assert texts("tcpdump -i ", session)[:4] == ["lo0", "shmif0", "any", "bus:lan"]
+    assert texts("tcpdump -i gw:s", session) == ["gw:shmif0", "gw:shmif1"]
+    assert helps("tcpdump -i bus:", session) == {"bus:lan": "2 ports", "bus:wan": "2 ports"}
+    assert texts("tcpdump -n host w", session) == ["www"]
+    assert {"icmp", "igmp", "ip"} == set(texts("tcpdump -n i", session))
+    assert "link header" in helps("tcpdump -", session)["-e"]
