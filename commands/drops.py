@@ -55,7 +55,13 @@ class Dropped(NamedTuple):
     sentence: str
 
 
-Row = Drop | Dropped | Note | Complaint
+class Total(NamedTuple):
+    """How many were shown live, when it was interrupted."""
+
+    drops: int
+
+
+Row = Drop | Dropped | Total | Note | Complaint
 
 
 def parse(argv: list[str]) -> Args:
@@ -101,7 +107,7 @@ async def _follow(ctx: Context, args: Args) -> AsyncIterator[Row]:
             yield live.waiting.popleft()
             shown += 1
     except Interrupt:
-        yield Note(f"{shown} drop{'s' * (shown != 1)}")
+        yield Total(shown)
     finally:
         ctx.lab.probes.drop = tuple(probe for probe in ctx.lab.probes.drop if probe != live.dropped)
 
@@ -154,8 +160,10 @@ def _ip(header: Ip, m: Mbuf) -> str:
     return f"{' > '.join(ends)}: {IPPROTO_NAMES.get(header.p, f'protocol {header.p}')}{fragment}, {m.len} bytes"
 
 
-def show(row: Drop | Dropped) -> str:
+def show(row: Drop | Dropped | Total) -> str:
     """A line of the list, or of what happens."""
+    if isinstance(row, Total):
+        return f"{row.drops} drop{'s' * (row.drops != 1)}"
     if isinstance(row, Drop):
         return f"{row.host:<10} {row.protocol:<8} {row.reason:<18} {row.count_:>7}  {row.sentence}"
     what = f" {row.packet}:" if row.packet else ""

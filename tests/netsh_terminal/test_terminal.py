@@ -144,6 +144,17 @@ def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
     assert "half a line" in terminal.lines
 
 
+def test_drops_are_told_above_the_line_that_is_typed(terminal: Terminal) -> None:
+    run(terminal, "drops -f &")
+    run(terminal, "sleep 0.3 && nc -z www 99 &")
+    terminal.type("echo half a line")
+    terminal.until_text("www tcp/noport: 10.0.0.2.")
+    terminal.until(lambda terminal: terminal.line == "me# echo half a line")
+    terminal.type("\x15kill %1\r")
+    terminal.until_text("1 drop")
+    terminal.until_prompt()
+
+
 def test_keys_typed_while_a_command_runs_are_the_next_line(terminal: Terminal) -> None:
     terminal.type("sleep 0.5; echo done\r")
     terminal.type("echo ahead")

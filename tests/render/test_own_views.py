@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
 from netsh import home
+from netsh.builtins.source import COMMAND as SOURCE
+from netsh.builtins.source import SourceLine
 from netsh.render.printer import Printer
 from netsh.session import Session
 from stack.lab import Lab
@@ -99,3 +102,50 @@ def test_nothing_is_wider_than_the_window(line: str, width: int) -> None:
 
 def test_an_interface_that_is_down_says_so() -> None:
     assert "shmif0 down" in drawn("ifconfig shmif0 down; ifconfig shmif0")
+
+
+DROPS = """\
+Drops
+host   protocol   reason   count   why
+──────────────────────────────────────────────────────────────────
+gw     ip         ttl          1   its time to live is used up on
+                                   the way
+www    tcp        noport       1   no connection, and nobody
+                                   listens on that port
+"""
+
+
+def test_the_sentence_of_a_drop_takes_more_lines_where_it_must() -> None:
+    assert drawn("traceroute -m 1 -q 1 www | wc; nc -z www 99; drops", 66).endswith(DROPS)
+
+
+def test_drops_in_a_narrow_window_are_cards() -> None:
+    cards = drawn("nc -z www 99; drops", 40)
+    assert "count" in cards
+    assert all(len(line) <= 40 for line in cards.splitlines()[-6:])
+
+
+LISTING = """\
+  7 def f():
+❱ 8     return "a long line that goes on
+    behind the end of the window"
+"""
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("coloured", [False, True])
+def test_source(coloured: bool) -> None:
+    out = Screen() if coloured else io.StringIO()
+    printer = Printer("rich", out, out, width=46, environ={"TERM": "xterm-256color"})
+    for number, text in (7, "def f():"), (8, '    return "a long line that goes on behind the end of the window"'):
+        printer.row(SOURCE, SourceLine("x.py", number, text, number == 8), host="me")
+    printer.end(SOURCE)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    assert "\n".join(line.rstrip() for line in plain.splitlines()) + "\n" == LISTING
+    assert ("\x1b[94mdef\x1b[0m" in out.getvalue()) == coloured
