@@ -93,6 +93,7 @@ def _present(tp: Tcpcb, queue: list[tuple[int, Piece]]) -> None:
     while queue and queue[0][0] == tp.rcv_nxt:
         _, data = queue.pop(0)
         size = len(data)
+        tp.rfbuf_cnt += size
         if tp.so.state & SS_OOBEXPECTED:
             data = tcp_pulloutofband(tp, data)
         tp.rcv_nxt = tp.rcv_nxt + size & SEQ_MASK
