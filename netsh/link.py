@@ -120,7 +120,10 @@ class Client:
             with suppress(BlockingIOError):
                 os.read(self.signals.awake[0], _CHUNK)
         self.interrupts += 1
-        if self.welcome is None or self.deadline is not None or self.interrupts >= _STUBBORN:
+        if self.welcome is not None and (self.deadline is not None or self.interrupts >= _STUBBORN):
+            self.err(b"netsh: the server does not answer; it was left\n")
+            raise SystemExit(128 + number)
+        if self.welcome is None:
             raise SystemExit(128 + number)
         if number != signal.SIGINT:
             self.deadline = _PATIENCE

@@ -36,7 +36,7 @@ class Remote(Client):
         self.screen = screen
         self.modes = Modes()
         self.state: dict[str, str] = {}
-        self.known: tuple[str, list[Candidate]] = ("", [])  # the latest answer
+        self.known: tuple[str, list[Candidate]] = ("0", [])  # the latest answer
         self.asked = 0  # the latest question
         self.ahead = b""  # keys that were typed behind the line, and are the command's first of all
         self.rest = b""  # what it did not read
@@ -124,8 +124,9 @@ class Remote(Client):
 
     def candidates(self, line: str) -> Iterable[Candidate]:
         """What may be typed at the end of a line; nothing when the server does not say so soon."""
+        answers = self.known[0] == str(self.asked)  # or one waits here for each key, for a server that is stuck
         self.asked += 1
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + (_PATIENCE if answers else 0.0)
         with suppress(Gone):
             self.send(frames.COMPLETE, frames.texts(str(self.asked), line))
         while self.known[0] != str(self.asked) and (left := deadline - time.monotonic()) > 0 and not self.over:

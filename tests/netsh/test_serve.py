@@ -343,8 +343,9 @@ def test_a_server_that_does_not_answer_can_be_left(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "dumb"))
         server.listen()
         client = subprocess.Popen(
-            [*NETSH, "-s", "unix://dumb", "-c", "x"], cwd=tmp_path, env=environ(), stdin=subprocess.DEVNULL
-        )
+            [*NETSH, "-s", "unix://dumb", "-c", "x"], cwd=tmp_path, env=environ(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         with client, server.accept()[0] as link:
             link.settimeout(PATIENCE)
             link.sendall(frames.GREETING + frames.frame(frames.WELCOME) + frames.frame(frames.READ))
@@ -354,7 +355,7 @@ def test_a_server_that_does_not_answer_can_be_left(tmp_path: Path) -> None:
                 while kinds.count(frames.SIGNAL) < interrupts or frames.INPUT not in kinds:
                     kinds += [kind for kind, _ in heard.feed(link.recv(65536))]
                 client.send_signal(signal.SIGINT)
-            assert client.wait(PATIENCE) == 130
+            assert rest(client) == Done(130, "", "netsh: the server does not answer; it was left\n")
 
 
 # --- the URL ----------------------------------------------------------------------------------------

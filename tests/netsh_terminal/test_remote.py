@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,29 @@ def test_completion_is_asked_from_the_server(terminal: Terminal) -> None:
     terminal.until_text("203.0.113.1/24")
     terminal.type(TAB)
     terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif0")
+
+
+def insist(terminal: Terminal) -> bool:
+    """Ctrl-C again and again, until the client leaves."""
+    left = "netsh: the server does not answer; it was left" in terminal.lines
+    if not left:
+        terminal.type(CTRL_C)
+    return left
+
+
+def test_a_server_that_is_stuck_does_not_hold_up_what_is_typed(terminal: Terminal, lab: Served) -> None:
+    lab.process.send_signal(signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        terminal.type("traceroute www")
+        terminal.until(lambda terminal: terminal.line == "me# traceroute www")
+        assert time.monotonic() - begin < 3  # the first question was waited for
+        terminal.type("\r")
+        terminal.until(insist)
+        assert terminal.until_exit() == 130
+        assert terminal.shows_keys
+    finally:
+        lab.process.send_signal(signal.SIGCONT)
 
 
 def test_files_are_completed_in_the_clients_folder(tmp_path: Path, lab: Served) -> None:
