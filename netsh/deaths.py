@@ -63,11 +63,13 @@ def read() -> tuple[Death, ...]:
 def sources(folders: Iterable[str] = (*stack.__path__, *commands.__path__)) -> Iterator[tuple[str, str]]:
     """The files of Python below some folders: the path below ROOT, and the text."""
     for folder in folders:
-        for where, _, names in sorted(os.walk(folder)):
-            for name in sorted(name for name in names if name.endswith(".py")):
-                path = os.path.join(where, name)
+        entries = sorted(os.listdir(folder))  # not os.walk, which a client that comes over TCP may not use
+        for path in (os.path.join(folder, name) for name in entries):
+            if path.endswith(".py"):
                 with open(path, encoding="utf-8") as file:
                     yield os.path.relpath(path, ROOT), file.read()
+            elif os.path.isdir(path):
+                yield from sources((path,))
 
 
 class _Reader:

@@ -488,6 +488,7 @@ def over_tcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_over_tcp_all_of_the_lab_is_there(over_tcp: Served) -> None:
     assert over_tcp.run("-c", "fetch http://www/ | head -1; help ping | grep -c usage").out == "<!doctype html>\n1\n"
     assert over_tcp.run("--format", "rich", "-c", "netstat -rn").status == 0
+    assert over_tcp.run("-c", "source drop ip/ttl | grep -c '^>'").out == "1\n"
 
 
 @pytest.mark.parametrize(
