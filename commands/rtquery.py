@@ -99,7 +99,7 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Answer | Entry]:
         for row in _rows(ctx, record, args):
             yield row
     if not answered:
-        raise Failure(f"{args.host}: no answer; 'routed' must run there, and nothing lie between")
+        raise Failure(f"{args.host}: no answer: does 'routed' run there, and is there a way to it?")
 
 
 async def _record(ctx: Context, so: Socket, deadline: float) -> Record | None:

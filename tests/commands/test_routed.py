@@ -446,7 +446,7 @@ def test_nobody_answers() -> None:
     job.proc.signal(SIGKILL)
     answer = run(lab, "s", "rtquery -w 2 10.0.0.1")
     assert (answer.status, lab.callouts.now) == (1, 2.0)
-    assert answer.errors == ["rtquery: 10.0.0.1: no answer; 'routed' must run there, and nothing lie between"]
+    assert answer.errors == ["rtquery: 10.0.0.1: no answer: does 'routed' run there, and is there a way to it?"]
 
 
 def test_an_interface_that_is_down_is_gone_round() -> None:
