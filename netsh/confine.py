@@ -18,7 +18,8 @@ WHY = "not over TCP, where anybody may come: the machine's files, programs and s
 COMMANDS = {"python", "sockets"}  # all of these is the machine's
 _READS = {"open", "os.listdir", "os.scandir"}
 _KINDS = ("os.", "socket.", "subprocess.", "shutil.", "tempfile.", "fcntl.", "mmap.", "ctypes.", "pty.", "syslog.")
-_HARMLESS = {"os.putenv", "os.unsetenv", "socket.gethostname"}
+# a command that needs a library, as tcpdump's filters do, says itself which
+_HARMLESS = {"os.putenv", "os.unsetenv", "socket.gethostname", "ctypes.dlopen", "ctypes.dlsym"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 

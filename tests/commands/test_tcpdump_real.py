@@ -13,16 +13,20 @@ from __future__ import annotations
 import difflib
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from commands._tcpdump_lines import DLT_RAW
+from stack.kern.proc import SIGINT
 from stack.lab import Lab
 from stack.net.bpf import DLT_NULL
+from stack.net.wire import Personality
 from tests.commands import captures
-from tests.commands.runner import run
+from tests.commands.labs import chain
+from tests.commands.runner import finish, run, start
 
 TCPDUMP = shutil.which("tcpdump") or "/usr/sbin/tcpdump"
 pytestmark = pytest.mark.skipif(not Path(TCPDUMP).exists(), reason="the real tcpdump is not installed")
@@ -71,6 +75,79 @@ def test_loopback_and_bare_packets(tmp_path: Path, options: str) -> None:
         null = [frame._replace(data=head + frame.data, length=frame.length + 4) for head, frame in pairs]
         captures.write(tmp_path / "null.pcap", [*null, null[0]._replace(data=b"\x63\0\0\0who knows")], DLT_NULL)
         assert differences(tmp_path / "null.pcap", options) == []
+
+
+BUSY = """
+a ping -n -c 3 -s 4000 10.0.1.2
+a ping -R -c 2 10.0.1.2
+a ping -g r -c 2 10.0.1.2
+a traceroute -n 10.0.1.2
+a traceroute -I -n 10.0.1.2
+a ping -c 1 -T 1 10.0.1.2
+a ping -c 2 127.0.0.1
+a nc -z 10.0.1.2 99
+a nc -u -w 1 10.0.1.2 9
+b httpd &
+a fetch -o - http://10.0.1.2/
+a fetch -o - http://10.0.1.2/none
+a sysctl -q -w net.inet.tcp.ecn.enable=1
+b sysctl -q -w net.inet.tcp.ecn.enable=1
+b ttcp -r -s &
+a ttcp -t -s -n 200 10.0.1.2
+a routed &
+r routed &
+b routed &
+a rtquery 10.0.0.2
+r ifconfig bridge0 create
+r brconfig bridge0 add shmif0 stp shmif0 up
+a ping -c 30 10.0.0.2
+a ifconfig vlan0 create
+a ifconfig vlan0 vlan 5 vlanif shmif0
+a ifconfig vlan0 10.5.0.1/24 up
+a ping -c 1 10.5.0.2
+"""
+SEEN = (
+    "Request who-has", "echo reply", "RIPv2, Response", "STP 802.1d, Config", "time exceeded", "udp port", "sack 1 {",
+    "RR 10.0.0.1", "LSRR", "offset 1480", "ECT(0)", "CE,", "[S.E]", "[.E]", ".W]", "HTTP/1.1 200 OK", "404", "igmp v",
+    "Flags [R.]",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Captures of all that our own stack says, over a wire that loses and marks."""
+    folder = tmp_path_factory.mktemp("busy")
+    lab = chain("a", "r", "b")
+    lab.run(1)
+    for bus in lab.buses.values():
+        bus.set(Personality(delay=0.002, loss=0.02, rate=2e7, queue=20, ecn=5))
+    places = [*(f"bus:{name}" for name in lab.buses), "lo0"]
+    jobs = [start(lab, "a", f"tcpdump -i {place} -w {folder}/{at}.pcap") for at, place in enumerate(places)]
+    for line in BUSY.strip().splitlines():
+        host, _, command = line.partition(" ")
+        job = start(lab, host, command.removesuffix(" &"), stdin=b"hello")
+        if not line.endswith("&"):
+            lab.callouts.schedule(60, partial(job.proc.signal, SIGINT))
+            finish(lab, job)
+        else:
+            lab.run(lab.callouts.now + 1)
+    for job in jobs:
+        job.proc.signal(SIGINT)
+        finish(lab, job)
+    return folder
+
+
+def test_our_own_stack_says_everything(busy: Path) -> None:
+    files = [str(busy / f"{at}.pcap") for at in range(3)]
+    text = "".join(run(Lab(), "me", ["tcpdump", "-nv", "-r", file]).text for file in files)
+    assert [words for words in SEEN if words not in text] == []
+    assert any("vlan 5" in line for line in run(Lab(), "me", ["tcpdump", "-ne", "-r", files[0]]).lines)
+
+
+@pytest.mark.parametrize("options", ["-n", "-nevv", "-nv", "-nS", "-nX", "-nA", "-nq"])
+@pytest.mark.parametrize("at", range(3))
+def test_our_own_stack(busy: Path, at: int, options: str) -> None:
+    assert differences(busy / f"{at}.pcap", options) == []
 
 
 FILTERS = (

@@ -491,12 +491,17 @@ def test_over_tcp_all_of_the_lab_is_there(over_tcp: Served) -> None:
     assert over_tcp.run("-c", "source drop ip/ttl | grep -c '^>'").out == "1\n"
 
 
+def test_over_tcp_filters_are_compiled(over_tcp: Served) -> None:
+    done = over_tcp.run("-c", "tcpdump -n -t -c 1 -i shmif0 icmp & ping -c 1 www | wc -c")
+    assert "IP 10.0.0.2 > 203.0.113.80: ICMP echo request" in done.out
+
+
 @pytest.mark.parametrize(
     "line",
     [
         "echo x > made", "echo x >> made", "arp -f - < there", "echo x | !touch made", "source there", "save made",
         "load there", "fetch -o made http://www/", "sockets host",
-        "python there",
+        "python there", "tcpdump -i shmif0 -w made", "tcpdump -r there",
     ],
 )  # fmt: skip
 def test_over_tcp_the_machine_is_out_of_reach(over_tcp: Served, line: str) -> None:

@@ -155,6 +155,20 @@ def test_drops_are_told_above_the_line_that_is_typed(terminal: Terminal) -> None
     terminal.until_prompt()
 
 
+def test_packets_appear_above_the_line_that_is_typed(terminal: Terminal) -> None:
+    run(terminal, "tcpdump -n -q -t -i shmif0 icmp &")
+    run(terminal, "gw ping -q -c 3 -i 0.2 me > /dev/null &")
+    terminal.type("echo half a line")
+    terminal.until(lambda terminal: sum(line.startswith("IP 10.0.0.2 >") for line in terminal.lines) == 3)
+    terminal.until_text("Done")
+    terminal.until(lambda terminal: terminal.line == "me# echo half a line")
+    assert sum("half a line" in line for line in terminal.lines) == 1
+    terminal.type("\x15")
+    run(terminal, "kill %1")
+    terminal.until_text("6 packets captured")
+    terminal.until_text("0 packets dropped by kernel")
+
+
 def test_keys_typed_while_a_command_runs_are_the_next_line(terminal: Terminal) -> None:
     terminal.type("sleep 0.5; echo done\r")
     terminal.type("echo ahead")
