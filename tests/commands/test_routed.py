@@ -321,6 +321,25 @@ def test_only_neighbours_and_only_from_the_port() -> None:
     assert not learned(r)
 
 
+def test_what_it_says_itself_is_no_news() -> None:
+    lab, r, _, _ = alone()
+    attach(lab, r, "lan", "10.0.2.1")  # hears what the other interface on that bus says
+    lab.run(1.0)
+    assert r.rip is not None and r.rip.stat["ourown"] > 0
+    assert not learned(r)
+
+
+def test_who_cannot_be_reached_is_not_answered() -> None:
+    lab, r, _, job = alone()
+    far = Speaker(lab, "10.77.0.9", 5200)
+    lab.run(1.0)
+    far.so.setsockopt(IPPROTO_IP, IP_MULTICAST_IF, ip4("10.77.0.9"))
+    far.send(Rip(RIPCMD_REQUEST, (WHOLE_TABLE,)))
+    lab.run(2.0)
+    assert r.rip is not None and r.rip.stat["odropped"] == 1
+    assert job.proc.status is None
+
+
 def test_a_better_next_hop_on_the_link_is_taken() -> None:
     lab, r, speaker, _ = alone()
     lab.run(1.0)

@@ -17,6 +17,7 @@ from stack.kern.socket import Socket
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ifnet import Ifnet
+from stack.net.wire import Personality
 from tests.stack.labs import (
     Station,
     Watch,
@@ -398,3 +399,15 @@ def test_an_error_s_source_is_where_the_packet_came_in_not_where_the_error_leave
     router.inject(udp_packet("10.0.2.9", "192.0.2.1"))  # from the left, though its sender is on the right
     (heard,) = router.sink.packets()
     assert (heard.body[:2], heard.ip.src) == (b"\x03\0", ip4("10.0.1.254"))
+
+
+def test_a_full_queue_drops_without_a_word() -> None:
+    """RFC 1812 4.3.3.3: no source quench."""
+    router = Router()
+    router.lab.bus("right").set(Personality(rate=1000.0, queue=1))
+    for _ in range(3):
+        router.source.inject(router.left, udp_packet("10.0.1.9", "10.0.2.9"))
+    settle(router.lab)
+    assert router.watch.reasons("r") == ["odropped"]  # one was being sent, one waited
+    assert router.source.icmps() == []
+    assert router.r.ip.forwarded == 2
