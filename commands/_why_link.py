@@ -116,7 +116,7 @@ BRIDGE = {
     "blocked": Why(
         "the spanning tree blocks this port, so that there is no loop",
         "The member is not in the forwarding state: another way to the root is better.",
-        "Mostly nothing: that is what the spanning tree is for. 'brconfig' shows the states; 'ifpriority' and "
+        "Mostly nothing: that is what the spanning tree is for. 'brconfig -a' shows the states; 'ifpriority' and "
         "'ifpathcost' choose another port.",
         "IEEE 802.1D 8.4", "net/if_bridge.c, bridge_input: BSTP_IFSTATE_BLOCKING",
     ),
@@ -135,7 +135,7 @@ BRIDGE = {
     "ifdown": Why(
         "the bridge, or the member to send by, is down",
         "One of them was marked down, or the member lost its carrier, while frames were on their way.",
-        "'ifconfig IF up'; 'brconfig' shows the members.",
+        "'ifconfig IF up'; 'brconfig -a' shows the members.",
         bsd="net/if_bridge.c, bridge_enqueue",
     ),
     "learning": Why(
@@ -147,7 +147,7 @@ BRIDGE = {
     "nobody": Why(
         "the bridge has no other port to send the frame to",
         "It is for everybody or for an unknown station, but no other member is up and forwards (or all are protected).",
-        "'brconfig' shows the members and their states; is 'discover' off?",
+        "'brconfig -a' shows the members and their states; is 'discover' off?",
         "IEEE 802.1D 7.7", "net/if_bridge.c, bridge_broadcast",
     ),
     "notmember": Why(

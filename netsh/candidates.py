@@ -187,7 +187,7 @@ def _reasons(state: State, _following: Next, prefix: str) -> Iterable[tuple[str,
 
 def _functions(_state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     """Functions and classes of the stack; methods once their class is typed."""
-    index = import_module("netsh.textbook").index()
+    index = import_module("netsh.textbook").index()  # it takes 40 ms: only when it is wanted
     for name in index.names():
         if name.startswith(prefix or name) and not name.startswith("_") and ("." not in name or "." in prefix):
             places = index.bsd.get(name) or index.places[name]
