@@ -153,6 +153,9 @@ class Filedesc:
             return so.connect(peer)
         left = self._left(deadline)
         try:
+            if so.state & SS_ISCONNECTING:  # a signal has interrupted it, and it is waited for again
+                await self._until(lambda: not so.state & SS_ISCONNECTING, (so.snd.channel,), deadline)
+                return so.raise_error()
             return await syscalls.connect(so, peer, left)
         except TimeoutError:
             self._left(deadline)

@@ -307,7 +307,7 @@ def _message(data: bytes) -> Message:
 
 
 def _spawn(argv: list[str], descriptors: dict[int, int]) -> int:
-    """Start python in a process group of its own; its pid."""
+    """Start python in a session of its own, so that none of its kind takes our terminal; its pid."""
     command = [sys.executable, "-u", "-c", _BOOT, *argv]
     null = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
     # out of the way first, so that none is overwritten before it has been moved
@@ -316,7 +316,7 @@ def _spawn(argv: list[str], descriptors: dict[int, int]) -> int:
     usual = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
     try:
         return os.posix_spawn(
-            sys.executable, command, os.environ, file_actions=[null, *moves], setpgroup=0, setsigdef=usual
+            sys.executable, command, os.environ, file_actions=[null, *moves], setsid=True, setsigdef=usual
         )
     except OSError as error:
         raise oserror(error.errno or errno.EIO, sys.executable) from None

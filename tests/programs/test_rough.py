@@ -216,3 +216,63 @@ def test_epoll_with_one_shot_and_wrong_uses(theatre: Theatre) -> None:
         "ValueError I/O operation on closed epoll object",
         "TypeError argument must be an int, or have a fileno() method.",
     ]  # fmt: skip
+
+
+def test_signals_at_any_moment(theatre: Theatre) -> None:
+    """Between a question to the lab, its answer, and whoever takes that; the handler has questions of its own."""
+    theatre.script(
+        "storm.py",
+        """
+        import os, signal, socket, subprocess, sys
+        heard = []
+        signal.signal(signal.SIGUSR1, lambda number, frame: heard.append(socket.gethostbyname("www")))
+        sender = subprocess.Popen(
+            [sys.executable, "-c", "import os, time\\nwhile True: os.kill(os.getppid(), 10), time.sleep(0.003)"]
+        )
+        with socket.create_server(("", 7)) as listener:
+            client = socket.create_connection(("me", 7))
+            server, _ = listener.accept()
+        count = 0
+        while len(heard) < 200:
+            client.sendall(b"%06d" % count)
+            assert server.recv(6, socket.MSG_WAITALL) == b"%06d" % count
+            count += 1
+        sender.kill()
+        sender.wait()
+        print("whole", set(heard))
+        """,
+    )
+    assert theatre.play("python storm.py") == (0, "whole {'203.0.113.80'}\n", "")
+
+
+def test_a_signal_does_not_end_a_connect(theatre: Theatre) -> None:
+    theatre.script(
+        "connect.py",
+        """
+        import signal, socket, time
+        signal.signal(signal.SIGTERM, lambda *_: print("heard", time.monotonic()))
+        try:
+            socket.create_connection(("www", 81 + 2), timeout=5)
+        except OSError as error:
+            print(error, time.monotonic())
+        """,
+    )
+    lines = ["bus wan loss 100%", "python connect.py &", "sleep 1", "kill -TERM %1", "wait %1"]
+    assert theatre.play(*lines).out == "heard 1.0\ntimed out 5.0\n"
+
+
+def test_tracebacks_of_threads_and_of_causes_are_the_programs_own(theatre: Theatre) -> None:
+    theatre.script(
+        "causes.py",
+        """
+        import socket, threading, urllib.request
+        thread = threading.Thread(target=socket.create_connection, args=[("www", 81)])
+        thread.start()
+        thread.join()
+        urllib.request.urlopen("http://www:81/")
+        """,
+    )
+    err = theatre.play("python causes.py").err
+    assert err.count("ConnectionRefusedError: [Errno 111] Connection refused\n") == 2
+    assert "URLError" in err
+    assert "hijack" not in err

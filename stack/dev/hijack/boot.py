@@ -20,7 +20,7 @@ from functools import partial
 from types import FrameType, ModuleType, TracebackType
 from typing import cast
 
-from stack.dev.hijack import gate, polling, sockets
+from stack.dev.hijack import gate, polling, sockets, tracebacks
 from stack.dev.hijack.files import Files
 from stack.dev.hijack.names import Names
 from stack.dev.hijack.threads import Threads
@@ -28,7 +28,6 @@ from stack.dev.hijack.threads import Threads
 _CHANNEL, _BIRTHS = 3, 4  # descriptors that stack/dev/sysproxy.py has put there
 _ASIDE = 512  # where they are moved to: programs close what is just above 2, and take what comes there for their own
 _SCM_RIGHTS = 1
-_HERE = os.path.dirname(__file__) + os.sep
 
 
 def main() -> None:
@@ -38,10 +37,10 @@ def main() -> None:
     ways.add(births)
     _die_with(births)
     gate.stand(first)
+    _install_signals()
     door = sockets.Door(gate.here)
     Threads(partial(_birth, births, ways)).install()
     vars(select).update(polling.names(door))
-    _install_signals(door)
     Files(door, ways).install()
     first.enter()
     _install_time(door, first.epoch)
@@ -94,16 +93,15 @@ def _birth(births: int, ways: set[int]) -> gate.Gate:
     return gate.Remote(_aside(ours.detach()), ways)
 
 
-def _install_signals(door: sockets.Door) -> None:
-    """Who waits for descriptors looks at them after a signal, which may have written to one (set_wakeup_fd)."""
+def _install_signals() -> None:
+    """A signal's handler finds the thread outside of its questions to the lab, and may ask some of its own."""
     set_handler = cast(Callable[[int, object], object], signal.signal)
     get_handler = cast(Callable[[int], object], signal.getsignal)
     handlers: dict[int, object] = {}
 
     def on(signalnum: int, handler: object) -> object:
         def run(number: int, frame: FrameType | None) -> None:
-            door.look()
-            cast(Callable[[int, FrameType | None], object], handler)(number, frame)
+            gate.here().interrupt(partial(cast(Callable[[int, FrameType | None], object], handler), number, frame))
 
         before = of(signalnum)
         set_handler(signalnum, run if callable(handler) else handler)
@@ -117,6 +115,7 @@ def _install_signals(door: sockets.Door) -> None:
         """Signals always interrupt: or else who waits for the lab would not hear of them."""
 
     vars(signal).update(signal=on, getsignal=of, siginterrupt=always)
+    on(signal.SIGINT, of(signal.SIGINT))
 
 
 def _install_time(door: sockets.Door, epoch: float) -> None:
@@ -236,16 +235,11 @@ def _no_file(path: str, error: OSError) -> int:
 
 def _excepthook(kind: type[BaseException], failure: BaseException, traceback: TracebackType | None) -> None:
     """A traceback begins with the program, and ends where it calls what Python has."""
-    frames = []
-    while traceback is not None:
-        frames.append(traceback)
-        traceback = traceback.tb_next
-    names = [frame.tb_frame.f_code.co_filename for frame in frames]
-    first = names.index(__file__) if __file__ in names else 0
-    while names[first : first + 1] in ([__file__], ["<frozen runpy>"]):
-        first += 1
-    last = next((at for at in range(len(names), 0, -1) if not names[at - 1].startswith(_HERE)), 0)
-    if first < last < len(names):
-        frames[last - 1].tb_next = None
-    failure.__traceback__ = frames[first] if first < len(frames) else None
+    tracebacks.cut(failure, traceback)
+    frames = tracebacks.frames(traceback)
+    while frames and tracebacks.name(frames[0]) != __file__:
+        del frames[0]
+    while frames and tracebacks.name(frames[0]) in (__file__, "<frozen runpy>"):
+        del frames[0]
+    failure.__traceback__ = frames[0] if frames else None
     sys.__excepthook__(kind, failure, failure.__traceback__)

@@ -9,17 +9,25 @@ import select
 import signal
 import time
 from _thread import _local
+from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 _PACKET = 1 << 18
 # the real ones
-_poll, _monotonic, _sleep, _read, _write, _close = select.poll, time.monotonic, time.sleep, os.read, os.write, os.close
+_poll, _monotonic, _sleep, _readv, _write, _close = (
+    select.poll,
+    time.monotonic,
+    time.sleep,
+    os.readv,
+    os.write,
+    os.close,
+)
 _DEAD = 128 + signal.SIGHUP
 _PATIENCE = 1000  # looks at the clock, and calls, without any time that passes
 _TICK = 0.001  # seconds
 _NAP = 0.01  # seconds between two looks at a lock
 _CANCEL = marshal.dumps(("cancel",))
-_NOTHING = marshal.dumps(("gethostname",))
 
 Wanted = tuple[tuple[int, int], ...]  # descriptors, and poll(2)'s events of each
 GRACE = 1e9  # seconds: a deadline beyond is none
@@ -39,6 +47,10 @@ class Gate:
     def call(self, name: str, *arguments: object) -> object:
         """A system call and its answer."""
         raise NotImplementedError
+
+    def interrupt(self, handler: Callable[[], object]) -> None:
+        """A signal has come, which is handled now or soon."""
+        handler()
 
     def poll(self, lab: Wanted, real: dict[int, int], deadline: float | None, *, outside: bool) -> Wanted | None:
         """Wait for descriptors of the lab and of the machine; None means: look at the latter again."""
@@ -61,8 +73,9 @@ class Remote(Gate):
         self.fd = fd  # a packet is a message
         self.ways = ways  # the descriptors of all threads of the program
         ways.add(fd)
-        self.asked: bytes | None = None  # what waits for an answer
-        self.early: tuple[int, object] | None = None  # the answer, when a signal's handler has received it
+        self.packet = bytearray(_PACKET)  # the answer
+        self.asking = False
+        self.signals: deque[Callable[[], object]] = deque()  # that have come in the midst of a question
         self.time = 0.0  # the lab's, when it answered last
         self.rate: float | None = None
         self.at = 0.0  # the machine's own clock, then
@@ -71,8 +84,9 @@ class Remote(Gate):
 
     def enter(self) -> None:
         """Wait until the lab lets us begin."""
-        self.asked = b""
+        self.asking = True
         _, value = self._answer({})
+        self.asking = False
         assert isinstance(value, tuple)
         self.tid, self.epoch = value
 
@@ -94,12 +108,14 @@ class Remote(Gate):
         return self.time
 
     def call(self, name: str, *arguments: object) -> object:
-        """A system call; after a signal that raised nothing it is made again (PEP 475)."""
+        """A system call; after a signal whose handler raised nothing it is made again (PEP 475)."""
         packet = marshal.dumps(cast(bytes, (name, *arguments)))  # whatever it is, marshal takes it
         while True:
             code, value = self._exchange(packet, {})
             if code == 0:
                 return value
+            if code == errno.EINTR:
+                continue
             if code > 0:
                 raise OSError(code, os.strerror(code))
             signal.raise_signal(-code)
@@ -115,36 +131,33 @@ class Remote(Gate):
         return value or (None if deadline is None or self.time < deadline else ())
 
     def _exchange(self, packet: bytes, real: dict[int, int]) -> tuple[int, object]:
-        """Ask, and wait for the answer; a real descriptor that is ready calls the question back."""
-        interrupted, early = self.asked, None
-        if interrupted is not None:  # we are in a signal's handler, in the midst of another question
-            early = self._call_back()
+        """Ask, and wait for the answer; a signal calls the question back, and a real descriptor that is ready."""
+        self.asking = True
         self._send(packet)
-        try:
-            return self._answer(real)
-        except BaseException:
-            if self.asked is not None:
-                self._call_back()
-            raise
-        finally:
-            if interrupted is not None:
-                self._ask_again(interrupted, early)
+        if self.signals:  # one that has come before the question
+            self._send(_CANCEL)
+        answer = self._answer(real)
+        self.asking = False
+        while self.signals:
+            self.signals.popleft()()
+        return answer
 
-    def _ask_again(self, packet: bytes, early: tuple[int, object] | None) -> None:
-        """Who was interrupted still waits: it is given its answer behind another one, or asks anew."""
-        if early is not None and early[0] != errno.EINTR:
-            self.early = early
-            packet = _NOTHING
-        self._send(packet)
+    def interrupt(self, handler: Callable[[], object]) -> None:
+        """A signal has come: it is handled now, or when we are not in the midst of a question."""
+        if not self.asking:
+            handler()
+        else:
+            self.signals.append(handler)
+            self._send(_CANCEL)
 
     def _send(self, packet: bytes) -> None:
         try:
             _write(self.fd, packet)
         except OSError as error:
             if error.errno == errno.EMSGSIZE:
+                self.asking = False
                 raise
             os._exit(_DEAD)  # the lab is gone
-        self.asked = packet
 
     def _answer(self, real: dict[int, int]) -> tuple[int, object]:
         if real:
@@ -153,21 +166,10 @@ class Remote(Gate):
             for fd, events in real.items():
                 poller.register(fd, events)
             if self.fd not in dict(poller.poll()):
-                return self._call_back()
-        answer = self._taken(_read(self.fd, _PACKET))
-        early, self.early = self.early, None
-        return early or answer
-
-    def _call_back(self) -> tuple[int, object]:
-        """Call back what was asked; the answer may have been on its way."""
-        self._send(_CANCEL)
-        return self._taken(_read(self.fd, _PACKET))
-
-    def _taken(self, data: bytes) -> tuple[int, object]:
-        if not data:
+                self._send(_CANCEL)  # the answer may be on its way
+        if not _readv(self.fd, (self.packet,)):
             os._exit(_DEAD)
-        self.asked = None
-        time, self.rate, code, value = marshal.loads(data)
+        time, self.rate, code, value = marshal.loads(self.packet)
         self.looks = self.looks + 1 if time == self.time else 0
         self.time, self.at = time, _monotonic()
         return code, value

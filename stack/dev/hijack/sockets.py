@@ -66,12 +66,6 @@ class Door:
         if self.kinds.pop(fd, None) is not None:
             _close(fd)
 
-    def look(self) -> None:
-        """The descriptors that this thread watches should be looked at again."""
-        tid = self.gate().tid
-        if tid in self.watching:
-            self.call("unpark", tid)
-
     def nudge(self) -> None:
         """Something was written to a real descriptor: threads that watch such should look again."""
         for tid in tuple(self.watching):

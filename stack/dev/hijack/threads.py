@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Unpack
 
+from stack.dev.hijack import tracebacks
 from stack.dev.hijack.gate import Gate, here, stand
 
 TIMEOUT_MAX = _thread.TIMEOUT_MAX
@@ -155,6 +156,7 @@ class Threads:
 
     def __init__(self, birth: Birth) -> None:
         self.birth = birth
+        self.complain = _thread._excepthook
         self.sentinels: dict[int, Lock] = {}  # locks that are released when their thread ends
 
     def set_sentinel(self) -> Lock:
@@ -185,6 +187,11 @@ class Threads:
 
         return _real_start(run, ())
 
+    def excepthook(self, args: _thread._ExceptHookArgs) -> None:
+        """A thread has died of an exception."""
+        tracebacks.cut(args.exc_value, args.exc_traceback)
+        self.complain(args)
+
     def install(self) -> None:
         """Let whoever asks `_thread` have these."""
         new: dict[str, object] = {
@@ -195,6 +202,7 @@ class Threads:
             "start_new_thread": self.start_new_thread,
             "start_new": self.start_new_thread,
             "_set_sentinel": self.set_sentinel,
+            "_excepthook": self.excepthook,
         }
         for name, value in new.items():
             setattr(_thread, name, value)
@@ -202,7 +210,7 @@ class Threads:
         if threading is not None:  # something has loaded it before us
             for name, value in {
                 "_allocate_lock": Lock, "Lock": Lock, "_CRLock": RLock, "_set_sentinel": self.set_sentinel,
-                "_start_new_thread": self.start_new_thread,
+                "_start_new_thread": self.start_new_thread, "excepthook": self.excepthook,
             }.items():  # fmt: skip
                 setattr(threading, name, value)
 
