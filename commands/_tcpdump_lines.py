@@ -31,9 +31,9 @@ class Packet(NamedTuple):
     direction: str | None
     length: int
     captured: int
-    source: str
-    destination: str
-    protocol: str
+    source: str | None
+    destination: str | None
+    protocol: str | None
     text: str
     data: str | None  # in hex; only with -x, -X or -A
 
@@ -80,9 +80,19 @@ class Lines:
         shown = options.hex or options.hex_ascii or options.ascii
         direction = None if frame.outgoing is None else "out" if frame.outgoing else "in"
         return Packet(
-            self.count, frame.time / _SECOND, source.host or None, source.interface or None, direction, frame.length,
-            len(data), ndo.source, ndo.destination, ndo.name, text, data.hex() if shown else None,
-        )  # fmt: skip
+            self.count,
+            frame.time / _SECOND,
+            source.host or None,
+            source.interface or None,
+            direction,
+            frame.length,
+            len(data),
+            ndo.source or None,
+            ndo.destination or None,
+            ndo.name or None,
+            text,
+            data.hex() if shown else None,
+        )
 
     def _where(self, source: Source, outgoing: bool | None) -> str:
         """As tcpdump has it for `-i any`: the interface and the direction."""

@@ -229,6 +229,8 @@ def _operation(ndo: Netdissect, data: bytes, operation: int) -> None:
     protocol, hlen, plen = u16(data, 2), data[4], data[5]
     sha, spa = data[8 : 8 + hlen], 8 + hlen
     tha, tpa = data[spa + plen : spa + plen + hlen], spa + plen + hlen
+    if plen == 4 and not ndo.source:
+        ndo.source, ndo.destination = ndo.address(data, spa), ndo.address(data, tpa)
 
     def address(at: int) -> str:
         if protocol not in (ETHERTYPE_IP, _TRAIL):

@@ -13,8 +13,9 @@ from stack.net.bpf import Frame, Source
 class Sink:
     """A file of captured frames, `-` for standard output."""
 
-    def __init__(self, path: str, sources: Sequence[Source], snaplen: int) -> None:
+    def __init__(self, path: str, sources: Sequence[Source], snaplen: int, comment: str) -> None:
         self.path = path
+        self.comment = comment  # what a pcapng says of itself
         self.sources = sources
         self.snaplen = snaplen
         self.file: SaveFile | None = None
@@ -25,7 +26,7 @@ class Sink:
         mixed = len({source.linktype for source in self.sources}) > 1
         newer = self.path.endswith(".pcapng") or (self.path == "-" and mixed)
         try:
-            self.packer = Packer(self.sources, self.snaplen, newer=newer)
+            self.packer = Packer(self.sources, self.snaplen, newer=newer, comment=self.comment)
         except ValueError as error:
             raise Failure(f"{self.path}: {error}") from None
         if self.path == "-":

@@ -101,6 +101,7 @@ class Args(NamedTuple):
     dump: int
     list: bool
     filter: str
+    line: str  # as it was typed
 
 
 class Interface(NamedTuple):
@@ -152,6 +153,7 @@ def parse(argv: list[str]) -> Args:
         count["d"],
         "D" in found,
         " ".join(words),
+        " ".join(["tcpdump", *argv]),
     )
 
 
@@ -320,7 +322,7 @@ def _listening(args: Args, sources: list[Source]) -> Iterator[Row]:
 
 
 def _sink(args: Args, sources: list[Source]) -> Sink | None:
-    return None if args.write is None else Sink(args.write, sources, args.snaplen)
+    return None if args.write is None else Sink(args.write, sources, args.snaplen, args.line)
 
 
 # --- from a file -----------------------------------------------------------------------------------------
@@ -339,7 +341,7 @@ async def _read(ctx: Context, args: Args, chosen: Filter) -> AsyncIterator[Row]:
                 lines.begun = True
                 yield _reading(args.read, loader)
                 if args.write is not None:
-                    sink = Sink(args.write, loader.sources, loader.snaplen)
+                    sink = Sink(args.write, loader.sources, loader.snaplen, args.line)
                     for data in sink.begin():
                         yield data
             if args.limit is not None:

@@ -15,7 +15,7 @@ from stack.net.bpf import SNAPLEN, Frame, Source
 
 SHB, IDB, SPB, EPB = 0x0A0D0D0A, 1, 3, 6  # section header, interface description, simple and enhanced packet
 MAGIC = 0x1A2B3C4D
-_COMMENT, _IF_NAME, _EPB_FLAGS, _IF_TSRESOL, _IF_TSOFFSET = 1, 2, 2, 9, 14
+_COMMENT, _SHB_USERAPPL, _IF_NAME, _EPB_FLAGS, _IF_TSRESOL, _IF_TSOFFSET = 1, 4, 2, 2, 9, 14
 _INBOUND, _OUTBOUND = 1, 2  # in EPB_FLAGS
 _NANOSECONDS = 9  # tsresol: 10 to the minus 9
 _MOST = 64 << 20  # bytes of a block
@@ -23,9 +23,11 @@ _BLOCK, _WORD = Struct("<II"), Struct("<I")
 _EPB, _IDB, _SHB, _OPTION = Struct("<IIIII"), Struct("<HHI"), Struct("<IHHq"), Struct("<HH")
 
 
-def section() -> bytes:
-    """What a file begins with."""
-    return _block(SHB, _SHB.pack(MAGIC, 1, 0, -1))
+def section(comment: str = "") -> bytes:
+    """What a file begins with; the comment is what Wireshark shows of the whole of it."""
+    options = _option(_COMMENT, comment.encode()) if comment else b""
+    options += _option(_SHB_USERAPPL, b"netsh") + bytes(4)
+    return _block(SHB, _SHB.pack(MAGIC, 1, 0, -1) + options)
 
 
 def interface(source: Source, snaplen: int = SNAPLEN) -> bytes:

@@ -20,7 +20,9 @@ _HEADER, _RECORD, _BLOCK = 24, 16, 12  # bytes: of a pcap, of its records, and o
 class Packer:
     """Frames as the bytes of a file, which are the same for a file and for a pipe."""
 
-    def __init__(self, sources: Sequence[Source], snaplen: int = SNAPLEN, *, newer: bool = False) -> None:
+    def __init__(
+        self, sources: Sequence[Source], snaplen: int = SNAPLEN, *, newer: bool = False, comment: str = ""
+    ) -> None:
         """ValueError when the kind of file cannot hold them."""
         self.newer = newer
         self.snaplen = snaplen
@@ -29,7 +31,7 @@ class Packer:
         if not newer and len(linktypes) > 1:
             raise ValueError("Ethernet and loopback do not go into one pcap file; a name that ends in .pcapng has both")
         if newer:
-            self.head = pcapng.section() + b"".join(pcapng.interface(source, snaplen) for source in sources)
+            self.head = pcapng.section(comment) + b"".join(pcapng.interface(source, snaplen) for source in sources)
         else:
             self.head = pcap.header(next(iter(linktypes), 1), snaplen)
 

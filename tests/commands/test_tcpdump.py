@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scapy.utils import PcapNgReader, rdpcap
 
 from commands._tcpdump_core import Options
@@ -222,7 +224,9 @@ def test_standard_output_and_input(tmp_path: Path) -> None:
     mixed = capture(lab, "-i any -w -").out
     assert mixed.startswith(b"\n\r\r\n")
     assert len(run(lab, "a", "tcpdump -n -r -", stdin=mixed).lines) == 4
-    assert mixed.startswith(run(lab, "a", "tcpdump -n -c 2 -r - -w -", stdin=mixed).out)
+    (tmp_path / "any").write_bytes(mixed)
+    (tmp_path / "two").write_bytes(run(lab, "a", "tcpdump -n -c 2 -r - -w -", stdin=mixed).out)
+    assert saved(tmp_path / "two") == (saved(tmp_path / "any")[0][:2], saved(tmp_path / "any")[1])
 
 
 def test_from_a_file_to_a_file(tmp_path: Path) -> None:
@@ -290,6 +294,7 @@ def cut_files() -> Iterator[tuple[str, bytes, int, str]]:
     """Files that are not whole, how many packets can be read, and what is said."""
     whole = file_of_three("pcap")
     newer = file_of_three("pcapng")
+    section = newer[: int.from_bytes(newer[4:8], "little")]
     yield "empty", b"", 0, "truncated dump file; tried to read 4 file header bytes, only got 0"
     yield "three bytes", whole[:3], 0, "truncated dump file; tried to read 4 file header bytes, only got 3"
     yield "half a header", whole[:20], 0, "truncated dump file; tried to read 24 file header bytes, only got 20"
@@ -299,8 +304,8 @@ def cut_files() -> Iterator[tuple[str, bytes, int, str]]:
     yield "no capture", b"this is a text, and no capture\n", 0, "unknown file format"
     yield "an impossible length", whole[:32] + b"\xff\xff\xff\x7f" + whole[36:], 0, "invalid packet capture length"
     yield "another link type", whole[:20] + b"\x69\0\0\0" + whole[24:], 0, "link type 105 cannot be shown"
-    yield "blocks of nothing", newer[:28] + bytes(64), 0, "impossible length: 0"
-    yield "a stranger's packet", newer[:28] + newer[64:], 0, "interface 0, which the file does not describe"
+    yield "blocks of nothing", section + bytes(64), 0, "impossible length: 0"
+    yield "a stranger's packet", section + newer[-132:], 0, "interface 0, which the file does not describe"
 
 
 def file_of_three(kind: str) -> bytes:
@@ -333,6 +338,62 @@ def test_no_bytes_at_all_make_a_traceback() -> None:
                 data = frame.data[:at] + bytes([frame.data[at] ^ 0xFF]) + frame.data[at + 1 :]
                 lines.row(frame._replace(data=data), sources)
                 lines.row(frame._replace(data=frame.data[:at]), sources)
+
+
+WORDS = r"""
+    -n -e -v -vv -q -S -t -tttt -x -XX -A -# -c 1 -c0 -s 9 -B -p -l -U -d -ddd -D -r - -w -i any lo0 shmif0 a:shmif0
+    bus:a-b bus: : a: --lab -- host a b nobody 10.0.0.1 10.0.0.0/8 port 80 http tcp udp icmp arp and or not ( ) [ ] !
+    && ip[0] ether proto \icmp vlan ip broadcast len > 5 = $ é
+"""  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(WORDS.split()) | st.text(max_size=5), max_size=7))
+@settings(max_examples=150, deadline=None)
+def test_any_words_get_an_answer(words: list[str]) -> None:
+    if any(word.startswith("-") and {"w", "r"} & set(word) for word in words):
+        words = [word for word in words if not word.startswith("-")]  # files of any name are not to be made
+    lab = pair()
+    answer = run(lab, "a", ["tcpdump", *words], interrupt=1.0)
+    assert answer.status in (0, 1, 2)
+    assert answer.status == 0 or (len(answer.errors) == 1 and answer.errors[0].startswith("tcpdump: "))
+    assert taps(lab) == []
+
+
+@given(st.sampled_from(["pcap", "pcapng"]), st.data())
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_a_file(kind: str, data: st.DataObject) -> None:
+    whole = bytearray(file_of_three(kind))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(whole) - 1))
+        whole[at : at + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+    loader = Loader()
+    cut = data.draw(st.integers(0, len(whole)))
+    try:
+        for piece in (bytes(whole[:cut]), bytes(whole[cut:])):
+            for frame in loader.feed(piece):
+                assert frame.source < len(loader.sources)
+        loader.end()
+    except ValueError as error:
+        assert str(error)
+
+
+def test_every_packet_of_sixty_thousand(tmp_path: Path) -> None:
+    """At full speed the wire's count, the file's, and the closing line agree."""
+    lab = pair()
+    path = tmp_path / "x.pcapng"
+    job = start(lab, "a", f"tcpdump -i bus:a-b -w {path}")
+    server = start(lab, "b", "ttcp -r -s -u")
+    lab.run(lab.callouts.now)
+    run(lab, "a", "ttcp -t -s -u -l 512 -n 60000 10.0.0.2")
+    sent = sum(lab[name].interfaces["shmif0"].opackets for name in "ab") - 2  # both had told of their addresses before
+    job.proc.signal(SIGINT)
+    server.proc.signal(SIGINT)
+    answer = finish(lab, job)
+    assert sent > 60000
+    assert answer.errors[1:] == [
+        f"{sent} packets captured", f"{sent} packets received by filter", "0 packets dropped by kernel",
+    ]  # fmt: skip
+    assert len(saved(path)[0]) == sent
 
 
 def test_rows_are_data_too() -> None:
