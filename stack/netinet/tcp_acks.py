@@ -23,7 +23,7 @@ from stack.netinet.tcp_sack import DUPTHRESH, Block, Scoreboard
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close, tcp_initial_window
-from stack.netinet.tcp_var import TCPTV_MIN, TCPTV_REXMTMAX, TF_SACK, TF_TSTMP, TcpBase, Tcpcb
+from stack.netinet.tcp_var import TCPTV_REXMTMAX, TF_SACK, TF_TSTMP, TcpBase, Tcpcb
 
 
 class TcpAcks(TcpBase):
@@ -294,7 +294,7 @@ def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:
     else:
         tp.rttvar += (abs(tp.srtt - rtt) - tp.rttvar) / 4
         tp.srtt += (rtt - tp.srtt) / 8
-    tp.rxtcur = min(max(tp.srtt + 4 * tp.rttvar, TCPTV_MIN), TCPTV_REXMTMAX)
+    tp.rxtcur = min(max(tp.srtt + 4 * tp.rttvar, tp.tcp.rexmit_min / 1000), TCPTV_REXMTMAX)
     if SEQ_LT(tp.snd_recover, tp.snd_una):
         tp.snd_recover = tp.snd_una - 1 & M32  # so that it does not come to lie ahead when numbers wrap
     if SEQ_LT(tp.snd_cwr, tp.snd_una):
