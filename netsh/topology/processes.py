@@ -66,10 +66,18 @@ def main(folder: str) -> int:
     finally:
         for pid in children:
             os.kill(pid, signal.SIGTERM)
-        for pid in children:
-            os.waitpid(pid, 0)
+        ends = [(name, os.waitpid(pid, 0)[1]) for name, pid in zip(plan, children, strict=False)]
+        if killed := [name for name, status in ends if os.WIFSIGNALED(status)]:
+            _sweep([*(f"{folder}/{name}" for name in killed), *(f"{each}/bus" for each in made if each != folder)])
         _remove(made)
     return 0
+
+
+def _sweep(paths: list[str]) -> None:
+    """Remove what a stack that was killed has left: its socket, and a bus on which nobody outlived it."""
+    for path in paths:
+        with suppress(OSError):
+            os.unlink(path)
 
 
 def _remove(folders: list[str]) -> None:

@@ -91,6 +91,18 @@ def test_they_go_with_who_started_them(mesh: Callable[[str], Mesh]) -> None:
     until(lambda: not chain.folder.exists(), "the folder to go")
 
 
+def test_stacks_that_are_killed_leave_nothing_behind(mesh: Callable[[str], Mesh]) -> None:
+    chain = mesh("chain 4")
+    parent = int(subprocess.check_output(["pgrep", "-P", str(chain.child.pid)], text=True))
+    stacks = [int(pid) for pid in subprocess.check_output(["pgrep", "-P", str(parent)], text=True).split()]
+    assert len(stacks) == 4
+    for pid in stacks[1:3]:  # both on one bus
+        os.kill(pid, signal.SIGKILL)
+    chain.child.send_signal(signal.SIGINT)
+    assert chain.child.wait(PATIENCE) == 130
+    assert not chain.folder.exists()
+
+
 def test_a_folder_that_was_there_stays(mesh: Callable[[str], Mesh]) -> None:
     folder = mesh("chain 2").folder
     status, out, err = netsh(folder, "--lab", "none", "-c", f"chain 2 --processes {folder}")
