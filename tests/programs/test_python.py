@@ -285,6 +285,45 @@ def test_ctrl_c(theatre: Theatre, clock: str, program: str) -> None:
         assert "KeyboardInterrupt" in child.stderr.read()
 
 
+@pytest.mark.parametrize("clock", ["fast", "real"])
+@pytest.mark.parametrize("handler", ["pass", "socket.gethostname(); time.sleep(0)"])
+def test_a_storm_of_signals(theatre: Theatre, clock: str, handler: str) -> None:
+    """Signals at any moment, whose handler has questions itself: every call is answered, with its own answer."""
+    theatre.script(
+        "storm.py",
+        f"""
+        import ctypes, os, signal, socket, time
+        hits = 0
+        def handler(*_):
+            global hits
+            hits += 1
+            {handler}
+        signal.signal(signal.SIGUSR1, handler)
+        pid = os.getpid()
+        if not os.fork():
+            sleep = ctypes.CDLL(None).usleep
+            for _ in range(1000):
+                sleep(1500)
+                os.kill(pid, signal.SIGUSR1)
+            os._exit(0)
+        listener = socket.create_server(("", 7))
+        done = 0
+        while hits < 300:
+            client = socket.create_connection(("me", 7))
+            server, _ = listener.accept()
+            client.sendall(b"%d" % done)
+            assert server.recv(100) == b"%d" % done
+            assert socket.gethostname() == "me"
+            client.close()
+            server.close()
+            done += 1
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        print("done", done > 10)
+        """,
+    )
+    assert theatre.play("python storm.py", options=("--clock", clock)).out == "done True\n"
+
+
 def test_nothing_more_can_happen(theatre: Theatre) -> None:
     played = theatre.play("python -c 'import socket; socket.create_server((\"\", 7)).accept()'")
     assert played.status == 1
