@@ -276,3 +276,29 @@ def test_tracebacks_of_threads_and_of_causes_are_the_programs_own(theatre: Theat
     assert err.count("ConnectionRefusedError: [Errno 111] Connection refused\n") == 2
     assert "URLError" in err
     assert "hijack" not in err
+
+
+def test_dates_are_the_labs(theatre: Theatre) -> None:
+    theatre.script(
+        "dates.py",
+        """
+        import time
+        time.sleep(5)
+        from datetime import UTC, date, datetime, timedelta
+        import pickle
+        print(datetime.now(UTC), datetime.utcnow(), time.strftime("%S"), time.asctime()[-4:])
+        print(repr(datetime.now(UTC).date()), isinstance(datetime.now().date(), date), issubclass(datetime, date))
+        moment = datetime(2020, 1, 2) + timedelta(1)
+        print(repr(moment), pickle.loads(pickle.dumps(moment)) == moment, isinstance(moment, datetime))
+        print(isinstance(date.today(), datetime), datetime.strptime("2020", "%Y"), date.today().year)
+        class Mine(datetime): pass
+        print(isinstance(moment, Mine), isinstance(Mine.now(), Mine), time.clock_gettime(time.CLOCK_MONOTONIC))
+        """,
+    )
+    assert theatre.play("python dates.py").out.splitlines() == [
+        "2026-01-01 00:00:05+00:00 2026-01-01 00:00:05 05 2026",
+        "datetime.date(2026, 1, 1) True True",
+        "datetime.datetime(2020, 1, 3, 0, 0) True True",
+        "False 2020-01-01 00:00:00 2026",
+        "False True 5.0",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import importlib.abc
 import importlib.machinery
 import io
@@ -142,6 +143,18 @@ def _install_time(door: sockets.Door, epoch: float) -> None:
     for name, moment in (("localtime", time.localtime), ("gmtime", time.gmtime), ("ctime", time.ctime)):
         setattr(time, name, partial(_at, moment, date))
     vars(time).update(time=date, time_ns=whole(date), sleep=sleep)
+    strftime, asctime, real = time.strftime, time.asctime, time.clock_gettime
+    clocks = {time.CLOCK_REALTIME: date, time.CLOCK_MONOTONIC: now}
+
+    def clock_gettime(clk_id: int) -> float:
+        return clocks[clk_id]() if clk_id in clocks else real(clk_id)
+
+    vars(time).update(
+        clock_gettime=clock_gettime,
+        clock_gettime_ns=lambda clk_id: round(clock_gettime(clk_id) * 1e9),
+        strftime=lambda form, t=None: strftime(form, time.localtime() if t is None else t),
+        asctime=lambda t=None: asctime(time.localtime() if t is None else t),
+    )
     for name, function in (("time", date), ("sleep", sleep)):  # which are pickled by their names
         function.__module__, function.__qualname__ = "time", name
 
@@ -172,14 +185,17 @@ class _Stdin(io.RawIOBase):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Sees `ssl` being imported, which takes 20 ms and so is not loaded for nothing."""
+    """Sees modules being imported that are changed then: they take long, and are not loaded for nothing."""
+
+    def __init__(self) -> None:
+        self.wanted = {"ssl": "tls", "datetime": "dates"}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "ssl":
+        if fullname not in self.wanted:
             return None
-        sys.meta_path.remove(self)
+        change = self.wanted.pop(fullname)
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         assert spec is not None
         assert spec.loader is not None
@@ -187,9 +203,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def exec_module(module: ModuleType) -> None:
             load(module)
-            from stack.dev.hijack import tls
-
-            tls.install(module)
+            importlib.import_module(f"stack.dev.hijack.{change}").install(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
