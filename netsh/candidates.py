@@ -16,6 +16,7 @@ from netsh.filters import FILTERS
 from netsh.state import State
 from netsh.summaries import summary
 from stack.host import Host
+from stack.net.bridge import Bridge
 
 _ENOUGH = 1000  # a menu of more is no help
 _OPTION_HELP = re.compile(r"(?:^| ) +(-\w)(?: \S+){0,2}  +(\S.*?)(?= {2,}-\w|; -\w|$)", re.MULTILINE)  # in a docstring
@@ -97,6 +98,13 @@ def _interfaces(state: State, following: Next, _prefix: str) -> Iterable[tuple[s
     host = _host_of(state, following)
     for name, ifp in host.interfaces.items() if host is not None else ():
         yield name, ", ".join(f"{ifa.address}/{ifa.plen}" for ifa in ifp.addresses)
+
+
+def _bridges(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    host = _host_of(state, following)
+    for name, ifp in host.interfaces.items() if host is not None else ():
+        if isinstance(ifp, Bridge):
+            yield name, " ".join(member.ifp.name for member in ifp.members)
 
 
 def _places(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
@@ -212,5 +220,5 @@ KINDS: dict[str, Finder] = {
     "command": _commands, "host": _hosts, "interface": _interfaces, "keyword": _keywords, "option": _options,
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
     "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
-    "place": _places,
+    "bridge": _bridges, "place": _places,
 }  # fmt: skip

@@ -57,7 +57,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
 # Where the synopsis says too little: the kinds of each operand in turn; the last goes on for ever.
 OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "ifconfig": (("interface",), ("keyword", "host")),
-    "brconfig": (("interface",), ("keyword",)),
+    "brconfig": (("bridge",), ("keyword",)),
     "bus": (("bus",), ("keyword",)),
     "link": (("host", "bus"), ("host", "keyword"), ("keyword",)),
     **dict.fromkeys(("chain", "ring", "star"), ((), ("keyword",))),

@@ -58,7 +58,7 @@ def test_commands_say_what_they_are_for(session: Session) -> None:
 
 def test_bridges_are_completed_verb_by_verb(session: Session) -> None:
     assert session.run("gw ifconfig bridge0 create") == 0
-    assert "bridge0" in texts("gw brconfig ", session)
+    assert texts("gw brconfig ", session) == ["bridge0"]  # and no other interface
     assert {"add", "delete", "stp", "up"} <= set(texts("gw brconfig bridge0 ", session))
     assert "-stp" in texts("gw brconfig bridge0 -", session)
     for verb in ("add", "delete", "static", "-learn", "ifpathcost"):
