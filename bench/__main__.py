@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bench import boot, bus, chain, forward, networks, processes, start, tcp, tcp_many
+from bench import boot, bus, chain, forward, networks, processes, programs, start, tcp, tcp_many
 
 
 def main() -> None:
     """Run them in the order of the README's table."""
-    for bench in (boot, chain, processes, networks, forward, tcp, tcp_many, bus, start):
+    for bench in (boot, chain, processes, networks, forward, tcp, tcp_many, bus, programs, start):
         bench.main()
 
 
