@@ -40,16 +40,16 @@ from commands._getopt import getopt, number, wrong
 from commands._tcpdump_core import Options, plural
 from commands._tcpdump_filter import Filter, resolved
 from commands._tcpdump_lines import LINKTYPES, Lines, Packet
+from commands._tcpdump_places import Place, linktype_at, netmask_of, places_of
 from commands._tcpdump_sink import Sink
 from commands.command import Command, Complaint, Context, Data, ErrorData, Failure, Note
-from stack.addr import Ip4
 from stack.dev import savefile
 from stack.host import Host
 from stack.kern.errors import reason
 from stack.kern.proc import Interrupt, pause, tsleep
 from stack.net.bpf import DLT_EN10MB, SNAPLEN, Bpf, Frame, Source, linktype_of
 from stack.net.bpf_filter import bpf_filter
-from stack.net.ifnet import IFF_LOOPBACK, IFF_RUNNING, IFF_UP, Ifnet
+from stack.net.ifnet import IFF_LOOPBACK, IFF_RUNNING, IFF_UP
 from stack.net.wire import Bus
 
 SYNOPSIS = (
@@ -168,58 +168,17 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
         async for row in _read(ctx, args, Filter(text, args.snaplen)):
             yield row
         return
-    places = _places(ctx, args)
-    chosen = Filter(text, args.snaplen, _netmask(places))
+    places = places_of(ctx, args.interface, lab=args.lab)
+    chosen = Filter(text, args.snaplen, netmask_of(places))
     if args.dump:
-        for line in _program(args, chosen, _linktype(places[0][1])):
+        for line in _program(args, chosen, linktype_at(places[0][1])):
             yield line
         return
     async for row in _capture(ctx, args, chosen, places):
         yield row
 
 
-# --- where -----------------------------------------------------------------------------------------------
-
-Place = tuple[str, Ifnet | Bus]  # a host, and an interface of it; or "" and a bus
-
-
-def _places(ctx: Context, args: Args) -> list[Place]:
-    """The interfaces that are meant; Failure when there are none such."""
-    word, lab = args.interface, ctx.lab
-    if args.lab:
-        return [(host.name, ifp) for host in lab.hosts.values() for ifp in host.interfaces.values()]
-    if word is None:
-        ordered = sorted(ctx.host.interfaces.values(), key=lambda ifp: (not ifp.runs, ifp.is_loopback))
-        return [(ctx.host.name, ordered[0])]
-    if word == "any":
-        return [(ctx.host.name, ifp) for ifp in ctx.host.interfaces.values()]
-    if word.startswith("bus:"):
-        bus = lab.buses.get(word[4:])
-        if bus is None:
-            raise Failure(f"{word[4:]}: no such bus; there are {', '.join(lab.buses) or 'none'}")
-        return [("", bus)]
-    name, colon, ifname = word.rpartition(":")
-    host = lab.hosts.get(name) if colon else ctx.host
-    if host is None:
-        raise Failure(f"{name}: no such host")
-    if ifname == "any" and colon:
-        return [(host.name, ifp) for ifp in host.interfaces.values()]
-    ifp = host.interfaces.get(ifname)
-    if ifp is None:
-        raise Failure(f"{ifname}: no such interface on {host.name}; it has {', '.join(host.interfaces)}")
-    return [(host.name, ifp)]
-
-
-def _netmask(places: list[Place]) -> Ip4 | None:
-    """That of the only interface, for `ip broadcast`."""
-    place = places[0][1]
-    if len(places) > 1 or isinstance(place, Bus) or not place.addresses:
-        return None
-    return place.addresses[0].prefix.mask
-
-
-def _linktype(place: Ifnet | Bus) -> int:
-    return DLT_EN10MB if isinstance(place, Bus) else linktype_of(place)
+# --- what there is -----------------------------------------------------------------------------------------
 
 
 def _interfaces(host: Host) -> Iterator[Interface]:
@@ -252,7 +211,7 @@ def _program(args: Args, chosen: Filter, linktype: int) -> Iterator[Note | Instr
 
 async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]) -> AsyncIterator[Row]:
     bpf = Bpf(lambda: ctx.now, args.buffer, args.snaplen)
-    for linktype in {_linktype(place) for _, place in places}:
+    for linktype in {linktype_at(place) for _, place in places}:
         chosen.program(linktype)  # what is wrong with it, before anything is made
     sink = _sink(args, bpf.sources)
     for host, place in places:
