@@ -47,7 +47,7 @@ from stack.dev import savefile
 from stack.host import Host
 from stack.kern.errors import reason
 from stack.kern.proc import Interrupt, pause, tsleep
-from stack.net.bpf import DLT_EN10MB, SNAPLEN, Bpf, Frame, Source, linktype_of
+from stack.net.bpf import DLT_EN10MB, SNAPLEN, Bpf, Frame, Recent, Source, linktype_of
 from stack.net.bpf_filter import bpf_filter
 from stack.net.ifnet import IFF_LOOPBACK, IFF_RUNNING, IFF_UP
 from stack.net.wire import Bus
@@ -222,6 +222,7 @@ async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]
     ctx.proc.closers.append(bpf.close)
     _promiscuous(ctx, args, places)
     lines = Lines(args.options, ctx.name_of, places=len(places) > 1, home="" if args.lab else ctx.host.name)
+    recent = ctx.lab.recent = Recent(bpf.sources)
     captured = 0
     rows: Iterator[Row] = iter(())
 
@@ -231,6 +232,7 @@ async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]
         if args.limit is not None:
             del frames[args.limit - captured :]
         captured += len(frames)
+        recent.add(frames)
         return sink.write(frames) if sink is not None else (lines.row(frame, bpf.sources) for frame in frames)
 
     try:
@@ -291,6 +293,7 @@ async def _read(ctx: Context, args: Args, chosen: Filter) -> AsyncIterator[Row]:
     assert args.read is not None
     loader = savefile.Loader()
     sink: Sink | None = None
+    recent = ctx.lab.recent = Recent(loader.sources)
     lines = Lines(args.options, ctx.name_of, local=True)
     count = 0
     try:
@@ -306,6 +309,7 @@ async def _read(ctx: Context, args: Args, chosen: Filter) -> AsyncIterator[Row]:
             if args.limit is not None:
                 del frames[args.limit - count :]
             count += len(frames)
+            recent.add(frames)
             for row in _rows(lines, sink, frames, loader):
                 yield row
             if problem:

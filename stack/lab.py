@@ -15,6 +15,7 @@ from stack.callout import Callouts
 from stack.host import Cloner, Host, Machine
 from stack.kern.errors import oserror
 from stack.kern.proc import SIGKILL, Nap, Proc
+from stack.net.bpf import Recent
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_LOCAL
 from stack.net.wire import IDEAL, Bus, Personality
@@ -59,6 +60,7 @@ class Lab:
         self.writers: dict[int, Callable[[], None]] = {}  # and when writable
         self.programs = Programs()
         self.open_bus: Callable[[str], Bus] = _no_files
+        self.recent: Recent | None = None  # what tcpdump has seen last
         self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
 
     @property

@@ -13,6 +13,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from netsh.render import packet_view
 from netsh.render.palette import ADDRESS, BAD, FAINT, GOOD, MAC, NAME
 from netsh.render.rich_views import Column, View, cell, column, fitting, view_of_fields
 
@@ -256,6 +257,7 @@ VIEWS: dict[str, View] = {
     "commands._netstat_if.InterfaceTraffic": traffic,
     "commands._netstat_sockets.Connection": sockets,
     "commands.ifconfig.Interface": interfaces,
+    "commands.packet.Field": packet_view.draw,
     "netsh.builtins.bus.BusRow": buses,
     "netsh.builtins.source.SourceLine": source,
 }

@@ -95,12 +95,12 @@ class Loader:
     """Takes a file of either kind apart, however it comes in pieces."""
 
     def __init__(self) -> None:
-        self.sources: list[Source] = []
         self.snaplen = SNAPLEN
         self.kind = ""  # pcap or pcapng, once that is known
         self._waiting = bytearray()
         self._older: pcap.Reader | None = None
         self._newer = pcapng.Reader()
+        self.sources = self._newer.sources
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that are complete now; ValueError where it makes no sense any more."""
@@ -122,12 +122,13 @@ class Loader:
         """Whether the file's kind is known by now."""
         head = bytes(self._waiting[:_HEADER])
         if head[:4] == b"\n\r\r\n":
-            self.kind, self.sources = "pcapng", self._newer.sources
+            self.kind = "pcapng"
         elif len(head) >= 4 and not pcap.is_magic(head[:4]):
             raise ValueError("unknown file format")
         elif len(head) == _HEADER:
             self._older = pcap.Reader(head)
-            self.kind, self.sources, self.snaplen = "pcap", [Source("", "", self._older.linktype)], self._older.snaplen
+            self.kind, self.snaplen = "pcap", self._older.snaplen
+            self.sources.append(Source("", "", self._older.linktype))
             del self._waiting[:_HEADER]
         return bool(self.kind)
 

@@ -7,6 +7,7 @@ this is the one place where frames are captured.  A tap must take the bytes it w
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from stack.net.wire import Bus
 
 DLT_NULL, DLT_EN10MB = 0, 1  # net/dlt.h: four bytes of address family before a packet; Ethernet
 _AF_INET = (2).to_bytes(4, "little")  # what lo0's frames begin with
+_RECENT = 10000  # packets
 SNAPLEN = 262144  # bytes of a frame that are kept unless less is asked for
 
 
@@ -70,6 +72,25 @@ class Frame(NamedTuple):
     data: bytes  # what was kept of it
     length: int  # what it had on the wire
     comment: str = ""
+
+
+class Recent:
+    """What a capture has seen last, for who looks at its packets afterwards; they are counted from 1."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self.frames: deque[Frame] = deque(maxlen=_RECENT)
+        self.count = 0
+
+    def add(self, frames: Sequence[Frame]) -> None:
+        """More were seen."""
+        self.frames.extend(frames)
+        self.count += len(frames)
+
+    def find(self, number: int) -> Frame | None:
+        """A packet by its number; None when there is none, or not any more."""
+        at = number - 1 - (self.count - len(self.frames))
+        return self.frames[at] if 0 <= at < len(self.frames) else None
 
 
 class Bpf:
