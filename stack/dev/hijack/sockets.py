@@ -171,6 +171,8 @@ class LabFile:
 
     def listen(self, backlog: int = 128) -> None:
         """Accept connections."""
+        if index(backlog) > 0x7FFFFFFF:
+            raise OverflowError("signed integer is greater than maximum")
         self._call("listen", max(backlog, 0))
 
     def connect(self, address: object) -> None:
@@ -201,7 +203,7 @@ class LabFile:
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Bytes, at most so many."""
-        if size < 0:
+        if index(size) < 0:
             raise ValueError("negative buffersize in recv")
         deadline = self._deadline(flags)
         data = cast(bytes, self._patiently(deadline, "recv", size, int(flags)))
@@ -295,13 +297,15 @@ class LabFile:
 
     def setsockopt(self, level: int, option: int, value: object, length: int | None = None) -> None:
         """Set an option."""
-        if isinstance(value, str):
-            raise TypeError("a bytes-like object is required, not 'str'")
+        if isinstance(value, str) or (value is None and length is None):
+            raise TypeError(f"a bytes-like object is required, not {type(value).__name__!r}")
         plain = int(value) if isinstance(value, int) else bytes(cast(Buffer, value or b""))
         self._call("setsockopt", int(level), int(option), plain)
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> int | bytes:
         """Read an option: a number, or with a size its bytes."""
+        if not 0 <= size <= 1024:
+            raise OSError("getsockopt buflen out of range")
         value = self._call("getsockopt", int(level), int(option))
         if size:
             return (value if isinstance(value, bytes) else cast(int, value).to_bytes(4, "little"))[:size]
@@ -440,8 +444,8 @@ def timeout_of(timeout: object) -> float | None:
 
 
 def _bytes(data: Buffer) -> bytes:
-    if isinstance(data, str):
-        raise TypeError("a bytes-like object is required, not 'str'")
+    if isinstance(data, str | int | None):
+        raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}")
     return bytes(memoryview(data)[:_MOST]) if len(data) > _MOST and memoryview(data).itemsize == 1 else bytes(data)
 
 
