@@ -19,7 +19,8 @@ from stack.net.wire import Bus
 
 DLT_NULL, DLT_EN10MB = 0, 1  # net/dlt.h: four bytes of address family before a packet; Ethernet
 _AF_INET = (2).to_bytes(4, "little")  # what lo0's frames begin with
-_RECENT = 10000  # packets
+_RECENT = 16 << 20  # bytes of packets that are looked at afterwards,
+_OVERHEAD = 400  # with what Python needs for each
 SNAPLEN = 262144  # bytes of a frame that are kept unless less is asked for
 
 
@@ -79,13 +80,18 @@ class Recent:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
-        self.frames: deque[Frame] = deque(maxlen=_RECENT)
+        self.frames: deque[Frame] = deque()
+        self.size = 0
         self.count = 0
 
     def add(self, frames: Sequence[Frame]) -> None:
-        """More were seen."""
-        self.frames.extend(frames)
+        """More were seen; the oldest are forgotten when it becomes too much."""
+        kept = self.frames
+        kept.extend(frames)
         self.count += len(frames)
+        self.size += sum(len(frame.data) + _OVERHEAD for frame in frames)
+        while self.size > _RECENT:
+            self.size -= len(kept.popleft().data) + _OVERHEAD
 
     def find(self, number: int) -> Frame | None:
         """A packet by its number; None when there is none, or not any more."""

@@ -14,7 +14,7 @@ from netsh.render.printer import Printer
 from netsh.session import Session
 from stack.dev.dissect import dissect
 from stack.lab import Lab
-from stack.net.bpf import DLT_EN10MB, DLT_NULL
+from stack.net.bpf import DLT_EN10MB, DLT_NULL, Frame, Recent
 from tests.commands import captures
 from tests.commands.labs import pair
 from tests.commands.runner import run
@@ -58,6 +58,16 @@ def test_a_packet_of_a_file(tmp_path: Path) -> None:
     assert len({field.offset for field in fields if field.field in ("version", "ihl")}) == 1
     for width in (60, 200):
         assert packet_view.draw(fields, width)
+
+
+def test_only_the_last_megabytes_are_remembered() -> None:
+    recent = Recent([])
+    frames = [Frame(at, 0, None, bytes(60000), 60000) for at in range(500)]
+    for at in range(0, 500, 50):
+        recent.add(frames[at : at + 50])
+    assert recent.count == 500 and 200 < len(recent.frames) < 300
+    assert recent.find(500) is frames[499] and recent.find(400) is frames[399]
+    assert recent.find(1) is None and recent.find(0) is None and recent.find(501) is None
 
 
 def test_after_a_file_was_read_its_packets_are_there(tmp_path: Path) -> None:
