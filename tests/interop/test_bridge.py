@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
 from commands.brconfig import BridgeRow
 from stack.addr import Ip4, Mac
+from stack.dev import shmif
 from stack.host import Host
 from stack.net.bridge import Bridge
 from tests.interop.netns import Netns, needs_link, needs_program, needs_root_tun
@@ -150,6 +152,29 @@ def test_the_address_of_our_bridge_is_reached_from_both_kernels(w: World) -> Non
     for ns, address in ((a, "10.9.0.1"), (b, "10.9.0.2")):
         pings(w, ns, "10.9.0.9")
         assert w.command("s", f"ping -n -c 3 -i 0.05 {address}").status == 0
+
+
+def test_a_bus_file_and_a_tap_in_one_bridge(w: World, tmp_path: Path) -> None:
+    """A lab in another process - bus file - our bridge - tap0 - Linux, untagged and in VLAN 7."""
+    ns, bus = w.namespace(), tmp_path / "bus1"
+    shmif.register(w.lab)
+    our_bridge(w, ns)
+    for line in (f"ifconfig shmif0 create linkstr {bus} up", "brconfig bridge0 add shmif0"):
+        assert w.command("s", line).status == 0
+    ns.run("ip", "addr", "add", "10.9.0.1/24", "dev", "tap0")
+    lines = f"""host far; sysctl -q -w net.inet.ip.dad_count=0; ifconfig shmif0 create linkstr {bus} 10.9.0.2/24
+        ifconfig vlan0 create vlan 7 vlanif shmif0; ifconfig vlan0 10.7.0.2/24; ping -c 1000000 -q 10.9.0.1"""
+    there = w.program(ns, sys.executable, "-m", "netsh", "--lab", "none", "-c", lines)
+    pings(w, ns, "10.9.0.2")
+    pings(w, ns, "10.9.0.2", "-s", "20000")
+    assert w.command("s", "ifconfig vlan0 create vlan 7 vlanif shmif0").status == 0
+    give(w.lab["s"], "vlan0", "10.7.0.3/24")
+    assert w.command("s", "ping -n -c 3 -i 0.05 10.7.0.2").status == 0
+    there.child.send_signal(signal.SIGINT)
+    w.finish_program(there)
+    assert " 0.0% packet loss" in there.text
+    assert w.command("s", "ifconfig shmif0 destroy").status == 0
+    assert not bus.exists()
 
 
 # --- one spanning tree ------------------------------------------------------------------------------------
