@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from stack.addr import Mac
-from stack.dev import shmif
+from stack.dev import libpcap, shmif
 from stack.dev.busfile import BusFile
 from stack.dev.shmif import FileBus
 from stack.lab import Lab
 from stack.mbuf import Mbuf
+from stack.net.bpf import DLT_EN10MB, Bpf
 from stack.net.ifnet import IFF_RUNNING, IFQ_MAXLEN, Ifnet
 from stack.net.wire import Shmif
 from tests.commands.runner import run, start
@@ -122,6 +123,18 @@ def test_hosts_of_two_labs_ping_each_other(world: World) -> None:
     for lab, host, address in ((a, "h0", "10.0.0.3"), (b, "h0", "10.0.0.2"), (a, "h1", "10.0.0.1")):
         assert "2 packets transmitted, 2 packets received, 0.0% packet loss" in world.ping(lab, host, f"-c 2 {address}")
     assert not any(lab[name].ether.stat for lab in world.labs for name in lab.hosts)
+
+
+def test_a_capture_of_the_bus_has_each_frame_once_whoever_sent_it(world: World) -> None:
+    near, far = world.lab("10.0.0.1", "10.0.0.3"), world.lab("10.0.0.2")
+    bpf = Bpf(lambda: near.callouts.now, 1 << 20)
+    bpf.attach_bus(file_bus(near), libpcap.compile_filter("icmp", DLT_EN10MB, 65535))
+    world.ping(far, "h0", "-c 2 10.0.0.1")
+    world.ping(near, "h1", "-c 1 10.0.0.1")
+    assert [frame.data[29] for frame in bpf.take()] == [2, 1, 2, 1, 3, 1]  # the senders' last numbers
+    bpf.close()
+    world.ping(far, "h0", "-c 1 10.0.0.1")
+    assert bpf.take() == []
 
 
 def test_a_frame_goes_to_whom_it_is_meant_for(world: World) -> None:
