@@ -19,7 +19,7 @@ from stack.dev import savefile
 from stack.dev.dissect import dissect
 from stack.kern.errors import reason
 from stack.kern.proc import pause
-from stack.net.bpf import Frame
+from stack.net.bpf import Frame, Recent
 
 SYNOPSIS = "packet [-r file] number"
 
@@ -58,14 +58,22 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Field]:
     if args.read is not None:
         frame, linktype = await _from_file(args.read, args.number)
     else:
-        recent = ctx.lab.recent
-        found = None if recent is None else recent.find(args.number)
-        if recent is None or found is None:
-            seen = "tcpdump has seen none yet" if recent is None else f"tcpdump has seen {recent.count}"
-            raise Failure(f"there is no packet {args.number}: {seen}; -r reads a file")
-        frame, linktype = found, recent.sources[found.source].linktype
+        frame, linktype = _recent(ctx, args.number)
     for part in dissect(frame.data, linktype):
         yield Field(part.layer, part.depth, part.name, part.value, part.offset, part.data.hex())
+
+
+def _recent(ctx: Context, wanted: int) -> tuple[Frame, int]:
+    """A packet that tcpdump has seen, and its link type."""
+    recent = ctx.lab.recent
+    if not isinstance(recent, Recent):
+        raise Failure(f"there is no packet {wanted}: tcpdump has seen none yet; -r reads a file")
+    found = recent.find(wanted)
+    if found is None:
+        left = len(recent.frames)
+        kept = f", and the last {left} are remembered" if left < recent.count else ""
+        raise Failure(f"there is no packet {wanted}: tcpdump has seen {recent.count}{kept}; -r reads a file")
+    return found, recent.sources[found.source].linktype
 
 
 async def _from_file(path: str, wanted: int) -> tuple[Frame, int]:

@@ -271,9 +271,7 @@ def _promiscuous(ctx: Context, args: Args, places: list[Place]) -> None:
 
 def _listening(args: Args, sources: list[Source]) -> Iterator[Row]:
     """What is said on stderr before the first packet."""
-    where = str(sources[0]) if len(sources) == 1 else "the whole lab" if args.lab else "any"
-    if len(sources) == 1 and args.interface is not None:
-        where = args.interface
+    where = "the whole lab" if args.lab else args.interface or sources[0].interface
     linktypes = {source.linktype for source in sources}
     kind = " and ".join(LINKTYPES[linktype] for linktype in sorted(linktypes, reverse=True))
     if args.write is None and not args.options.verbose:

@@ -15,7 +15,6 @@ from stack.callout import Callouts
 from stack.host import Cloner, Host, Machine
 from stack.kern.errors import oserror
 from stack.kern.proc import SIGKILL, Nap, Proc
-from stack.net.bpf import Recent
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_LOCAL
 from stack.net.wire import IDEAL, Bus, Personality
@@ -60,7 +59,7 @@ class Lab:
         self.writers: dict[int, Callable[[], None]] = {}  # and when writable
         self.programs = Programs()
         self.open_bus: Callable[[str], Bus] = _no_files
-        self.recent: Recent | None = None  # what tcpdump has seen last
+        self.recent: object | None = None  # what tcpdump has seen last, a Recent of stack.net.bpf
         self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
 
     @property
