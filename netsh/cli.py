@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _serve(words: list[str]) -> int:
     """Serve a lab."""
-    from netsh import serve
+    from netsh.served import serve
 
     return serve.main(words)
 
@@ -44,7 +44,7 @@ def _run(options: Options) -> int:
     server = options.server or os.environ.get("NETSH_SERVER")
     if server and not options.version:
         refuse_for_served(options)
-        from netsh import client
+        from netsh.served import client
 
         return client.main(server, options)
     from netsh import local

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from netsh import home, repl, saved
+from netsh import home, saved
 from netsh.clock import Clock
 from netsh.files import read_text
 from netsh.options import Options, Unusable, has_work
+from netsh.prompt import repl
 from netsh.render.printer import Printer
 from netsh.session import Session
 from netsh.signals import Signals

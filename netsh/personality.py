@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netsh import units
-from netsh.nearest import nearest
+from netsh.prompt.nearest import nearest
 from stack.net.wire import Personality
 
 SYNOPSIS = (

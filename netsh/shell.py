@@ -14,8 +14,8 @@ from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failu
 from netsh.files import open_for_reading
 from netsh.grammar import Assign, Chain, For, Pipeline, Script, Statement
 from netsh.jobs import JobStarted
-from netsh.nearest import nearest
 from netsh.output import Closed, Output, Refused, build
+from netsh.prompt.nearest import nearest
 from netsh.state import State
 from netsh.words import ExpansionError, Scope, expand, expand_all, expand_one
 from stack.host import Host

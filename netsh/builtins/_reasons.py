@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from commands._drops import WHY, named
 from commands.command import Failure
-from netsh.nearest import nearest
+from netsh.prompt.nearest import nearest
 
 
 def wanted(words: list[str]) -> list[tuple[str, str]]:

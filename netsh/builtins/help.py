@@ -21,7 +21,7 @@ from commands.command import Failure, Note, Usage
 from netsh.builtins import builtin
 from netsh.builtins._reasons import wanted
 from netsh.filters import FILTERS
-from netsh.nearest import nearest
+from netsh.prompt.nearest import nearest
 from netsh.shell import ShellContext
 from netsh.summaries import summary
 

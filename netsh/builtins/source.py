@@ -22,7 +22,7 @@ from netsh import deaths, grammar, textbook
 from netsh.builtins import builtin
 from netsh.builtins._reasons import wanted
 from netsh.files import read_text
-from netsh.nearest import nearest
+from netsh.prompt.nearest import nearest
 from netsh.session import describe
 from netsh.shell import Shell, ShellContext
 from netsh.words import Scope

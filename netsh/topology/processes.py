@@ -19,11 +19,11 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from netsh import url
 from netsh.clock import Clock
-from netsh.listener import NotServed, listen
 from netsh.render.printer import Printer
-from netsh.server import Keeper, Server
+from netsh.served import url
+from netsh.served.listener import NotServed, listen
+from netsh.served.server import Keeper, Server
 from netsh.session import Session
 from netsh.signals import Signals
 from netsh.topology.stacks import READY

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
-from netsh import frames
+from netsh.served import frames
 
 ROOT = Path(__file__).parent.parent.parent
 NETSH = [sys.executable, "-m", "netsh"]

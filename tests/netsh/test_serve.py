@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from netsh import frames
+from netsh.served import frames
 from tests.netsh.served import NETSH, PATIENCE, Done, Served, answers, environ, hello, netsh, rest, run_frame, until
 
 
@@ -522,7 +522,7 @@ def test_over_tcp_no_tap_is_made() -> None:
     program = """
 import sys
 from types import SimpleNamespace
-from netsh.confine import Guard
+from netsh.served.confine import Guard
 from stack.dev import tap
 sys.modules["pytun"] = SimpleNamespace(IFF_NO_PI=0, IFF_TAP=0, TunTapDevice=lambda **_: print("made"))
 guard = Guard()

@@ -218,8 +218,8 @@ def test_a_drop_that_there_is_not(words: str, complaint: str, session: Toys) -> 
 
 
 def test_the_shell_starts_without_it() -> None:
-    program = "import sys, netsh.repl, netsh.local, netsh.candidates; print(*sys.modules)"
+    program = "import sys, netsh.prompt.repl, netsh.local, netsh.prompt.candidates; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
-    assert "netsh.candidates" in loaded
+    assert "netsh.prompt.candidates" in loaded
     assert not {"commands._why_ip", "netsh.textbook", "netsh.deaths", "pygments"} & set(loaded)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsh.files import AppendedFile, read_text
-from netsh.nearest import distance, nearest
+from netsh.prompt.nearest import distance, nearest
 from netsh.units import DURATION, RATE, SHARE, Quantity, parse, unparse
 from netsh.words import quote
 from stack.dev.files import WholeFile

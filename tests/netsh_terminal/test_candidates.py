@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netsh import home
-from netsh.candidates import candidates
+from netsh.prompt.candidates import candidates
 from netsh.render.printer import Printer
 from netsh.session import Session
 from stack.lab import Lab

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netsh.complete import Next, Vocabulary, options_of, what_comes_next
+from netsh.prompt.complete import Next, Vocabulary, options_of, what_comes_next
 
 SYNOPSES = {
     "ping": "ping [-dfnoqRv] [-c count] [-I interface] [-i wait] host",

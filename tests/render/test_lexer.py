@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Text, _TokenType
 
-from netsh.lexer import NetshLexer
+from netsh.prompt.lexer import NetshLexer
 
 LEXER = NetshLexer(hosts=lambda: {"gw", "www"})
 

@@ -53,7 +53,7 @@ class Guard:
 
 def _folders() -> list[str]:
     """Where Python and netsh are: what is imported there is nobody's secret."""
-    here = os.path.dirname(__file__)
+    here = os.path.dirname(os.path.dirname(__file__))
     ours = [here, *(os.path.join(os.path.dirname(here), name) for name in ("commands", "stack"))]
     libraries = [folder for folder in sys.path if os.path.basename(folder) in ("site-packages", "dist-packages")]
     return [*ours, os.path.dirname(os.__file__), *libraries]

@@ -15,15 +15,15 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import TextIO
 
-from netsh import frames
-from netsh.complete import Candidate
-from netsh.keyboard import Modes
-from netsh.link import Client, Gone, Work, columns
 from netsh.options import Options
+from netsh.prompt.complete import Candidate
+from netsh.prompt.keyboard import Modes
+from netsh.prompt.welcome import first_prompt, hint, tell
 from netsh.render.palette import wants_colour
 from netsh.render.screen import Screen
+from netsh.served import frames
+from netsh.served.link import Client, Gone, Work, columns
 from netsh.signals import Signals
-from netsh.welcome import first_prompt, hint, tell
 
 _PATIENCE = 1.0  # seconds that candidates may take to come
 
@@ -182,7 +182,7 @@ def main(link: socket.socket, signals: Signals, options: Options, work: Work | N
 
 
 def _read_lines(remote: Remote, screen: Screen, terminal: TextIO) -> None:
-    from netsh.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
+    from netsh.prompt.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
 
     editor = Editor(remote, screen, terminal)
     try:

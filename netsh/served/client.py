@@ -7,10 +7,10 @@ import signal
 import socket
 import sys
 
-from netsh import url
 from netsh.files import read_text
-from netsh.link import Client, Gone, Work, connect
 from netsh.options import BadOption, Options, Unusable, has_work
+from netsh.served import url
+from netsh.served.link import Client, Gone, Work, connect
 from netsh.signals import Signals
 from stack.kern.errors import reason
 
@@ -41,7 +41,7 @@ def _converse(link: socket.socket, options: Options, work: Work | None, prompt: 
     signals.running = True
     signals.catch()
     if prompt and os.isatty(0):
-        from netsh import remote
+        from netsh.served import remote
 
         return remote.main(link, signals, options, work)
     client = Client(link, signals)
@@ -79,6 +79,6 @@ def _text_of(path: str) -> str:
 
 def _is_command(name: str) -> bool:
     """Whether a command is called so, as far as we know without asking."""
-    here = os.path.dirname(__file__)
+    here = os.path.dirname(os.path.dirname(__file__))
     folders = (os.path.join(here, "builtins"), os.path.join(os.path.dirname(here), "commands"))
     return name.isidentifier() and any(os.path.exists(os.path.join(folder, f"{name}.py")) for folder in folders)

@@ -30,7 +30,7 @@ from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
 from prompt_toolkit.styles import Style
 
 from netsh import grammar
-from netsh.complete import Candidate
+from netsh.prompt.complete import Candidate
 from netsh.render.screen import Screen
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
@@ -282,7 +282,7 @@ class Editor:
     def _lexer(self) -> Lexer | None:
         """The lexer, made when there is something to colour, since pygments takes its time."""
         if self.lexer is None and self.prompt.default_buffer.text:
-            from netsh.lexer import NetshLexer
+            from netsh.prompt.lexer import NetshLexer
 
             lexer = PygmentsLexer(NetshLexer)
             lexer.pygments_lexer = NetshLexer(self.behind.hosts, stripnl=False, ensurenl=False)

@@ -1,4 +1,4 @@
-"""The words that may stand at the cursor, from the live session; what kind they are says netsh.complete."""
+"""The words that may stand at the cursor, from the live session; what kind they are says netsh.prompt.complete."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from importlib import import_module
 
 import commands
 import netsh.builtins
-from netsh.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.filters import FILTERS
+from netsh.prompt.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.state import State
 from netsh.summaries import summary
 from stack.host import Host

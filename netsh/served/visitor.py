@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from netsh import frames
-from netsh.candidates import candidates
 from netsh.clock import Clock
-from netsh.confine import Guard
-from netsh.guest import Guest, GuestPrinter, width_of
 from netsh.local import VERSION
 from netsh.options import FORMATS
+from netsh.prompt.candidates import candidates
+from netsh.served import frames
+from netsh.served.confine import Guard
+from netsh.served.guest import Guest, GuestPrinter, width_of
 from netsh.words import Scope
 from netsh.world import World
 from stack.kern.errors import reason

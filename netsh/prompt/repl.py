@@ -1,6 +1,6 @@
 """The shell at a terminal: reads a line, runs it, and lets the lab go on meanwhile.
 
-Two things take turns with the terminal.  While a line is edited, netsh.editor has it.  While a command runs
+Two things take turns with the terminal.  While a line is edited, netsh.prompt.editor has it.  While a command runs
 in the foreground it is an ordinary terminal, and the session's own clock waits for keys, Ctrl-C and devices.
 
 Ctrl-C ends the command that runs, which says its last words; at the prompt it gives a new line.  Ctrl-D at
@@ -14,12 +14,12 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from netsh.candidates import candidates
-from netsh.complete import Candidate
-from netsh.keyboard import Modes
+from netsh.prompt.candidates import candidates
+from netsh.prompt.complete import Candidate
+from netsh.prompt.keyboard import Modes
+from netsh.prompt.welcome import first_prompt, hint, tell
 from netsh.render.screen import Screen
 from netsh.session import Session
-from netsh.welcome import first_prompt, hint, tell
 from stack.kern.pipe import Pipe
 
 
@@ -35,7 +35,7 @@ def main(session: Session) -> int:
         host = session.host.name if session.host is not None else ""
         screen.text.write(hint(list(session.lab.hosts), host))
         first_prompt(host, screen, session.printer.colour)
-        from netsh.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
+        from netsh.prompt.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
 
         editor = Editor(Here(session), screen, terminal)
         try:

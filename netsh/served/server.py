@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from netsh import frames
-from netsh.confine import Guard
-from netsh.listener import Listener
+from netsh.served import frames
+from netsh.served.confine import Guard
+from netsh.served.listener import Listener
+from netsh.served.visitor import Door, Leaving, Visitor
 from netsh.session import Session
-from netsh.visitor import Door, Leaving, Visitor
 from netsh.world import Member, end
 
 _BUDGET = 500  # pieces of work between two looks at the clients

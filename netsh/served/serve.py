@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from netsh import url
 from netsh.clock import Clock
-from netsh.listener import Listener, NotServed, is_loopback, listen
 from netsh.local import start_lab
 from netsh.mode import parse_mode
 from netsh.options import SETTERS, BadOption, Options, Unusable, set_long
 from netsh.render.printer import Printer
-from netsh.server import Keeper, Server
+from netsh.served import url
+from netsh.served.listener import Listener, NotServed, is_loopback, listen
+from netsh.served.server import Keeper, Server
 from netsh.signals import Signals
 from stack.lab import Lab
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from netsh import frames
 from netsh.options import Options, Unusable
+from netsh.served import frames
+from netsh.served.url import Url
 from netsh.signals import Signals
-from netsh.url import Url
 from stack.kern.errors import reason
 
 _CHUNK = 65536

@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable, Generator
 from typing import Any
 
-from netsh.confine import COMMANDS, WHY, Guard
 from netsh.render.printer import Printer
+from netsh.served.confine import COMMANDS, WHY, Guard
 from netsh.session import Session
 from netsh.state import Body
 from netsh.world import World

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from netsh.url import Url
+from netsh.served.url import Url
 from stack.kern.errors import reason
 
 _BACKLOG = 128

@@ -1,0 +1,1 @@
+"""The prompt: editing lines, completing and colouring them, keys and the screen."""
