@@ -157,24 +157,22 @@ def parse(argv: list[str]) -> Args:
     )
 
 
-async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
-    """Capture, or read what was captured."""
+def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
+    """Capture, or read what was captured; a signal finds the generator that has to do with it, not one around it."""
     if args.list:
-        for interface in _interfaces(ctx.host):
-            yield interface
-        return
+        return _each(_interfaces(ctx.host))
     text = resolved(ctx, args.filter)
     if args.read is not None and not args.dump:
-        async for row in _read(ctx, args, Filter(text, args.snaplen)):
-            yield row
-        return
+        return _read(ctx, args, Filter(text, args.snaplen))
     places = places_of(ctx, args.interface, lab=args.lab)
     chosen = Filter(text, args.snaplen, netmask_of(places))
     if args.dump:
-        for line in _program(args, chosen, linktype_at(places[0][1])):
-            yield line
-        return
-    async for row in _capture(ctx, args, chosen, places):
+        return _each(_program(args, chosen, linktype_at(places[0][1])))
+    return _capture(ctx, args, chosen, places)
+
+
+async def _each(rows: Iterator[Row]) -> AsyncIterator[Row]:
+    for row in rows:
         yield row
 
 

@@ -7,7 +7,7 @@ is waited for; when the child has ended, what was to come after it does not come
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failure, Usage
@@ -26,7 +26,6 @@ from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc, pause, tsleep
 _USAGE = 2
 _NOT_FOUND = 127  # as in sh
 _SIGPIPE = 13
-_OVER = object()  # in the place of a row: there are no more
 _RANGE = re.compile(r"(-?[0-9]{1,9})\.\.(-?[0-9]{1,9})", re.ASCII)
 
 
@@ -296,11 +295,11 @@ class Shell:
         signal: Interrupt | None = None
         try:
             while True:
-                # a signal that comes while the output must wait is the command's, which may have last words
-                row = await anext(rows, _OVER) if signal is None else await self._signalled(rows, signal)
-                signal = None
-                if row is _OVER:
+                try:  # a signal that comes while the output must wait is the command's, which may have last words
+                    row = await (anext(rows) if signal is None else _signalled(rows, signal))
+                except StopAsyncIteration:
                     break
+                signal = None
                 if isinstance(row, Complaint):
                     self.complain(command.name, row.text, where)
                     continue
@@ -317,15 +316,6 @@ class Shell:
         finally:
             if isinstance(rows, AsyncGenerator) and not killed:
                 await rows.aclose()
-
-    async def _signalled(self, rows: AsyncIterator[Any], signal: Interrupt) -> Any:
-        """The next row of a command that has got a signal; the signal again when it does not care for it."""
-        if not isinstance(rows, AsyncGenerator):
-            raise signal
-        try:
-            return await rows.athrow(signal)
-        except StopAsyncIteration:
-            return _OVER
 
     # -- waiting --------------------------------------------------------------------------------------
 
@@ -425,3 +415,10 @@ class Shell:
             return self._usage(refused.name, str(refused), refused.synopsis, where)
         self.complain(refused.name, str(refused), where)
         return 1
+
+
+def _signalled(rows: AsyncIterator[Any], signal: Interrupt) -> Awaitable[Any]:
+    """The next row of a command that has got a signal, which it may not care for."""
+    if not isinstance(rows, AsyncGenerator):
+        raise signal
+    return rows.athrow(signal)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from scapy.utils import rdpcap
+
+from stack.dev.savefile import Loader
 
 PACKETS = 40
 
@@ -36,6 +39,21 @@ def test_a_script_that_ends_loses_nothing(tmp_path: Path, capture: str) -> None:
     assert "\n0 packets dropped by kernel\n" in done.stderr
     assert done.returncode == 0
     assert len(rdpcap(str(tmp_path / "x"))) == PACKETS
+
+
+def test_a_slow_reader_gets_everything_when_the_capture_is_ended(tmp_path: Path) -> None:
+    """It waits for its reader, with more behind it, when it is told to end."""
+    done = script(
+        tmp_path,
+        "www ttcp -r -s &",
+        "tcpdump -i bus:wan -w - | !sh -c 'sleep 0.3; cat' > x &",
+        "ttcp -t -s -n 400 www > /dev/null",
+    )
+    captured = int(re.findall(r"(\d+) packets captured", done.stderr)[0])
+    assert f"\n{captured} packets received by filter\n0 packets dropped" in done.stderr
+    loader = Loader()
+    assert len(list(loader.feed((tmp_path / "x").read_bytes()))) == captured > 3000
+    loader.end()
 
 
 def test_lines_appear_as_packets_do(tmp_path: Path) -> None:
