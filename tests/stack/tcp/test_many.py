@@ -82,6 +82,6 @@ def test_twenty_thousand_short_ones() -> None:
     before, memory = world.left, sys.getallocatedblocks()
     world.ask(20_000)
     assert world.left == before
-    assert before["Tcpcb"] == before["b's pcbs"] == 1  # the listener
+    assert before["b's pcbs"] == 1  # the listener; other tests may have left control blocks of their own
     assert before["a's pcbs"] == before["heap"] == 0
     assert sys.getallocatedblocks() - memory < 1000
