@@ -46,7 +46,6 @@ from stack.netinet.tcp_var import (
     TF_ACKNOW,
     TF_DELACK,
     TF_ECN_PERMIT,
-    TF_SENTFIN,
     TF_TSTMP,
     Tcpcb,
 )
@@ -75,7 +74,8 @@ class TcpSegments(TcpAcks):
         if not self._check_ack(tp, seg):
             return
         self._process_text(tp, seg)
-        if tp.state != TCPS_CLOSED and (tp.flags & TF_ACKNOW or tp.snd.cc or tp.flags & TF_SENTFIN):
+        closing = tp.state > TCPS_CLOSE_WAIT  # our FIN is out, or may have to go now
+        if tp.state != TCPS_CLOSED and (tp.flags & TF_ACKNOW or tp.snd.cc or closing):
             tcp_output(tp)
 
     def _syn_sent(self, tp: Tcpcb, seg: Segment) -> bool:
