@@ -44,7 +44,6 @@ class Stage:
         self.lab = lab
         self.turn = threading.Condition()
         self.computing = 0
-        self.threads: list[Thread] = []
         self.nets: dict[str, Net] = {}
 
     def __enter__(self) -> Self:
@@ -66,7 +65,6 @@ class Stage:
     def thread(self, host: str | Host, function: Callable[[Net], object]) -> Thread:
         """Start a thread, which calls `function` with what `on` gives."""
         thread = Thread(self, self.on(host), function)
-        self.threads.append(thread)
         thread.start()
         return thread
 

@@ -49,8 +49,7 @@ class Files:
     def close(self, fd: int) -> None:
         """Close it."""
         if fd in self.door.kinds:
-            self.door.call("close", fd)
-            self.door.forget(fd)
+            self.door.close(fd)
         elif fd in self.ways:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         else:

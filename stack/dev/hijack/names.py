@@ -109,8 +109,7 @@ class Names:
         """Close a socket by its descriptor."""
         if fd not in self.door.kinds:
             return _socket.close(fd)
-        self.door.call("close", fd)
-        return self.door.forget(fd)
+        return self.door.close(fd)
 
     def socketpair(self, family: int = AF_UNIX, type: int = 1, proto: int = 0) -> tuple[Socket, Socket]:
         """Two sockets of the machine's that are joined: threads of a program wake each other by such."""

@@ -61,6 +61,13 @@ class Door:
         self.call("dup", fd, new)
         return new
 
+    def close(self, fd: int) -> None:
+        """Close a descriptor of the lab."""
+        try:
+            self.call("close", fd)
+        finally:
+            self.forget(fd)
+
     def forget(self, fd: int) -> None:
         """The descriptor is closed."""
         if self.kinds.pop(fd, None) is not None:
@@ -118,10 +125,7 @@ class LabFile:
         """Close it; harmless when done before."""
         fd = self.detach()
         if fd >= 0:
-            try:
-                self.door.call("close", fd)
-            finally:
-                self.door.forget(fd)
+            self.door.close(fd)
 
     def settimeout(self, timeout: float | None) -> None:
         """How long a call may wait."""
