@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CODE    = $(wildcard stack commands netsh tests bench)
-DEBS   := iproute2 curl traceroute netcat-openbsd tcpdump iputils-ping tmux frr libatomic1
+DEBS   := iproute2 curl traceroute netcat-openbsd tcpdump iputils-ping tmux frr libatomic1 tshark chromium iperf3 ethtool
 # RUNLEVEL=1: no service is started by being installed
 APT    := RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=60
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
