@@ -17,7 +17,13 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     _open_streams()
     try:
-        status = _serve(words[1:]) if words[:1] == ["serve"] else _run(parse(words))
+        match words:
+            case ["serve", *rest]:
+                status = _serve(rest)
+            case ["router" | "bridge" as kind, *rest]:  # scripts of these names are ./router and ./bridge
+                status = _join(kind, rest)
+            case _:
+                status = _run(parse(words))
         sys.stdout.flush()
     except BadOption as bad:
         sys.stderr.write(f"netsh: {bad}\n")
@@ -34,6 +40,13 @@ def _serve(words: list[str]) -> int:
     from netsh.served import serve
 
     return serve.main(words)
+
+
+def _join(kind: str, words: list[str]) -> int:
+    """Be a router or a bridge between this machine's TAPs."""
+    from netsh import local
+
+    return local.join(kind, words)
 
 
 def _run(options: Options) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import suppress
 
-from netsh import home, saved
+from netsh import appliance, home, saved
 from netsh.clock import Clock
 from netsh.files import read_text
 from netsh.options import Options, Unusable, has_work
@@ -39,6 +40,15 @@ def main(options: Options) -> int:
         end(session.lab)
     session.printer.out.flush()
     return status
+
+
+def join(kind: str, words: list[str]) -> int:
+    """Be a router or a bridge between interfaces of this machine; the exit status."""
+    options = appliance.parse(kind, words)
+    if options.show is not None:
+        sys.stdout.write(options.show)
+        return 0
+    return main(options)
 
 
 def _session(options: Options, signals: Signals) -> Session:
@@ -112,6 +122,8 @@ def _work(session: Session, options: Options) -> int:
     elif options.lines is not None:
         _use_stdin(session)
         status = session.run(options.lines)
+        if options.watch is not None and not status:
+            status = _watch(session, options.watch)
     elif options.script is not None:
         status = _script(session, options)
     elif not prompt:
@@ -119,6 +131,12 @@ def _work(session: Session, options: Options) -> int:
     if prompt and session.exiting is None and not session.closed:
         return _prompt(session, options, status)
     return status
+
+
+def _watch(session: Session, words: list[str]) -> int:
+    """Run a command that has no end of its own: a signal is the end that it is meant to have."""
+    status = session.finish(session.start_words(words))
+    return 0 if status in (128 + signal.SIGINT, 128 + signal.SIGTERM) else status
 
 
 def _use_stdin(session: Session) -> None:

@@ -12,6 +12,8 @@ usage: netsh [-i] [-H host] [--lab name|file|none] [--sockets host|stack] [--clo
              [--seed number] [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
        netsh -s URL [-i] [-H host] [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
        netsh run [options] script|-c text|-m module [arg ...]
+       netsh router interface address/length interface address/length ...
+       netsh bridge interface interface ...
        netsh serve URL [-d] [--public] [-H host] [--lab name|file|none] [--sockets host|stack]
              [--clock real|xRATE] [--seed number]
 """
@@ -33,6 +35,8 @@ In a script the first line that fails is the last, unless it begins with `-`.
   --version     say which this is
 
 'netsh run -H www server.py' runs a Python program on a host of the lab, as the command 'python' does.
+'netsh router virt0 192.168.1.1/24 virt1 192.168.2.1/24' routes between this machine's TAPs, 'netsh bridge virt0 virt1'
+bridges them; 'netsh router --help' says more.
 'netsh serve URL' serves a lab until 'netsh -s URL -- halt', Ctrl-C, or SIGTERM; 'netsh serve --help' says more.
 'help' at the prompt lists the commands.
 """
@@ -52,6 +56,7 @@ class Options:
     def __init__(self) -> None:
         self.lines: str | None = None
         self.words: list[str] | None = None  # behind `--`
+        self.watch: list[str] | None = None  # a command that goes on until a signal ends it, once the lines have run
         self.script: str | None = None
         self.arguments: list[str] = []
         self.stay = False
