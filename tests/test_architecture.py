@@ -31,6 +31,7 @@ ORDER = (
     ("stack.netinet", "stack.netinet6"),
     ("stack.host",),
     ("stack.lab",),
+    ("stack.trace",),
     ("stack.dev",),
     ("commands",),
     ("netsh",),

@@ -1,0 +1,114 @@
+"""A door: a function of the stack that is worth telling about, and what can be read off its frame.
+
+Most of it is read from the function itself: BSD's name for it stands in brackets in its docstring, the RFC there
+too, and BSD's file at the head of its module.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType, FunctionType
+from typing import NamedTuple
+
+from stack.mbuf import Mbuf
+from stack.net.bridge import Member
+from stack.net.ethernet import Ethernet
+from stack.net.loopback import Loopback
+from stack.net.neighbor import Neighbors
+from stack.net.stp import Stp
+from stack.net.wire import Bus
+from stack.netinet.ip_reass import Reassembly
+from stack.netinet.tcp_segment import Segment
+from stack.netinet.tcp_var import Tcpcb
+from stack.probe import Protocol
+
+Fact = str | int | float
+Facts = dict[str, Fact]
+
+Look = Callable[[FrameType, Facts], object]  # at the call: note facts; what it returns is given to `Seen`
+Seen = Callable[[FrameType, object, Facts, object], str]  # at the return: its value, and what was noted; the verdict
+Tell = Callable[[Facts], str]  # a sentence or two
+
+_BSD_NAME = re.compile(r"[a-z]\w*_\w+|(?:arp|bridge|if|in|lo|net|rt|sb|so)[a-z0-9]{3,}")
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+_BSD_FILE = re.compile(r"\b(?:[a-z0-9]+/)?\w+\.[ch]\b")
+_RFC = re.compile(r"RFC \d+(?: [\d.]*\d)?|802\.1[DQ] [\d.]*\d")
+
+
+class Door(NamedTuple):
+    """A function of the stack."""
+
+    code: CodeType
+    name: str  # as `source` knows it: Ip.forward
+    bsd: str  # ip_forward; ours where BSD has none
+    rfc: str  # what to read; "" when no RFC says anything of it
+    file: str  # BSD's: netinet/ip_input.c
+    look: Look | None = None
+    seen: Seen | None = None
+    tell: Tell | None = None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The file of ours, below the project's root, and the line where it begins."""
+        return path_of(self.code), self.code.co_firstlineno
+
+
+def door(
+    function: object, tell: Tell | None = None, look: Look | None = None, seen: Seen | None = None, *, bsd: str = "",
+    rfc: str = "",
+) -> Door:  # fmt: skip
+    """The door that a function is; what its docstrings do not say can be given."""
+    assert isinstance(function, FunctionType)
+    said = (function.__doc__ or "").partition("\n")[0]
+    head = (sys.modules[function.__module__].__doc__ or "").partition("\n\n")[0]
+    bsd = bsd or next(iter(bsd_names(said)), function.__name__)
+    if not rfc and (found := _RFC.search(said)):
+        rfc = found[0]
+    file = found[0] if (found := _BSD_FILE.search(head)) else ""
+    return Door(function.__code__, function.__qualname__, bsd, rfc, file, look, seen, tell)
+
+
+def bsd_names(said: str) -> list[str]:
+    """The names in brackets in a line of a docstring."""
+    words = [word.strip() for inner in _BRACKETS.findall(said) for word in re.split("[,;:]", inner)]
+    return [word for word in words if _BSD_NAME.fullmatch(word)]
+
+
+def path_of(code: CodeType) -> str:
+    """The file that a function stands in: stack/netinet/ip_input.py."""
+    _, folder, rest = code.co_filename.rpartition("/stack/")
+    return f"stack/{rest}" if folder else code.co_filename
+
+
+def packet_of(frame: FrameType) -> Mbuf | None:
+    """The packet that a function was called with."""
+    here = frame.f_locals
+    m = here.get("m")
+    if isinstance(m, Mbuf):
+        return m
+    segment = here.get("seg")
+    return segment.m if isinstance(segment, Segment) else None
+
+
+def host_of(frame: FrameType) -> str:
+    """The host on which a function works, by its name in the lab, or the bus: `bus:lan`; "" when it does not say."""
+    here = frame.f_locals
+    return _host(here.get("self", here.get("tp", here.get("tcp"))))
+
+
+def _host(owner: object) -> str:
+    if isinstance(owner, Protocol):
+        return f"bus:{owner.hostname}" if isinstance(owner, Bus) else owner.hostname
+    if isinstance(owner, Ethernet):
+        return owner.ether.hostname
+    if isinstance(owner, Tcpcb):
+        return owner.tcp.hostname
+    if isinstance(owner, Loopback):
+        return _host(owner.inet)
+    if isinstance(owner, Neighbors | Member):
+        return _host(owner.ifp)
+    if isinstance(owner, Reassembly):
+        return _host(owner.ip)
+    return _host(owner.protocol) if isinstance(owner, Stp) else ""
