@@ -16,7 +16,7 @@ shell: $(VENV)/.shell
 	@exec $(BIN)/netsh $(ARGS)
 
 test: venv debs
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 check: lint types
 

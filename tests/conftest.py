@@ -1,7 +1,8 @@
-"""What all tests share: a neutral environment, one hypothesis profile, and a table of time by folder."""
+"""What all tests share: a neutral environment, one hypothesis profile, a table of times, and an orderly stop."""
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,28 @@ def neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
+
+
+_running: list[str] = []  # tests that have begun and not ended; with workers, one each
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    _running.append(nodeid)
+
+
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    _running.remove(nodeid)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Who stops the run by SIGTERM still gets the summary of what was found, and which tests ran at that moment."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pytest.exit(f"stopped by SIGTERM in {', '.join(_running) or 'no test'}")
+
+    if not hasattr(session.config, "workerinput"):  # a worker's end is told by its master
+        signal.signal(signal.SIGTERM, stop)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
