@@ -2,7 +2,8 @@
 
 A line names its counters: `{badsum}` is the number, `{badsum:s}`, `{badsum:es}` and `{badsum:ies}` are the ends of
 the noun that goes with it.  A counter of NetBSD's that our stack does not have is 0; what our stack counts and
-NetBSD does not is added to the line where it belongs (SUMS), or listed at the end of its protocol.
+NetBSD does not is added to the line where it belongs (SUMS), or listed at the end of its protocol, drops by the
+names that 'help drop' knows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from commands._reasons import WHY
 from stack.header.icmp import ICMP_NAMES
 from stack.host import Host
 from stack.probe import Protocol
@@ -215,11 +217,12 @@ _COUNTER = re.compile(r"\{(\w+)")
 
 
 class Statistics(NamedTuple):
-    """What a protocol has counted: what NetBSD counts too, and what only we do."""
+    """What a protocol has counted: what NetBSD counts too, what only we do, and drops that only we name."""
 
     protocol: str
     counters: dict[str, int]
     others: dict[str, int]
+    drops: dict[str, int]
 
 
 def protocol_of(host: Host, name: str) -> Protocol | None:
@@ -243,11 +246,13 @@ def statistics(host: Host, name: str, *, brief: bool = False) -> Statistics:
     counters = {key: sum(stat.get(part, 0) for part in sums.get(key, (key,))) for key in names}
     histograms = {key: count for key, count in stat.items() if name == "icmp" and key.startswith(("in_", "out_"))}
     known = {*counters, *histograms, *(part for parts in sums.values() for part in parts)}
-    others = {
+    ours = {
         key: count for key, count in sorted(stat.items()) if count and key not in known and (name, key) not in _SUCCESS
     }
+    drops = {key: count for key, count in ours.items() if key in WHY.get(name, ())}
+    others = {key: count for key, count in ours.items() if key not in drops}
     counters |= histograms
-    return Statistics(name, {key: count for key, count in counters.items() if count or not brief}, others)
+    return Statistics(name, {key: count for key, count in counters.items() if count or not brief}, others, drops)
 
 
 class Count(int):
@@ -282,9 +287,10 @@ def _lines(row: Statistics) -> Iterator[str]:
             yield from _histogram(heading, prefix, row.counters)
         elif any(key in row.counters for key in _COUNTER.findall(line)):
             yield "\t" + line.format_map(counts)
-    if row.others:
-        yield "\tOther counters:"
-        yield from (f"\t\t{name}: {count}" for name, count in row.others.items())
+    for title, ours in (("Dropped", row.drops), ("Other counters", row.others)):
+        if ours:
+            yield f"\t{title}:"
+            yield from (f"\t\t{name}: {count}" for name, count in ours.items())
 
 
 def _histogram(heading: str, prefix: str, counters: dict[str, int]) -> Iterator[str]:

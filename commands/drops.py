@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from commands._drops import WHY, Drop, drops, place, sentence
+from commands._drops import Drop, drops, place, sentence
 from commands._getopt import getopt, number, wrong
+from commands._reasons import WHY
 from commands.command import Command, Complaint, Context, Failure, Note
 from stack.header.arp import Arp
 from stack.header.ether import ETHERTYPE_ARP, Ether

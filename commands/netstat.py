@@ -99,7 +99,7 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row | Note]:
     elif "s" in options:
         for name, block in BLOCKS.items():
             found = statistics(ctx.host, name, brief=options["s"] == "ss")
-            if (block and protocol_of(ctx.host, name) is not None) or found.others:
+            if (block and protocol_of(ctx.host, name) is not None) or found.others or found.drops:
                 yield found
     else:
         yield Note("Active Internet connections" + (" (including servers)" if "a" in options else ""))

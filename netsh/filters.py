@@ -1,4 +1,4 @@
-"""What may stand behind a `|`: grep, head, tail, wc, sort and json, as in BSD but for lines of our own.
+"""What may stand behind a `|`: grep, head, tail, wc and sort as in BSD, and json, csv and text for rows.
 
 A filter is fed bytes as they come and feeds the next one; `head` says when it has enough.  `!program` is in
 netsh.program, since it needs the real machine.
@@ -10,6 +10,7 @@ import re
 from getopt import GetoptError, getopt
 
 from commands.command import Usage
+from netsh.patterns import basic, extended
 
 _LONGEST = 1 << 20  # a line longer than this is cut, so that one without an end does not fill the memory
 
@@ -98,21 +99,28 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _pattern(text: str, flags: int) -> re.Pattern[str]:
+def _pattern(text: str, options: dict[str, str]) -> re.Pattern[str]:
+    """A pattern of grep's: basic, extended with -E, a text with -F."""
+    flags = re.IGNORECASE if "-i" in options else 0
+    translate = re.escape if "-F" in options else extended if "-E" in options else basic
+    whole = {"-x": r"(?:{})\Z", "-w": r"(?<!\w)(?:{})(?!\w)"}
     try:
-        return re.compile(text, flags)
+        found = translate(text)
+        for option in whole.keys() & options.keys():
+            found = whole[option].format(found)
+        return re.compile(found, flags)
     except (re.error, OverflowError, RecursionError) as error:
         raise Usage(f"{text}: {error}") from None
 
 
 class Grep(Filter):
-    """grep: lines in which a pattern is found."""
+    """grep: lines in which a pattern is found, a basic one or with -E an extended one."""
 
-    synopsis = "grep [-ciFnqv] [-e] pattern"
+    synopsis = "grep [-cEFinqvwx] [-e] pattern"
 
     def __init__(self, argv: list[str], target: Sink) -> None:
         super().__init__(argv, target)
-        found, words = _getopt(argv, "ce:EFinqv")
+        found, words = _getopt(argv, "ce:EFinqvwx")
         options = dict(found)
         patterns = [value for option, value in found if option == "-e"]  # of several, any may match
         if not patterns:
@@ -120,8 +128,8 @@ class Grep(Filter):
                 raise Usage("a pattern is missing")
             patterns.append(words.pop(0))
         _none_left(words)
-        flags = re.IGNORECASE if "-i" in options else 0
-        self.patterns = [_pattern(re.escape(text) if "-F" in options else text, flags) for text in patterns]
+        self.patterns = [_pattern(text, options) for text in patterns]
+        self.find = re.Pattern.match if "-x" in options else re.Pattern.search
         self.options = options
         self.number = self.found = 0
         self.status = 1
@@ -130,7 +138,7 @@ class Grep(Filter):
         """Hand it on, if it is one of those wanted."""
         self.number += 1
         text = _text(line)
-        if any(pattern.search(text) for pattern in self.patterns) is ("-v" in self.options):
+        if any(self.find(pattern, text) for pattern in self.patterns) is ("-v" in self.options):
             return
         self.found += 1
         self.status = 0
@@ -262,19 +270,35 @@ class Sort(Filter):
         return float(number[1]) if number else 0.0, ""
 
 
-class Json(Filter):
-    """json: rows as JSON, one object a line; it must come first, since a line has no fields."""
-
-    synopsis = "json"
+class Form(Filter):
+    """A form for rows, as which they come already, since it must be the first: a line has no fields."""
 
     def __init__(self, argv: list[str], target: Sink) -> None:
         super().__init__(argv, target)
         _none_left(argv)
 
     def feed(self, data: bytes) -> None:
-        """The rows come as JSON already, since it is the first."""
+        """Hand them on."""
         self.target.feed(data)
         self.done = self.target.done
+
+
+class Json(Form):
+    """json: rows as JSON, one object a line; it must come first, since a line has no fields."""
+
+    synopsis = "json"
+
+
+class Csv(Form):
+    """csv: rows as comma-separated values, the names of the fields first; it must come first."""
+
+    synopsis = "csv"
+
+
+class Text(Form):
+    """text: rows as BSD's text, whatever the format is; it must come first."""
+
+    synopsis = "text"
 
 
 def _dashed_count(argv: list[str]) -> list[str]:
@@ -286,4 +310,6 @@ def _text(line: bytes) -> str:
     return line.decode(errors="surrogateescape")
 
 
-FILTERS: dict[str, type[Filter]] = {"grep": Grep, "head": Head, "tail": Tail, "wc": Wc, "sort": Sort, "json": Json}
+FILTERS: dict[str, type[Filter]] = {
+    "grep": Grep, "head": Head, "tail": Tail, "wc": Wc, "sort": Sort, "json": Json, "csv": Csv, "text": Text,
+}  # fmt: skip

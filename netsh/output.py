@@ -11,9 +11,12 @@ from netsh.clock import Clock
 from netsh.files import AppendedFile
 from netsh.filters import FILTERS, Sink
 from netsh.program import Program
+from netsh.render.csv_rows import CsvRows
 from netsh.render.printer import Printer, json_of, text_of
 from stack.dev.files import WholeFile
 from stack.kern.errors import reason
+
+_FORMS = ("json", "csv", "text")  # for whole rows
 
 
 class Refused(Exception):
@@ -66,12 +69,13 @@ class Output:
 
 
 class Piped(Output):
-    """A command's rows as bytes, in what the first filter wants: text, or JSON."""
+    """A command's rows as bytes, in the form that the first filter wants: text, JSON or CSV."""
 
-    def __init__(self, output: Output, as_json: bool) -> None:
+    def __init__(self, output: Output, form: str) -> None:
         super().__init__(output.printer, output.command, output.host, output.job)
         self.direct = output
-        self.as_json = as_json or output.printer.format == "json"
+        self.form = form
+        self.csv = CsvRows()
         self.head: Sink = PrinterSink(self)
         self.sinks: list[Sink] = [self.head]  # from the last to the first
         self.programs: list[Program] = []
@@ -86,14 +90,13 @@ class Piped(Output):
         """Take a row; nothing is lost on its way, so what is for stderr goes there."""
         if isinstance(row, Complaint | ErrorData):
             self.direct.row(row)
-        elif not self.as_json:
-            text = text_of(self.command, row)
-            self._feed(text.encode(errors="surrogateescape") if isinstance(text, str) else text)
+        elif self.form == "text":
+            self._feed(text_of(self.command, row))
         elif not isinstance(row, Note):
-            self._feed(json_of(row).encode() + b"\n")
+            self._feed(self.csv.text_of(row) if self.form == "csv" else json_of(row) + "\n")
 
-    def _feed(self, data: bytes) -> None:
-        self.head.feed(data)
+    def _feed(self, text: str | bytes) -> None:
+        self.head.feed(text.encode(errors="surrogateescape") if isinstance(text, str) else text)
         self.done = self.head.done
 
     def end(self, *, well: bool) -> None:
@@ -193,7 +196,8 @@ def build(output: Output, filters: list[list[str]], redirect: tuple[str, str] | 
     """The output of a line, with its filters and its file; Refused when one of them cannot be had."""
     if not filters and redirect is None:
         return output
-    piped = Piped(output, bool(filters) and filters[0][0] == "json")
+    first = filters[0][0] if filters else ""
+    piped = Piped(output, first if first in _FORMS else "json" if output.printer.format == "json" else "text")
     try:
         if redirect is not None:
             piped.file = _open(*redirect)
@@ -221,7 +225,7 @@ def _filter(argv: list[str], at: int, piped: Piped, clock: Clock) -> Sink:
     if name not in FILTERS:
         known = ", ".join(FILTERS)
         raise Refused("netsh", f"{name}: not a filter; those are {known}, and !program for one of the real machine")
-    if name == "json" and at:
+    if name in _FORMS and at:
         raise Refused(name, "it stands first behind the command, since a line of text has no fields")
     try:
         return FILTERS[name](argv[1:], piped.head)

@@ -344,6 +344,8 @@ class Shell:
             status = 1
         if session.closed:
             raise Stop(128 + _SIGPIPE)
+        if status == 128 + SIGKILL and not signals and child.hostname and child.hostname not in session.lab.hosts:
+            self.complain(child.argv[0], f"ended with its host: {child.hostname} was removed")
         if signals:
             if self.job is None and signals[0] != SIGINT:
                 session.exiting = 128 + signals[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from commands._drops import WHY, named
+from commands._drops import named
+from commands._reasons import WHY
 from commands.command import Failure
 from netsh.prompt.nearest import nearest
 

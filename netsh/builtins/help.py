@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import commands
 import netsh.builtins
-from commands._drops import WHY
+from commands._reasons import WHY
 from commands.command import Failure, Note, Usage
 from netsh.builtins import builtin
 from netsh.builtins._reasons import wanted

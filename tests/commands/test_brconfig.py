@@ -164,8 +164,10 @@ def test_rows_say_who_the_root_is(lab: Lab) -> None:
     run(lab, "t", "ifconfig bridge0 create")
     run(lab, "t", "brconfig bridge0 add shmif0 stp shmif0 priority 1 up")
     lab.run(lab.callouts.now + 5)
-    (row,) = run(lab, "s", "brconfig bridge0").rows
+    answer = run(lab, "s", "brconfig bridge0")
+    (row,) = answer.rows
     assert (row.root, row.root_cost, row.root_port) == ("0001.02:00:00:00:00:01", 55, "shmif0")
+    assert "\t\troot 0001.02:00:00:00:00:01 (55 away by shmif0)" in answer.lines
 
 
 def test_without_bridges_there_is_nothing_to_show() -> None:

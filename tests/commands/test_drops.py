@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from commands._drops import WHY, named
+from commands._drops import named
+from commands._reasons import WHY
 from commands.drops import packet
 from netsh import deaths
 from stack.header.arp import Arp

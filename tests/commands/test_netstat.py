@@ -60,7 +60,7 @@ def from_text(block: str) -> Statistics:
             names = [name for name, spec in re.findall(r"\{(\w+)(:?)\w*\}", template) if not spec]
             numbers = map(int, re.findall(r"(?<![(\w])\d+(?= )|(?<=\()\d+|(?<=for )\d+|(?<=of )\d+", line))
             counters |= dict(zip(names, numbers, strict=False))
-    return Statistics(protocol, counters, {})
+    return Statistics(protocol, counters, {}, {})
 
 
 @pytest.mark.parametrize("block", list(golden_blocks()), ids=lambda block: block.partition(":")[0])
@@ -75,14 +75,16 @@ def test_nouns_have_their_endings() -> None:
     assert text.format(n=Count(2)) == "2 entries, 2 misses, 2 packets"
 
 
-def test_what_only_we_count_stands_at_the_end(lab: Lab) -> None:
+def test_what_only_we_count_stands_at_the_end_and_drops_are_called_so(lab: Lab) -> None:
     stat = lab["me"].ip.stat
     stat |= defaultdict(int, {"notforward": 1, "linkbcast": 2, "fragdup": 3, "badsource": 4, "ttl": 5, "notmember": 6})
     lines = run(lab, "me", "netstat -p ip").lines
     assert "\t3 packets not forwardable" in lines
     assert "\t3 fragments dropped (dup or out of space)" in lines
     assert "\t4 datagrams with bad address in header" in lines
-    assert lines[-3:] == ["\tOther counters:", "\t\tnotmember: 6", "\t\tttl: 5"]
+    assert lines[-3:] == ["\tDropped:", "\t\tnotmember: 6", "\t\tttl: 5"]
+    lab["me"].ip.stat["oddity"] = 7
+    assert run(lab, "me", "netstat -p ip").lines[-2:] == ["\tOther counters:", "\t\toddity: 7"]
 
 
 def test_twice_s_leaves_the_zeroes_out(lab: Lab) -> None:
@@ -102,7 +104,7 @@ def test_every_counter_that_a_busy_host_has_is_shown(lab: Lab) -> None:
             protocol = protocol_of(host, name)
             for key, count in protocol.stat.items() if protocol is not None else ():
                 hidden = (name, key) == ("rawip", "delivered")
-                shown = found.counters.get(key, 0) or found.others.get(key, 0)
+                shown = found.counters.get(key, 0) or found.others.get(key, 0) or found.drops.get(key, 0)
                 assert hidden or not count or shown, f"{name}: {key}"
 
 

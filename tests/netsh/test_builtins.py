@@ -66,7 +66,7 @@ LAN = "lan  10.0.0.0/24  delay 100us"
         ("clock x10; lab | head -1 | !cut -d, -f4", " clock x10\n"),
         ("sleep 250ms; clock | !cut -c1-20", "clock fast: 0.250000\n"),
         ("help lab | head -2", "usage: lab\n       lab seed number\n"),
-        ("help grep", "usage: grep [-ciFnqv] [-e] pattern\n\nlines in which a pattern is found.\n"),
+        ("help wc", "usage: wc [-clw]\n\nhow many lines, words and bytes.\n"),
         ("help quit | head -1", "usage: exit [status]\n"),
         ("help | grep '^  echo '", "  echo          Write words to the standard output\n"),
     ],
@@ -173,6 +173,12 @@ def test_removing_the_host_one_is_on() -> None:
     assert session.err == "say: there is no host to run it on; 'host NAME' makes one\n"
     assert session.run("sleep 1; jobs") == 0
     assert "Killed" in session.out
+
+
+def test_a_command_says_when_it_ends_with_its_host() -> None:
+    session = Toys()
+    assert session.run("for x in 1 { sleep 2; host -d a } & count 99") == 137
+    assert session.err == "count: ended with its host: a was removed\n"
 
 
 def test_every_row_is_json() -> None:

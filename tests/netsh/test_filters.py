@@ -74,7 +74,17 @@ TEXT = b"pear 10\nApple 9\nfig 100\n\nfig 100\nlast"
         ("sort -u", b"\nApple 9\nfig 100\nlast\npear 10\n", 0),
         ("sort -n -k 2", b"\nlast\nApple 9\npear 10\nfig 100\nfig 100\n", 0),
         ("sort -k2n", b"\nlast\nApple 9\npear 10\nfig 100\nfig 100\n", 0),
+        ("grep -w fi", b"", 1),
+        ("grep -x pear.10", b"pear 10\n", 0),
+        ("grep -x pear", b"", 1),
+        ("grep pear|last", b"", 1),
+        (r"grep pear\|last", b"pear 10\nlast\n", 0),
+        ("grep -E 0{2}$", b"fig 100\nfig 100\n", 0),
+        (r"grep 0\{2\}", b"fig 100\nfig 100\n", 0),
+        ("grep [[:upper:]]", b"Apple 9\n", 0),
         ("json", TEXT, 0),
+        ("csv", TEXT, 0),
+        ("text", TEXT, 0),
     ],
 )
 def test_filters(line: str, out: bytes, status: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commands._drops import WHY
+from commands._reasons import WHY
 from netsh import home, textbook
 from netsh.deaths import ROOT, deaths
 from stack.lab import Lab
