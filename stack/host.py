@@ -27,12 +27,12 @@ from stack.net.loopback import Loopback
 from stack.net.route import RTF_GATEWAY, RTF_HOST, RTF_LOCAL, RTF_STATIC, RTF_UP, RouteTable, Rtentry
 from stack.net.vlan import Vlan, Vlans
 from stack.net.wire import Bus, Shmif
-from stack.netinet import arp, icmp, in_control, ip_input, pcb, tcp_sysctl, udp
+from stack.netinet import arp, icmp, in_control, ip_flow, ip_input, pcb, tcp_sysctl, udp
 from stack.netinet.arp import Arp
 from stack.netinet.icmp import CtlInput, Icmp
 from stack.netinet.igmp import Igmp
 from stack.netinet.in_control import InControl
-from stack.netinet.ip_input import Ip
+from stack.netinet.ip_flow import IpFlow
 from stack.netinet.pcb import PcbDefaults, Services
 from stack.netinet.raw_ip import RawIp
 from stack.netinet.tcp_usrreq import Tcp
@@ -51,6 +51,7 @@ SYSCTLS: dict[str, Variable] = {
     "kern.osrelease": Variable("", "osrelease", "its version", writable=False),
     "kern.hostname": Variable("", "hostname", "the name of this host"),
     **ip_input.SYSCTLS,
+    **ip_flow.SYSCTLS,
     **in_control.SYSCTLS,
     **pcb.SYSCTLS,
     **icmp.SYSCTLS,
@@ -96,7 +97,7 @@ class Host:
         loopback = Loopback("lo0", self._index(), callouts)
         self.routes = RouteTable(loopback)
         self.ether = Ether(name, probes, callouts)
-        self.ip = Ip(name, probes, callouts, rng, self.routes, self.interfaces)
+        self.ip = IpFlow(name, probes, callouts, rng, self.routes, self.interfaces)
         self.icmp = Icmp(name, probes, callouts, self.ip)
         self.arp = Arp(name, probes, callouts, self.interfaces)
         self.igmp = Igmp(name, probes, callouts, rng, self.ip)
@@ -118,6 +119,7 @@ class Host:
         self.watchers = (self.control.link_changed,)
         loopback.inet = ip
         self.ether.demux[_IP] = ip.input
+        self.ether.fastforward = ip.fastforward
         self.ether.demux[_ARP] = self.arp.input
         raw.setup()
         ip.setup(

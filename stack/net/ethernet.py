@@ -57,6 +57,7 @@ class Ether(Protocol):
 
     name = "ether"
     tagged: Callable[[Mbuf], None] | None = None  # vlan_input, when there is a VLAN
+    fastforward: Callable[[Ethernet, list[Mbuf]], None]  # takes in a burst; set by Host
 
     def __init__(self, hostname: str, probes: Probes, callouts: Callouts) -> None:
         super().__init__(hostname, probes)
@@ -99,7 +100,9 @@ class Ethernet(Ifnet):
         """Take in all the frames that came since the last time (netisr)."""
         queue, self.inq = self.inq, []
         if self.flags & IFF_UP:
-            ether_input = self.input if self.bridge is None else self.bridge.input
+            if self.bridge is None:
+                return self.ether.fastforward(self, queue)
+            ether_input = self.bridge.input
             for m in queue:
                 ether_input(m)
         else:

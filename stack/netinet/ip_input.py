@@ -48,13 +48,13 @@ from stack.netinet.ip_options import do_options
 from stack.netinet.ip_output import M16, M32, IpOutput
 from stack.netinet.ip_reass import Reassembly
 
-_HOP = (1 << 88) - (1 << 72)  # TTL - 1 and checksum + 0x100, as one number to subtract
-_CARRY = _HOP + (0xFFFF << 64)  # the same when the checksum carries around
-_HIGH = 0xFF00 << 64  # a checksum that will carry
+HOP = (1 << 88) - (1 << 72)  # TTL - 1 and checksum + 0x100, as one number to subtract
+CARRY = HOP + (0xFFFF << 64)  # the same when the checksum carries around
+HIGH = 0xFF00 << 64  # a checksum that will carry
 _UNUSUAL = (IP_OFFMASK | IP_MF) << 96  # a fragment
 
 # RFC 1812 5.3.7, RFC 1122 3.2.1.3: first octets no source address on a link may have (but see _martian)
-_MARTIAN = frozenset([0, 127, *range(224, 256)])
+MARTIAN = frozenset([0, 127, *range(224, 256)])
 
 Input = Callable[[Mbuf, int], None]  # a protocol's input: the packet, and its IP header as a number
 
@@ -111,7 +111,7 @@ class Ip(IpOutput):
             net = m.net
         for trace in self.probes.receive:
             trace(self.hostname, "ip", m)
-        if net[12] in _MARTIAN and not m.flags & M_LOOP and self._martian(m, x):
+        if net[12] in MARTIAN and not m.flags & M_LOOP and self._martian(m, x):
             return None
         dst = x & 0xFFFFFFFF
         rt = self.cache.get(dst) or self.routes.lookup(dst)
@@ -257,7 +257,7 @@ class Ip(IpOutput):
         ifp = rt.ifp
         if ifp is m.rcvif and self.redirect:
             self._redirect(m, x, rt)
-        hopped = x - (_CARRY if x & _HIGH == _HIGH else _HOP)
+        hopped = x - (CARRY if x & HIGH == HIGH else HOP)
         if m.len > (rt.mtu or ifp.mtu) or len(received) > 20:
             return self._forward_hard(m, hopped, rt)
         m.net = hopped.to_bytes(20)
