@@ -37,7 +37,9 @@ class Peer:
         struct.pack_into("=" + kind, self.memory, at, value)
 
     def fetch(self, offset: int, count: int) -> bytes:
-        return bytes(self.memory[32 + (offset + each) % SIZE] for each in range(count))
+        offset %= SIZE
+        data = bytes(self.memory[32 + offset : 32 + min(offset + count, SIZE)])
+        return data + bytes(self.memory[32 : 32 + count - len(data)])
 
     def after(self, offset: int) -> int:
         """Where the packet at an offset ends."""
@@ -75,13 +77,15 @@ class Peer:
         """All that others sent since the last time."""
         frames: list[bytes] = []
         while True:
-            first, last, now = self.get(16), self.get(20), self.get(8, "Q")
-            if self.generation == now and self.after(last) == self.next:
+            first, end, now = self.get(16), self.after(self.get(20)), self.get(8, "Q")
+            if self.generation == now and end == self.next:
                 return frames
-            if not self.is_valid(first, self.after(last), now - self.generation):
+            if not self.is_valid(first, end, now - self.generation):
                 self.overruns += 1
                 self.next = first
-                self.generation = now - 1 if first > last else now
+                # NetBSD holds `first` against `last`: when the newest packet lies across the ring's end, it
+                # reads all of them again and again, until somebody sends one more
+                self.generation = now - 1 if first >= end else now
             size, _, _, _, sender = struct.unpack("=IIIIQ", self.fetch(self.next, 24))
             behind = self.next + 24 + size
             frame = self.fetch(self.next + 24, size)
