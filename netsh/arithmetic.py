@@ -1,6 +1,7 @@
 """Whole-number sums, as `$((1 + $i * 2))` asks for them (sh(1), "Arithmetic Expansion").
 
-A sum is of numbers, names of variables, parentheses, and the operators below; it divides as C does.
+A sum is of numbers, names of variables, parentheses, and the operators below; it divides as C does.  What is
+compared is 1 when it holds, else 0; both sides of && and || are looked at.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_TOKEN = re.compile(r"\s*(?:(0[xX][0-9a-fA-F]+|[0-9]+)|([A-Za-z_]\w*)|(<<|>>|[-+*/%()&|^]))", re.ASCII)
+_TOKEN = re.compile(
+    r"\s*(?:(0[xX][0-9a-fA-F]+|[0-9]+)|([A-Za-z_]\w*)|(<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%()&|^<>!]))", re.ASCII
+)
 _LIMIT = 1 << 64  # numbers stay small, so that no sum takes all the memory
 _DEPTH = 30
 
@@ -23,9 +26,16 @@ def _quotient(left: int, right: int) -> int:
 
 
 OPERATORS: tuple[dict[str, Callable[[int, int], int]], ...] = (  # the loosest first
+    {"||": lambda left, right: int(bool(left or right))},
+    {"&&": lambda left, right: int(bool(left and right))},
     {"|": int.__or__},
     {"^": int.__xor__},
     {"&": int.__and__},
+    {"==": lambda left, right: int(left == right), "!=": lambda left, right: int(left != right)},
+    {
+        "<": lambda left, right: int(left < right), "<=": lambda left, right: int(left <= right),
+        ">": lambda left, right: int(left > right), ">=": lambda left, right: int(left >= right),
+    },
     {"<<": lambda left, right: left << _shift(right), ">>": lambda left, right: left >> _shift(right)},
     {"+": int.__add__, "-": int.__sub__},
     {"*": int.__mul__, "/": _quotient, "%": lambda left, right: left - right * _quotient(left, right)},
@@ -89,9 +99,9 @@ class _Reader:
                 raise ValueError("( is not closed")
             self.next()
             return value
-        if token in "-+":
+        if token in ("-", "+", "!"):
             value = self.atom(depth + 1)
-            return -value if token == "-" else value
+            return -value if token == "-" else int(not value) if token == "!" else value
         return self.number(token)
 
     def number(self, token: str) -> int:

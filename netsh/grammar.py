@@ -1,11 +1,16 @@
 """The language of a line: a text becomes a tree of statements, and nothing is run yet (sh(1), "Shell Grammar").
 
     script    := statement ((";" | "&" | newline) statement)*
-    statement := ["-"] (for | chain)
-    for       := "for" NAME "in" WORD* "{" script "}"
-    chain     := pipeline (("&&" | "||") pipeline)*
-    pipeline  := NAME=WORD ... | WORD+ ("|" WORD+)* ("<" | ">" | ">>" WORD)*
+    statement := ["-"] chain
+    chain     := link (("&&" | "||") link)*
+    link      := NAME=WORD ... | NAME "()" "{" script "}" | "break" | "continue" | "return" [WORD]
+               | ["!"] (compound | WORD+) ("|" WORD+)* ("<" | ">" | ">>" WORD)*
+    compound  := "for" NAME "in" WORD* "{" script "}"
+               | "while" chain "{" script "}"
+               | "if" chain "{" script "}" ("elif" chain "{" script "}")* ["else" "{" script "}"]
+               | "{" script "}"
 
+`break` and `continue` mean a loop only alone and in the body of one; anywhere else they are commands.
 A text that makes no sense raises GrammarError with its line and column; what is wrong is found before
 anything of it has run.
 """
@@ -13,67 +18,42 @@ anything of it has run.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import NamedTuple
 
+from netsh.syntax import (
+    Assign,
+    Chain,
+    Compound,
+    Define,
+    For,
+    Group,
+    If,
+    Leave,
+    Link,
+    Not,
+    Pipeline,
+    Redirect,
+    Script,
+    Statement,
+    While,
+)  # fmt: skip
 from netsh.words import NAME, GrammarError, Word, scan
 
-__all__ = ["Assign", "Chain", "For", "GrammarError", "Pipeline", "Redirect", "Script", "Statement", "parse"]
+__all__ = ["KEYWORDS", "GrammarError", "parse", "tokenize"]
 
+KEYWORDS = {
+    "for": "do it for each of some words",
+    "while": "do it again as long as a command succeeds",
+    "if": "do it if a command succeeds",
+    "elif": "else, if another command succeeds",
+    "else": "do it if none did",
+    "return": "leave a function or a script",
+}
 _OPERATORS = ("&&", "||", ">>", ";", "&", "|", "<", ">", "\n")  # the longer first
+_STARTS = frozenset(";&|<>\n")
 _DEPTH = 30
 _FILTERS = 50  # behind one command
-
-
-class Redirect(NamedTuple):
-    """Where a line's input comes from (`<`) or its output goes (`>` whole, `>>` at the end)."""
-
-    operator: str
-    target: Word
-
-
-class Pipeline(NamedTuple):
-    """A command, the filters behind it, and its files."""
-
-    words: tuple[Word, ...]
-    filters: tuple[tuple[Word, ...], ...]
-    redirects: tuple[Redirect, ...]
-    line: int
-    source: str
-
-
-class Assign(NamedTuple):
-    """`name=value`, several of them perhaps."""
-
-    pairs: tuple[tuple[str, Word], ...]
-    line: int
-
-
-class Chain(NamedTuple):
-    """Pipelines joined by `&&` and `||`; the operator before the first is empty."""
-
-    links: tuple[tuple[str, Pipeline | Assign], ...]
-
-
-class For(NamedTuple):
-    """A loop over words."""
-
-    name: str
-    items: tuple[Word, ...]
-    body: tuple[Statement, ...]
-    line: int
-
-
-class Statement(NamedTuple):
-    """What runs at one go; a `tolerant` one may fail, a `background` one is not waited for."""
-
-    node: Chain | For
-    background: bool
-    tolerant: bool
-    line: int
-    source: str
-
-
-Script = tuple[Statement, ...]
 
 
 class Token(NamedTuple):
@@ -89,7 +69,7 @@ def parse(text: str) -> Script:
     """Read a whole text; GrammarError, its line and column set, when it makes no sense."""
     lines = [0, *(at + 1 for at, character in enumerate(text) if character == "\n")]
     try:
-        return _Parser(text, lines).script(0)
+        return _Parser(text, lines).script("")
     except GrammarError as error:
         error.line = bisect_right(lines, error.position)
         error.column = error.position - lines[error.line - 1] + 1
@@ -108,15 +88,27 @@ def tokenize(text: str) -> list[Token]:
         elif text[at] == "#":
             end = text.find("\n", at)
             at = len(text) if end < 0 else end
-        elif operator := next((known for known in _OPERATORS if text.startswith(known, at)), None):
+        elif text[at] in _STARTS:
+            operator = next(known for known in _OPERATORS if text.startswith(known, at))
             tokens.append(Token(operator, None, at, at + len(operator)))
             at += len(operator)
         else:
             word, end = scan(text, at)
+            _check(word)
             tokens.append(Token(word.source, word, at, end))
             at = end
     tokens.append(Token("", None, at, at))
     return tokens
+
+
+def _check(word: Word) -> None:
+    """See that the commands in a word make sense."""
+    for part in word.parts:
+        if part.kind == "command":
+            try:
+                parse(part.text)
+            except GrammarError as error:
+                raise GrammarError(f"$({part.text}): {error}", word.position) from None
 
 
 class _Parser:
@@ -128,6 +120,13 @@ class _Parser:
         self.tokens = tokenize(text)
         self.at = 0
         self.depth = 0
+        self.loops = 0  # how many bodies of loops we are in
+        self.compounds: dict[str, Callable[[], For | While | If | Group]] = {
+            "for": self._for,
+            "while": self._while,
+            "if": self._if,
+            "{": self._group,
+        }
 
     @property
     def token(self) -> Token:
@@ -139,12 +138,19 @@ class _Parser:
         word = self.token.word
         return self.token.text if word is None else word.bare if word.bare in ("{", "}") else None
 
+    @property
+    def bare(self) -> str | None:
+        """The word that comes next, when it may be a keyword."""
+        word = self.token.word
+        return None if word is None else word.bare
+
     def line_of(self, token: Token) -> int:
         return bisect_right(self.lines, token.start)
 
-    def script(self, depth: int) -> Script:
-        """Statements up to the end of the text, or up to the `}` that closes the body of a loop."""
-        self.depth = depth
+    # -- statements -----------------------------------------------------------------------------------
+
+    def script(self, closes: str) -> Script:
+        """Statements up to the end of the text, or up to the `}` that closes a body."""
         statements: list[Statement] = []
         tolerant = False  # the line began with "-"
         fresh = True  # at the beginning of a line
@@ -153,7 +159,7 @@ class _Parser:
             if operator == "\n":
                 self.at += 1
                 fresh, tolerant = True, False
-            elif operator == "" or (operator == "}" and depth):
+            elif operator == "" or (operator == "}" and closes):
                 return tuple(statements)
             else:
                 dashed = self._dash()
@@ -180,8 +186,7 @@ class _Parser:
 
     def _statement(self, tolerant: bool) -> Statement:
         begin = self.token
-        word = begin.word
-        node = self._for() if word is not None and word.bare == "for" else self._chain()
+        node = self._chain()
         source = self.text[begin.start : self.tokens[self.at - 1].end]
         operator = self.operator
         if operator in (";", "&"):
@@ -190,48 +195,149 @@ class _Parser:
             raise self._unexpected("a ; or a new line")
         return Statement(node, operator == "&", tolerant, self.line_of(begin), source)
 
-    def _for(self) -> For:
-        begin = self.token
-        depth = self.depth
-        if depth >= _DEPTH:
-            raise GrammarError("loops too deep in one another", begin.start)
-        self.at += 1
-        name = self.token.word
-        if name is None or name.bare is None or NAME.fullmatch(name.bare) is None:
-            raise self._unexpected("after for, a name")
-        self.at += 1
-        if self.token.word is None or self.token.word.bare != "in":
-            raise self._unexpected(f"after for {name.bare}, in")
-        self.at += 1
-        items = self._words()
-        while self.operator == "\n":
-            self.at += 1
-        if self.operator != "{":
-            raise self._unexpected("after the words of for, {")
-        self.at += 1
-        body = self.script(depth + 1)
-        self.depth = depth
-        if self.operator != "}":
-            raise GrammarError("the { of this for is not closed", begin.start, incomplete=True)
-        self.at += 1
-        return For(name.bare, items, body, self.line_of(begin))
-
     def _chain(self) -> Chain:
-        links = [("", self._pipeline())]
+        links = [("", self._link())]
         while (operator := self.operator) in ("&&", "||"):
             self.at += 1
             self._newlines()
-            links.append((operator, self._pipeline()))
+            links.append((operator, self._link()))
         return Chain(tuple(links))
 
-    def _pipeline(self) -> Pipeline | Assign:
+    def _link(self) -> Link:
+        begin, bare = self.token, self.bare
+        if bare == "!":
+            self.at += 1
+            inner = self._command()
+            if isinstance(inner, Assign):
+                raise GrammarError("! is for commands", begin.start)
+            return Not(inner, self.line_of(begin))
+        if bare in ("elif", "else"):
+            raise GrammarError(f"{bare} stands behind the }} of an if", begin.start)
+        if bare == "return" or (bare in ("break", "continue") and self.loops and self._ends(self.at + 1)):
+            return self._leave(bare)
+        if (name := self._function_name()) is not None:
+            return self._define(name)
+        return self._command()
+
+    def _ends(self, at: int) -> bool:
+        """Whether a command is over before the token there."""
+        token = self.tokens[at]
+        return token.word is None or token.word.bare == "}"
+
+    def _leave(self, kind: str) -> Leave:
         begin = self.token
-        words = self._command_words()
-        if (assign := self._assign(words, begin)) is not None:
-            return assign
+        self.at += 1
+        status = None
+        if kind == "return" and not self._ends(self.at):
+            status = self.token.word
+            self.at += 1
+        return Leave(kind, status, self.line_of(begin))
+
+    # -- what has a body ------------------------------------------------------------------------------
+
+    def _body(self, what: str, begin: Token, *, loop: bool | None = None) -> Script:
+        """`{`, statements, and `}`; `loop` is whether this body is one's, None as around it."""
+        loops, self.loops = self.loops, self.loops if loop is None else self.loops + 1 if loop else 0
+        if self.depth >= _DEPTH:
+            raise GrammarError("{ too deep in one another", begin.start)
+        self.depth += 1
+        self._newlines()
+        if self.operator != "{":
+            raise self._unexpected(f"{what}, {{")
+        self.at += 1
+        body = self.script("}")
+        if self.operator != "}":
+            whose = "" if begin.text == "{" else f" of this {begin.text}"
+            raise GrammarError(f"the {{{whose} is not closed", begin.start, incomplete=True)
+        self.at += 1
+        self.depth -= 1
+        self.loops = loops
+        return body
+
+    def _for(self) -> For:
+        begin = self.token
+        self.at += 1
+        name = self.bare
+        if name is None or NAME.fullmatch(name) is None:
+            raise self._unexpected("after for, a name")
+        self.at += 1
+        if self.bare != "in":
+            raise self._unexpected(f"after for {name}, in")
+        self.at += 1
+        items = self._words()
+        return For(name, items, self._body("after the words of for", begin, loop=True), self.line_of(begin))
+
+    def _while(self) -> While:
+        begin = self.token
+        self.at += 1
+        condition = self._chain()
+        body = self._body("after the command of while", begin, loop=True)
+        return While(condition, body, self.line_of(begin))
+
+    def _if(self) -> If:
+        begin = self.token
+        arms: list[tuple[Chain | None, Script]] = []
+        while True:
+            arm = self.token
+            self.at += 1
+            condition = None if arm.text == "else" else self._chain()
+            what = "after else" if condition is None else f"after the command of {arm.text}"
+            arms.append((condition, self._body(what, arm)))
+            ahead = next(at for at in range(self.at, len(self.tokens)) if self.tokens[at].text != "\n")
+            word = self.tokens[ahead].word
+            if condition is None or word is None or word.bare not in ("elif", "else"):
+                return If(tuple(arms), self.line_of(begin))
+            self.at = ahead
+
+    def _group(self) -> Group:
+        begin = self.token
+        return Group(self._body("", begin), self.line_of(begin))
+
+    def _function_name(self) -> str | None:
+        """The name of the function that is defined here: `name()` or `name ()`."""
+        word = self.bare
+        if word is None:
+            return None
+        after = self.tokens[self.at + 1].word
+        name = word.removesuffix("()")
+        if name == word and (after is None or after.bare != "()"):
+            return None
+        if NAME.fullmatch(name) is None or name in KEYWORDS:
+            raise GrammarError(f"{name}: no name for a function", self.token.start)
+        return name
+
+    def _define(self, name: str) -> Define:
+        begin = self.token
+        self.at += 1 if begin.text.endswith("()") else 2
+        return Define(name, self._body(f"after {name}()", begin, loop=False), self.line_of(begin))
+
+    # -- commands -------------------------------------------------------------------------------------
+
+    def _command(self) -> Pipeline | Compound | Assign:
+        begin = self.token
+        words: tuple[Word, ...] = ()
+        read = self.compounds.get(self.bare or "")
+        node = None
+        if read is not None:
+            node = read()
+        else:
+            words = self._command_words()
+            if (assign := self._assign(words, begin)) is not None:
+                return assign
+        filters, redirects = self._tail(node is not None)
+        source = self.text[begin.start : self.tokens[self.at - 1].end]
+        line = self.line_of(begin)
+        if node is not None:
+            return Compound(node, filters, redirects, line, source)
+        return Pipeline(words, filters, redirects, line, source)
+
+    def _tail(self, compound: bool) -> tuple[tuple[tuple[Word, ...], ...], tuple[Redirect, ...]]:
+        """The filters and the files behind a command."""
         filters: list[tuple[Word, ...]] = []
         redirects: list[Redirect] = []
         while (operator := self.operator) in ("|", "<", ">", ">>"):
+            if operator == "<" and compound:
+                raise GrammarError("< belongs to a command, not to a { }", self.token.start)
             self.at += 1
             if operator == "|":
                 if any(redirect.operator != "<" for redirect in redirects):
@@ -242,10 +348,9 @@ class _Parser:
                 filters.append(self._command_words())
             else:
                 redirects.append(self._redirect(operator, filters, redirects))
-                if (extra := self.token.word) is not None and extra.bare != "}":
+                if (extra := self.token.word) is not None and extra.bare not in ("{", "}"):
                     raise GrammarError(f"{extra.source}: words stand before {operator}", extra.position)
-        source = self.text[begin.start : self.tokens[self.at - 1].end]
-        return Pipeline(words, tuple(filters), tuple(redirects), self.line_of(begin), source)
+        return tuple(filters), tuple(redirects)
 
     def _redirect(self, operator: str, filters: list[tuple[Word, ...]], redirects: list[Redirect]) -> Redirect:
         mark = self.tokens[self.at - 1]

@@ -17,6 +17,7 @@ from stack.dev.files import WholeFile
 from stack.kern.errors import reason
 
 _FORMS = ("json", "csv", "text")  # for whole rows
+_MOST = 1 << 20  # bytes that a $(command) may yield
 
 
 class Refused(Exception):
@@ -71,12 +72,12 @@ class Output:
 class Piped(Output):
     """A command's rows as bytes, in the form that the first filter wants: text, JSON or CSV."""
 
-    def __init__(self, output: Output, form: str) -> None:
+    def __init__(self, output: Output, form: str, target: Shared | None) -> None:
         super().__init__(output.printer, output.command, output.host, output.job)
         self.direct = output
         self.form = form
-        self.csv = CsvRows()
-        self.head: Sink = PrinterSink(self)
+        self.csv = CsvRows() if target is None else target.csv
+        self.head: Sink = PrinterSink(self) if target is None else target
         self.sinks: list[Sink] = [self.head]  # from the last to the first
         self.programs: list[Program] = []
         self.file: WholeFile | AppendedFile | None = None
@@ -175,6 +176,34 @@ class PrinterSink(Sink):
             self.piped.direct.row(Data(data))
 
 
+class Shared(Sink):
+    """A place that several commands write to, one after the other; it is not closed by any of them."""
+
+    def __init__(self, target: Sink, form: str = "text") -> None:
+        super().__init__()
+        self.target = target
+        self.form = form  # what it wants of rows
+        self.csv = CsvRows()
+
+    def feed(self, data: bytes) -> None:
+        """Hand it on."""
+        self.target.feed(data)
+        self.done = self.target.done
+
+
+class Caught(Sink):
+    """What commands say is kept: `data`; more than `_MOST` bytes are not wanted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Keep it."""
+        self.data += data
+        self.done = len(self.data) > _MOST
+
+
 class FileSink(Sink):
     """The end of a pipeline with `>`: a file."""
 
@@ -192,12 +221,22 @@ class FileSink(Sink):
             raise Refused("netsh", f"{self.name}: {reason(error)}") from None
 
 
-def build(output: Output, filters: list[list[str]], redirect: tuple[str, str] | None, clock: Clock) -> Output:
-    """The output of a line, with its filters and its file; Refused when one of them cannot be had."""
-    if not filters and redirect is None:
+def build(
+    output: Output, filters: list[list[str]], redirect: tuple[str, str] | None, clock: Clock, target: Shared | None
+) -> Output:
+    """The output of a line, with its filters and its file; Refused when one of them cannot be had.
+
+    What is left goes to a `target`, or to the printer.
+    """
+    if not filters and redirect is None and target is None:
         return output
     first = filters[0][0] if filters else ""
-    piped = Piped(output, first if first in _FORMS else "json" if output.printer.format == "json" else "text")
+    form = "json" if output.printer.format == "json" else "text"
+    if first in _FORMS:
+        form = first
+    elif target is not None:
+        form = target.form
+    piped = Piped(output, form, target)
     try:
         if redirect is not None:
             piped.file = _open(*redirect)

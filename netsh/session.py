@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 
-from netsh.grammar import Chain, GrammarError, Pipeline, Script, Statement, parse
+from netsh.grammar import GrammarError, parse
+from netsh.interpreter import Interpreter
 from netsh.output import Output
 from netsh.shell import Shell
 from netsh.state import State
+from netsh.syntax import Chain, Pipeline, Script, Statement
 from netsh.words import Part, Scope, Word
 from stack.host import Host
 from stack.kern.pipe import Pipe
@@ -60,7 +62,8 @@ class Session(State):
 
     def _start(self, script: Script, source: str, scope: Scope | None) -> Proc:
         argv = ["sh"] if source == "-" else ["sh", source]
-        return self.spawn(None, argv, lambda proc: Shell(self, scope or self.scope, proc, source=source).run(script))
+        scope = scope or self.scope
+        return self.spawn(None, argv, lambda proc: Interpreter(self, scope, proc, source=source).run(script))
 
     def serve(self, host: Host, argv: list[str]) -> Proc | None:
         """Start a command that serves in the lab and is nobody's job; None when there is no such command."""

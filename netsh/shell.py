@@ -1,32 +1,28 @@
-"""The interpreter: a process that runs a tree of statements, one child process a command.
+"""A shell's process: it starts a child process a command, gives it its input and output, and waits for it.
 
-In a script (a `source` other than `-`) the first failing line ends it.  A signal goes to the child that
-is waited for; when the child has ended, what was to come after it does not come.
+A signal goes to the child that is waited for; when the child has ended, what was to come after it does not come.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failure, Usage
 from netsh.files import open_for_reading
-from netsh.grammar import Assign, Chain, For, Pipeline, Script, Statement
-from netsh.jobs import JobStarted
-from netsh.output import Closed, Output, Refused, build
+from netsh.output import Closed, Output, Refused, Shared, build
 from netsh.prompt.nearest import nearest
 from netsh.state import State
-from netsh.words import ExpansionError, Scope, expand, expand_all, expand_one
+from netsh.syntax import Pipeline, Redirect
+from netsh.words import Scope, Word, expand_all, expand_one
 from stack.host import Host
 from stack.kern.errors import reason
 from stack.kern.pipe import Pipe
-from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc, pause, tsleep
+from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc, tsleep
 
 _USAGE = 2
 _NOT_FOUND = 127  # as in sh
 _SIGPIPE = 13
-_RANGE = re.compile(r"(-?[0-9]{1,9})\.\.(-?[0-9]{1,9})", re.ASCII)
 
 
 class Stop(Exception):
@@ -50,116 +46,36 @@ class ShellContext:
 
 
 class Shell:
-    """One interpreter; `job` is its number when it runs in the background."""
+    """Starts commands and waits for them; netsh.interpreter says which.
 
-    def __init__(self, session: State, scope: Scope, proc: Proc, *, source: str = "-", job: int | None = None) -> None:
+    `job` is its number when it runs in the background, `on` the host it is for when that is not the prompt's,
+    `target` who takes what its commands say when that is not the printer.
+    """
+
+    def __init__(
+        self, session: State, scope: Scope, proc: Proc, *, source: str = "-", job: int | None = None,
+        on: Host | None = None, target: Shared | None = None,
+    ) -> None:  # fmt: skip
         self.session = session
         self.scope = scope
         self.proc = proc
         self.source = source
         self.job = job
+        self.on = on
+        self.target = target
+        self.broken = False  # something is too deep in itself: all that led to it ends
         self.child: Proc | None = None  # whom it waits for
         self.is_stuck = False
         self.alone = False  # it runs a single command, whose status is its own
+        self.offset = 0  # how many lines of the file stand before the text that runs
         self.where = ""  # the file and the line, before each complaint
         self.complained = False
         self.last = "netsh"  # the command that ran last
 
-    # -- statements -----------------------------------------------------------------------------------
-
-    async def run(self, script: Script) -> int:
-        """Run statements; the status of the last."""
-        self.alone = len(script) == 1 and isinstance(script[0].node, Chain) and len(script[0].node.links) == 1
-        if self.job is None:
-            self.session.foreground.append(self)
-        try:
-            for statement in script:
-                await self._statement(statement, False)
-        except Stop as stop:
-            self.scope.status = stop.status
-        finally:
-            if self.job is None:
-                self.session.foreground.remove(self)
-        return self.scope.status
-
-    async def _statement(self, statement: Statement, tolerant: bool) -> None:
-        """Run a statement, in the background perhaps; a failing one ends a script."""
-        tolerant = tolerant or statement.tolerant
-        self.complained = False
-        self._at(statement.line)
-        await self.session.printer.drain()
-        if statement.background:
-            status = self._background(statement)
-        elif isinstance(statement.node, For):
-            status = await self._loop(statement.node, tolerant)
-        else:
-            status = await self._chain(statement.node)
-        self.scope.status = status
-        if status and self.source != "-" and not tolerant and not isinstance(statement.node, For):
-            if not self.complained:
-                self.complain(self.last, f"exit status {status}")
-            raise Stop(status)
-
-    async def _chain(self, chain: Chain) -> int:
-        status = 0
-        for operator, link in chain.links:
-            if (operator == "&&" and status) or (operator == "||" and not status):
-                continue
-            self._at(link.line)
-            try:
-                status = self._assign(link) if isinstance(link, Assign) else await self._pipeline(link)
-            except ExpansionError as error:
-                self.complain("netsh", str(error))
-                status = _USAGE
-            self.scope.status = status
-        return status
-
-    async def _loop(self, loop: For, tolerant: bool) -> int:
-        status = 0
-        try:
-            items = list(self._items(loop))
-        except ExpansionError as error:
-            self.complain("netsh", str(error))
-            if self.source != "-" and not tolerant:
-                raise Stop(_USAGE) from None
-            return _USAGE
-        for span in items:
-            for item in span:
-                self.scope.variables[loop.name] = str(item)
-                await pause(0)  # a loop of nothing can be interrupted, too
-                for statement in loop.body:
-                    await self._statement(statement, tolerant)
-                    status = self.scope.status
-        return status
-
-    def _items(self, loop: For) -> Iterator[range | tuple[str]]:
-        """What a loop goes over: words, and ranges such as 1..250."""
-        for word in loop.items:
-            literal = any(part.quoted for part in word.parts)
-            for text in expand(word, self.scope):
-                found = None if literal else _RANGE.fullmatch(text)
-                if found is None:
-                    yield (text,)
-                else:
-                    first, last = int(found[1]), int(found[2])
-                    yield range(first, last + 1) if first <= last else range(first, last - 1, -1)
-
-    def _assign(self, assign: Assign) -> int:
-        for name, word in assign.pairs:
-            self.scope.variables[name] = expand_one(word, self.scope)
-        return 0
-
     # -- commands -------------------------------------------------------------------------------------
 
-    async def _pipeline(self, pipeline: Pipeline) -> int:
-        started = self._start(pipeline, self.job)
-        return started if isinstance(started, int) else await self._wait(started)
-
-    def _start(self, pipeline: Pipeline, job: int | None) -> Proc | int:
+    def _start(self, words: list[str], pipeline: Pipeline, job: int | None) -> Proc | int:
         """Start a command, or say why not: then a status."""
-        words = expand_all(pipeline.words, self.scope)
-        if not words:
-            return 0
         host, argv = self._addressed(words)
         self.last = argv[0]
         command = self.session.find(argv[0])
@@ -173,10 +89,7 @@ class Shell:
             argv = [argv[0], *(self._pid(word) for word in argv[1:])]
         output = Output(self.session.printer, command, host.name if host is not None else "", job)
         try:
-            filters = [expand_all(words, self.scope) or [""] for words in pipeline.filters]
-            files = {redirect.operator: expand_one(redirect.target, self.scope) for redirect in pipeline.redirects}
-            source = files.pop("<", None)
-            output = build(output, filters, next(iter(files.items()), None), self.session.clock)
+            source, output = self._behind(output, pipeline.filters, pipeline.redirects)
             stdin = self._stdin(source, job)
         except Refused as refused:
             output.abandon()
@@ -188,12 +101,25 @@ class Shell:
             lambda proc: self.execute(proc, host, command, argv, stdin, output, where),
         )
 
+    def _behind(
+        self, output: Output, filters: tuple[tuple[Word, ...], ...], redirects: tuple[Redirect, ...]
+    ) -> tuple[str | None, Output]:
+        """The file that a command reads, and its output with filters and a file."""
+        words = [expand_all(filter, self.scope) or [""] for filter in filters]
+        files = {redirect.operator: expand_one(redirect.target, self.scope) for redirect in redirects}
+        source = files.pop("<", None)
+        return source, build(output, words, next(iter(files.items()), None), self.session.clock, self.target)
+
     def _addressed(self, words: list[str]) -> tuple[Host | None, list[str]]:
         """The host that a line names at its front, or the one the prompt is on, and the command's own words."""
         hosts = self.session.lab.hosts
-        if words[0] in hosts and len(words) > 1 and self.session.find(words[0]) is None:
+        if words[0] in hosts and len(words) > 1 and not self._knows(words[0]):
             return hosts[words[0]], words[1:]
-        return self.session.host, words
+        return self.on or self.session.host, words
+
+    def _knows(self, name: str) -> bool:
+        """Whether a word is a function or a command."""
+        return name in self.session.functions or self.session.find(name) is not None
 
     def _unknown(self, name: str, *, alone: bool) -> int:
         lab = self.session.lab
@@ -203,7 +129,8 @@ class Shell:
         elif name.startswith("!"):
             self.complain("netsh", f"{name}: a program of the real machine stands behind a |")
         else:
-            known = nearest(name, self.session.names() if alone else [*self.session.names(), *lab.hosts])
+            names = [*self.session.names(), *self.session.functions, *self.session.aliases]
+            known = nearest(name, names if alone else [*names, *lab.hosts])
             self.complain("netsh", f"{name}: unknown command" + (f" (did you mean {known}?)" if known else ""))
         return _NOT_FOUND
 
@@ -362,41 +289,10 @@ class Shell:
         else:
             self.proc.signal(SIGKILL)
 
-    # -- the background -------------------------------------------------------------------------------
-
-    def _background(self, statement: Statement) -> int:
-        """Start a statement as a job and do not wait."""
-        session, node = self.session, statement.node
-        number = session.jobs.next
-        simple = node.links[0][1] if isinstance(node, Chain) and len(node.links) == 1 else None
-        if isinstance(simple, Pipeline):
-            try:
-                proc = self._start(simple, number)
-            except ExpansionError as error:
-                self.complain("netsh", str(error))
-                return _USAGE
-            if isinstance(proc, int):
-                return proc
-        else:
-            proc = session.spawn(None, ["sh"], lambda proc: self._subshell(proc, statement, number))
-        session.background(proc, statement.source)
-        if session.interactive and self.source == "-":
-            session.say("jobs", JobStarted(number, proc.pid), job=number)
-        return 0
-
-    async def _subshell(self, proc: Proc, statement: Statement, job: int) -> int:
-        scope = Scope(list(self.scope.arguments), dict(self.scope.variables), self.scope.name)
-        shell = Shell(self.session, scope, proc, source=self.source, job=job)
-        try:
-            return await shell.run((statement._replace(background=False),))
-        except Exception as defect:
-            self.session.defect("netsh", defect)
-            return 1
-
     # -- complaining ----------------------------------------------------------------------------------
 
     def _at(self, line: int) -> None:
-        self.where = f"{self.source}:{line}: " if self.source != "-" else ""
+        self.where = f"{self.source}:{line + self.offset}: " if self.source != "-" else ""
 
     def complain(self, name: str, text: str, where: str | None = None) -> None:
         """One line on stderr, with the place in the script before it."""

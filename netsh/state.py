@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 import netsh.builtins
 from commands import command
@@ -12,6 +12,7 @@ from commands.command import Command
 from netsh.clock import Clock
 from netsh.jobs import Job, Jobs, row_of
 from netsh.render.printer import Printer
+from netsh.syntax import Pipeline, Script
 from netsh.words import Scope
 from netsh.world import Foreground, World
 from stack.host import Host
@@ -25,6 +26,13 @@ Body = Coroutine[Nap, bool | None, int]
 Make = Callable[[Proc], Body]
 
 
+class Function(NamedTuple):
+    """What `name() { ... }` has defined, and in which file."""
+
+    body: Script
+    source: str
+
+
 class State:
     """The session's things; netsh.shell runs lines in it, netsh.session is its whole."""
 
@@ -36,6 +44,8 @@ class State:
         self.printer = printer
         self.host = host or next(iter(lab.hosts.values()), None)  # where the prompt is
         self.scope = Scope()
+        self.functions: dict[str, Function] = {}
+        self.aliases: dict[str, Pipeline] = {}
         self.jobs = Jobs()
         self.foreground: list[Foreground] = []  # the shells that are waited for, the innermost last
         self.interactive = interactive  # somebody sits at a prompt

@@ -1,7 +1,8 @@
 """Words of the shell's language: how sh quotes them and what `$` makes of them (sh(1), "Quoting", "Word Expansions").
 
 A `Word` is read once and expanded each time its line runs.  `$name`, `${name}`, `${name:-default}`, `$1`,
-`$#`, `$@`, `$?` and `$((1 + $i))` are known; there are no globs and no command substitution.
+`$#`, `$@`, `$?`, `$((1 + $i))` and `$(command)` are known; there are no globs.  What a `$(command)` says is put
+in its place by netsh.interpreter before the word is expanded.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile(r"[^ \t\r\n'\"\\$`;&|<>]+")
 _IN_QUOTES = re.compile(r"[^\"\\$`]+")
 _PARAMETER = re.compile(r"\$(?:([A-Za-z_]\w*|[0-9?#@*])|\{([A-Za-z_]\w*|[0-9]+|[?#@*])(?::-([^}]*))?\})", re.ASCII)
+_QUOTED = {"'": re.compile(r"'[^']*'"), '"': re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)}
 _ENDS_WORD = " \t\r\n;&|<>"
 _ESCAPED_IN_QUOTES = '"\\$`'
+_DEPTH = 20  # of $( in one another
 
 
 class GrammarError(ValueError):
@@ -37,7 +40,7 @@ class ExpansionError(ValueError):
 
 
 class Part(NamedTuple):
-    """A piece of a word: its `kind` is text, parameter or sum."""
+    """A piece of a word: its `kind` is text, parameter, sum, command, or output of a command."""
 
     kind: str
     text: str
@@ -159,7 +162,9 @@ def _scan_dollar(text: str, at: int, parts: list[Part], quoted: bool) -> int:
         parts.append(Part("sum", text[at + 3 : end], quoted))
         return end + 2
     if text.startswith("$(", at):
-        raise GrammarError("$( is not in the language", at)
+        end = _end_of_command(text, at)
+        parts.append(Part("command", text[at + 2 : end], quoted))
+        return end + 1
     found = _PARAMETER.match(text, at)
     if found is not None:
         parts.append(Part("parameter", found[1] or found[2], quoted, found[3]))
@@ -181,6 +186,30 @@ def _end_of_sum(text: str, start: int) -> int:
         elif text.startswith("))", at):
             return at
     raise GrammarError("$(( is not closed by ))", start - 3, incomplete=True)
+
+
+def _end_of_command(text: str, start: int) -> int:
+    """Where the `)` stands that closes a `$(`; quotes and other `$(` in it are whole."""
+    at, depth = start + 2, 1
+    while at < len(text):
+        match text[at]:
+            case "\\":
+                at += 1
+            case "'" | '"' as mark:
+                found = _QUOTED[mark].match(text, at)
+                if found is None:
+                    raise GrammarError(f"the quote {mark} is not closed", at, incomplete=True)
+                at = found.end() - 1
+            case "(":
+                depth += 1
+                if depth > _DEPTH:
+                    raise GrammarError("too many ( in one another", at)
+            case ")":
+                depth -= 1
+                if not depth:
+                    return at
+        at += 1
+    raise GrammarError("$( is not closed by )", start, incomplete=True)
 
 
 def expand(word: Word, scope: Scope) -> list[str]:
@@ -220,8 +249,10 @@ def expand_one(word: Word, scope: Scope) -> str:
 
 
 def _value(part: Part, scope: Scope) -> str:
-    if part.kind == "text":
+    if part.kind in ("text", "output"):
         return part.text
+    if part.kind == "command":
+        raise ExpansionError(f"$({part.text}): no command can run here")
     if part.kind == "parameter":
         return scope.value(part)
 

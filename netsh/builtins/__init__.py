@@ -10,7 +10,7 @@ from typing import Any
 
 from commands.command import Command, Usage
 
-ALIASES = {"quit": "exit", ".": "source"}
+ALIASES = {"quit": "exit", ".": "source", "[": "test"}
 
 
 @cache
@@ -31,7 +31,8 @@ def find(name: str) -> Command | None:
     module = module_of(name)
     if module is None:
         return None
-    found: Command = import_module(f"netsh.builtins.{module}").COMMAND
+    loaded = import_module(f"netsh.builtins.{module}")
+    found: Command = loaded.BRACKET if name == "[" else loaded.COMMAND
     return found
 
 

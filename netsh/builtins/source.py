@@ -22,9 +22,10 @@ from netsh import deaths, grammar, textbook
 from netsh.builtins import builtin
 from netsh.builtins._reasons import wanted
 from netsh.files import read_text
+from netsh.interpreter import DEPTH, Interpreter
 from netsh.prompt.nearest import nearest
 from netsh.session import describe
-from netsh.shell import Shell, ShellContext
+from netsh.shell import ShellContext
 from netsh.words import Scope
 from stack.kern.errors import reason
 
@@ -32,7 +33,6 @@ SYNOPSIS = """source file [arg ...]
 source function
 source drop reason"""
 WORDS = {"drop": "where packets die for a reason"}
-_DEPTH = 20
 _MANY = 4  # functions of one name that are shown one after the other
 
 
@@ -139,11 +139,14 @@ async def _script(ctx: ShellContext, words: list[str]) -> None:
         ctx.shell.complained = True
         ctx.status = 2
         return
-    if sum(1 for shell in ctx.session.foreground if getattr(shell, "source", "-") != "-") >= _DEPTH:
-        raise Failure(f"{path}: scripts too deep in one another")
     scope = Scope(words[1:], ctx.shell.scope.variables, path)
-    shell = Shell(ctx.session, scope, ctx.proc, source=path, job=ctx.shell.job)
-    ctx.status = await shell.run(script)
+    shell = ctx.shell
+    if not isinstance(shell, Interpreter) or shell.depth >= DEPTH:
+        shell.broken = True
+        raise Failure(f"{path}: scripts too deep in one another")
+    inner = shell.inside(ctx.proc, scope, source=path)
+    ctx.status = await inner.run(script)
+    shell.broken = inner.broken
     ctx.shell.complained = True
 
 

@@ -9,22 +9,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsh import arithmetic
-from netsh.grammar import Assign, Chain, For, GrammarError, Pipeline, Statement, parse
+from netsh.grammar import GrammarError, parse
+from netsh.syntax import (
+    Assign,
+    Chain,
+    Compound,
+    Define,
+    For,
+    Group,
+    If,
+    Leave,
+    Link,
+    Not,
+    Pipeline,
+    Script,
+    Statement,
+    While,
+)  # fmt: skip
 from netsh.words import ExpansionError, Scope, expand, expand_all
 
 
 def outline(text: str) -> list[object]:
     """A text's tree as nested lists: words as they were typed."""
-    return [of_statement(statement) for statement in parse(text)]
+    return of_script(parse(text))
+
+
+def of_script(script: Script) -> list[object]:
+    return [of_statement(statement) for statement in script]
 
 
 def of_statement(statement: Statement) -> object:
-    node = statement.node
     marks = ("-" if statement.tolerant else "") + ("&" if statement.background else "")
-    if isinstance(node, For):
-        items = [word.source for word in node.items]
-        return [marks + "for", node.name, items, [of_statement(inner) for inner in node.body]]
-    return [marks, *of_chain(node)] if marks else of_chain(node)
+    links = statement.node.links
+    if len(links) == 1 and isinstance(links[0][1], Compound | Define):
+        return of_link(links[0][1], marks)
+    return [marks, *of_chain(statement.node)] if marks else of_chain(statement.node)
 
 
 def of_chain(chain: Chain) -> list[object]:
@@ -35,12 +54,37 @@ def of_chain(chain: Chain) -> list[object]:
     return found
 
 
-def of_link(link: Pipeline | Assign) -> str:
-    if isinstance(link, Assign):
-        return " ".join(f"{name}=" for name, _ in link.pairs)
-    text = " ".join(word.source for word in link.words)
-    for words in link.filters:
-        text += " | " + " ".join(word.source for word in words)
+def of_link(link: Link, marks: str = "") -> object:
+    match link:
+        case Assign():
+            return " ".join(f"{name}=" for name, _ in link.pairs)
+        case Leave():
+            return f"<{link.kind}{' ' + link.status.source if link.status is not None else ''}>"
+        case Not():
+            return ["!", of_link(link.inner)]
+        case Define():
+            return [f"{link.name}()", of_script(link.body)]
+        case Compound():
+            tail = behind(link)
+            return [marks + type(link.node).__name__.lower(), *of_node(link.node), *([tail] if tail else [])]
+        case Pipeline():
+            return " ".join(word.source for word in link.words) + behind(link)
+
+
+def of_node(node: For | While | If | Group) -> list[object]:
+    match node:
+        case For():
+            return [node.name, [word.source for word in node.items], of_script(node.body)]
+        case While():
+            return [of_chain(node.condition), of_script(node.body)]
+        case If():
+            return [[None if asked is None else of_chain(asked), of_script(body)] for asked, body in node.arms]
+        case Group():
+            return [of_script(node.body)]
+
+
+def behind(link: Pipeline | Compound) -> str:
+    text = "".join(" | " + " ".join(word.source for word in words) for words in link.filters)
     return text + "".join(f" {redirect.operator}{redirect.target.source}" for redirect in link.redirects)
 
 
@@ -71,6 +115,28 @@ def of_link(link: Pipeline | Assign) -> str:
         ("for i in 1..3\n{\n  a; b\n}\nc", [["for", "i", ["1..3"], [["a"], ["b"]]], ["c"]]),
         ("-for x in { } &", [["-&for", "x", [], []]]),
         ("for x in a { for y in b { p } }; q", [["for", "x", ["a"], [["for", "y", ["b"], [["p"]]]]], ["q"]]),
+        ("for x in a { p } | grep b | wc > f", [["for", "x", ["a"], [["p"]], " | grep b | wc >f"]]),
+        ("while a && b { c }", [["while", ["a", "&&", "b"], [["c"]]]]),
+        ("if a { b }", [["if", [["a"], [["b"]]]]]),
+        (
+            "if a | grep x > f { b } elif ! c { d }\n\n else { e; f }\ng",
+            [["if", [["a | grep x >f"], [["b"]]], [[["!", "c"]], [["d"]]], [None, [["e"], ["f"]]]], ["g"]],
+        ),
+        ("{ a; b } && c || { d } | wc", [[["group", [["a"], ["b"]]], "&&", "c", "||", ["group", [["d"]], " | wc"]]]),
+        ("f() { a $1 }; f x", [["f()", [["a $1"]]], ["f x"]]),
+        ("f ()\n{\na; return\n}", [["f()", [["a"], ["<return>"]]]]),
+        ("return 3; return $x && a", [["<return 3>"], ["<return $x>", "&&", "a"]]),
+        ("while a { break; continue }", [["while", ["a"], [["<break>"], ["<continue>"]]]]),
+        ("while a { if b { break } }", [["while", ["a"], [["if", [["b"], [["<break>"]]]]]]]),
+        ("break; continue", [["break"], ["continue"]]),
+        (
+            "for x in a { break $x tcp_input; b && break }",
+            [["for", "x", ["a"], [["break $x tcp_input"], ["b", "&&", "<break>"]]]],
+        ),
+        ("for x in a { f() { break } }", [["for", "x", ["a"], [["f()", [["break"]]]]]]),
+        ("! a; a ! b", [[["!", "a"]], ["a ! b"]]),
+        ("a $(b; c) \"$(d \"e f\" ')')\"", [["a $(b; c) \"$(d \"e f\" ')')\""]]),
+        ("ping if; for while in for { p }", [["ping if"], ["for", "while", ["for"], [["p"]]]]),
         ("tcpdump 'tcp and port 80' | !less -S", [["tcpdump 'tcp and port 80' | !less -S"]]),
     ],
 )
@@ -98,6 +164,27 @@ def test_tree(text: str, tree: list[object]) -> None:
         ("x=1 ping", 1, 5, "ping: after x=, a ; or a new line is missing", False),
         ("x=1 | a", 1, 5, "after an assignment", False),
         ("}", 1, 1, "a command is expected, not }", False),
+        ("while", 1, 6, "a command is expected, not the end", True),
+        ("while a", 1, 8, "after the command of while, { is expected, not the end", True),
+        ("while a; b {", 1, 8, "after the command of while, { is expected, not ;", False),
+        ("while a { b", 1, 1, "the { of this while is not closed", True),
+        ("if a then", 1, 10, "after the command of if, { is expected", True),
+        ("if a { b } else c", 1, 17, "after else, { is expected, not c", False),
+        ("if a { b } else { c", 1, 12, "the { of this else is not closed", True),
+        ("if a { b } elif { c }", 1, 22, "after the command of elif, { is expected, not the end", True),
+        ("else { a }", 1, 1, "else stands behind the } of an if", False),
+        ("{ a", 1, 1, "the { is not closed", True),
+        ("f() a", 1, 5, "after f(), { is expected, not a", False),
+        ("f() {", 1, 1, "the { of this f() is not closed", True),
+        ("if() { a }", 1, 1, "if: no name for a function", False),
+        ("1a() { b }", 1, 1, "1a: no name for a function", False),
+        ("! x=1", 1, 1, "! is for commands", False),
+        ("{ a } < f", 1, 7, "< belongs to a command", False),
+        ("return 1 2", 1, 10, "a ; or a new line is expected, not 2", False),
+        ("a $(b", 1, 3, "$( is not closed by )", True),
+        ("a x$(b |)", 1, 3, "$(b |): a command is expected, not the end", False),
+        ("a $( " + "(" * 30, 1, 25, "too many ( in one another", False),
+        ("{ " * 40, 1, 61, "too deep", False),
         ("a {", 1, 3, "a ; or a new line is expected, not {", False),
         ("for", 1, 4, "after for, a name", True),
         ("for 1 in a {}", 1, 5, "after for, a name", False),
@@ -105,9 +192,7 @@ def test_tree(text: str, tree: list[object]) -> None:
         ("for x in a\nb", 2, 1, "after the words of for, {", False),
         ("for x in a { b", 1, 1, "the { of this for is not closed", True),
         ("for x in a { b } c", 1, 18, "a ; or a new line", False),
-        ("for x in a { b } | c", 1, 18, "a ; or a new line", False),
         ("a `b`", 1, 3, "` is not in the language", False),
-        ("a $(b)", 1, 3, "$( is not in the language", False),
         ("a ${b", 1, 3, "${ is not followed by NAME}", True),
         ("a ${-}", 1, 3, "${ is not followed by NAME}", False),
         ("a $((1+", 1, 3, "$(( is not closed", True),
@@ -155,7 +240,6 @@ SCOPE = Scope(["one", "two words"], {"x": "1", "s": "a  b", "e": "", "sp": " m n
 )
 def test_expansion(text: str, words: list[str]) -> None:
     statement = parse("w " + text)[0]
-    assert isinstance(statement.node, Chain)
     pipeline = statement.node.links[0][1]
     assert isinstance(pipeline, Pipeline)
     assert expand_all(pipeline.words[1:], SCOPE) == words
@@ -163,7 +247,6 @@ def test_expansion(text: str, words: list[str]) -> None:
 
 def test_all_arguments_of_none_are_no_word() -> None:
     node = parse('w "$@" $@ a')[0].node
-    assert isinstance(node, Chain)
     pipeline = node.links[0][1]
     assert isinstance(pipeline, Pipeline)
     assert [expand(word, Scope()) for word in pipeline.words] == [["w"], [], [], ["a"]]
@@ -185,7 +268,6 @@ def test_all_arguments_of_none_are_no_word() -> None:
 )
 def test_expansion_fails_in_words(text: str, words: str) -> None:
     node = parse("w " + text)[0].node
-    assert isinstance(node, Chain)
     pipeline = node.links[0][1]
     assert isinstance(pipeline, Pipeline)
     with pytest.raises(ExpansionError) as caught:
@@ -197,6 +279,7 @@ def test_expansion_fails_in_words(text: str, words: str) -> None:
     ("text", "value"),
     [
         ("7 / 2", 3), ("-7 / 2", -3), ("-7 % 3", -1), ("7 % -3", 1), ("2 - 3 - 4", -5), ("0x10", 16),
+        ("3 < 4", 1), ("3 <= 2", 0), ("3 > 2 && 2 > 3", 0), ("0 || 5", 1), ("!5 == 0", 1), ("1 + 1 != 3 * 1", 1),
         ("1 << 4 | 1", 17), ("6 & 3 ^ 1", 3), ("- - 2", 2), ("a", 5), ("a * (a - 1)", 20),
     ],
 )  # fmt: skip
@@ -229,7 +312,7 @@ def test_any_text_is_a_tree_or_a_clean_error(text: str) -> None:
 @given(LANGUAGE)
 def test_any_tree_expands_or_says_why(text: str) -> None:
     for statement in parse(text) if trouble(text) is None else ():
-        for _, link in statement.node.links if isinstance(statement.node, Chain) else ():
+        for _, link in statement.node.links:
             if isinstance(link, Pipeline):
                 with suppress(ExpansionError):
                     expand_all(link.words, SCOPE)
@@ -239,13 +322,12 @@ def test_any_tree_expands_or_says_why(text: str) -> None:
 def test_single_quotes_keep_everything(words: list[str]) -> None:
     line = "w " + " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
     node = parse(line)[0].node
-    assert isinstance(node, Chain)
     pipeline = node.links[0][1]
     assert isinstance(pipeline, Pipeline)
     assert expand_all(pipeline.words[1:], SCOPE) == words
 
 
-@given(st.text(alphabet="0123456789+-*/%()<>&|^ ax", max_size=30))
+@given(st.text(alphabet="0123456789+-*/%()<>&|^!= ax", max_size=30))
 def test_any_sum_is_a_number_or_a_clean_error(text: str) -> None:
     try:
         value = arithmetic.evaluate(text, {"a": "7"})
