@@ -41,7 +41,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # Slow to import or not always there, so imported where needed; all else stands at the head of its file.
 # (A module of ours that has one of these at its own head counts as heavy itself.)
 HEAVY = {
-    *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11", "networkx"),
+    *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11", "networkx", "markdown_it"),
     *("asyncio", "concurrent", "ctypes", "dataclasses", "http", "inspect", "multiprocessing", "pydoc", "shutil"),
     *("socket", "ssl", "subprocess", "tempfile", "traceback", "urllib"),
 }

@@ -1,0 +1,64 @@
+"""Where the lessons are: beside the packages in a source tree, or where an installation has put them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+
+import netsh
+from netsh.lessons import parse
+from netsh.lessons.form import Lesson
+from netsh.prompt.nearest import nearest
+
+_ENDING = ".md"
+
+
+def folder() -> str | None:
+    """The folder of the course; None when there is none."""
+    beside = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(netsh.__file__))), "tutorials")
+    return beside if os.path.isdir(beside) else _installed()
+
+
+def _installed() -> str | None:
+    """Where pip has put them, which it has written down."""
+    try:
+        files = importlib.metadata.files("netsh") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    found = next((each for each in files if each.parent.name == "tutorials" and each.suffix == _ENDING), None)
+    return None if found is None else os.path.dirname(os.path.realpath(str(found.locate())))
+
+
+def names() -> list[str]:
+    """The lessons of the course, in order."""
+    where = folder()
+    files = sorted(os.listdir(where)) if where is not None else []
+    return [name.removesuffix(_ENDING) for name in files if name.endswith(_ENDING) and name[:1].isdigit()]
+
+
+def path_of(word: str) -> str | None:
+    """The file of a lesson by its number, its name or a part of it, or a path; None when there is none such."""
+    where = folder()
+    if "/" in word or word.endswith(_ENDING):
+        return word
+    known = names()
+    if word.isascii() and word.isdigit():
+        fitting = [name for name in known if int(name.partition("-")[0]) == int(word)]
+    else:
+        fitting = [name for name in known if word in (name, name.partition("-")[2])]
+        fitting = fitting or [name for name in known if word in name]
+    return os.path.join(where, fitting[0] + _ENDING) if fitting and where is not None else None
+
+
+class NoLesson(LookupError):
+    """There is no lesson of that name; the words say so."""
+
+
+def load(word: str) -> Lesson:
+    """The lesson that a word means; NoLesson when there is none, BadLesson when it is broken."""
+    path = path_of(word)
+    if path is None:
+        known = nearest(word, [name.partition("-")[2] for name in names()])
+        cure = f"did you mean {known}?" if known else "'tutorial' lists them"
+        raise NoLesson(f"{word}: no such lesson; {cure}")
+    return parse.load(path)
