@@ -201,6 +201,8 @@ class Host:
         ifp.watchers = self.watchers
         if isinstance(ifp, Ethernet):
             self.arp.attach(ifp)
+        for attached in self.ip.probes.attach:
+            attached(self.name, ifp)
 
     def ifdestroy(self, name: str) -> None:
         """Remove an interface; ENXIO when there is none, EINVAL for lo0, which always is."""

@@ -18,19 +18,21 @@ from stack.mbuf import Mbuf
 DropProbe = Callable[[str, str, str, Mbuf | None], None]  # host, protocol, reason, packet
 PacketProbe = Callable[[str, str, Mbuf], None]  # host, protocol, packet
 StateProbe = Callable[[str, str, str, str, str], None]  # host, protocol, which, old, new
+AttachProbe = Callable[[str, object], None]  # host, a new interface of it
 LogProbe = Callable[[str, str], None]  # host, message: what a kernel writes to its console
 
 
 class Probes:
     """Who listens: add with `probes.drop += (function,)`."""
 
-    __slots__ = ("drop", "log", "receive", "send", "state")
+    __slots__ = ("attach", "drop", "log", "receive", "send", "state")
 
     def __init__(self) -> None:
         self.drop: tuple[DropProbe, ...] = ()
         self.receive: tuple[PacketProbe, ...] = ()
         self.send: tuple[PacketProbe, ...] = ()
         self.state: tuple[StateProbe, ...] = ()
+        self.attach: tuple[AttachProbe, ...] = ()
         self.log: tuple[LogProbe, ...] = ()
 
 

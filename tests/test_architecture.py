@@ -41,12 +41,12 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # Slow to import or not always there, so imported where needed; all else stands at the head of its file.
 # (A module of ours that has one of these at its own head counts as heavy itself.)
 HEAVY = {
-    *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11", "networkx", "markdown_it"),
+    *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11", "networkx", "markdown_it", "drawsvg"),
     *("asyncio", "concurrent", "ctypes", "dataclasses", "http", "inspect", "multiprocessing", "pydoc", "shutil"),
     *("socket", "ssl", "subprocess", "tempfile", "traceback", "urllib"),
 }
 SLOW = {"netsh.local"}  # ours, with all that a lab needs: 30 ms, which a client of a served one should not take
-NOT_AT_START = {"prompt_toolkit", "rich", "scapy", "asyncio", "dataclasses", "networkx"}
+NOT_AT_START = {"prompt_toolkit", "rich", "scapy", "asyncio", "dataclasses", "networkx", "drawsvg"}
 
 # The world outside: only stack/dev may touch it.  Commands have the lab's clock and the host's sockets.
 OUTSIDE = {
@@ -170,7 +170,7 @@ def points_up(found: Module) -> Complaints:
 
 
 def imports_strangers(found: Module) -> Complaints:
-    allowed = {"stack": set[str](), "commands": {"h11"}}.get(found.top)
+    allowed = {"stack": set[str](), "commands": {"drawsvg", "h11"}}.get(found.top)
     if allowed is None or found.name.startswith("stack.dev"):
         return
     for i in imports(found):

@@ -64,12 +64,14 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     **dict.fromkeys(("tree", "grid", "matrix", "random"), ((), (), ("keyword",))),
     "host": (("host",),),
     "sysctl": (("sysctl",),),
-    "tcpdump": (("keyword", "host"),),
+    **dict.fromkeys(("tcpdump", "ladder", "replay"), (("keyword", "host"),)),
     "kill": (("process", "job"),),
     "load": (("file",), ()),
     "save": (("file",), ()),
     "shmif_dumpbus": (("file",), ()),
 }
+
+_FILTERED = ("tcpdump", "ladder", "replay")  # they take filters of packets
 
 # What follows a keyword, whatever command it belongs to, or of one command.
 VALUES: dict[str, tuple[str, ...]] = {
@@ -82,8 +84,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
     **dict.fromkeys(("mtu", "metric", "netmask", "prefixlen", "link", "media", "mediaopt"), ()),
     "--border": (), "--processes": ("file",),
-    **dict.fromkeys(("tcpdump host", "tcpdump src", "tcpdump dst"), ("host", "keyword")),
-    **dict.fromkeys(("tcpdump port", "tcpdump portrange", "tcpdump net", "tcpdump less", "tcpdump greater"), ()),
+    **{f"{name} {word}": ("host", "keyword") for name in _FILTERED for word in ("host", "src", "dst")},
+    **{f"{name} {word}": () for name in _FILTERED for word in ("port", "portrange", "net", "less", "greater")},
     **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "ecn", "seed"), ()),
 }  # fmt: skip
 

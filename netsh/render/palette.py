@@ -16,11 +16,15 @@ FAINT = "dim"
 
 _SGR = {ADDRESS: "36", MAC: "35", NAME: "1", GOOD: "32", BAD: "31", FAINT: "2"}
 
+# Lines and arrows for terminals that know no Unicode.
+ASCII = str.maketrans("│─►◄✗●↺┼├┤…", "|-><xo@+||~")
+
 _MEANINGS = re.compile(
     r"(?P<mac>\b(?:[0-9a-f]{1,2}:){5}[0-9a-f]{1,2}\b)"
     r"|(?P<address>\b\d{1,3}(?:\.\d{1,3}){3}(?:/\d+)?(?![.\w]))"
     r"|(?P<good>\b0\.0% packet loss|\bUP\b)"
-    r"|(?P<bad>\b[\d.]+% packet loss|\b[Uu]nreachable\b|\bexceeded\b|\btimed out\b|\brefused\b|\bDOWN\b)"
+    r"|(?P<bad>\b[\d.]+% packet loss|\b[Uu]nreachable\b|\bexceeded\b|\btimed out\b|\brefused\b|\bDOWN\b"
+    r"|✗(?: [a-z]+(?:/\w+)?)?)"
 )
 _STYLE = {"mac": MAC, "address": ADDRESS, "good": GOOD, "bad": BAD}
 

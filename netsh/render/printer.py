@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from commands.command import Command, Complaint, Data, ErrorData, Note
 from netsh.render.json_rows import json_of
-from netsh.render.palette import FAINT, highlight, paint, steady, visible, visible_bytes, wants_colour
+from netsh.render.palette import ASCII, FAINT, highlight, paint, steady, visible, visible_bytes, wants_colour
 from netsh.render.screen import terminal_width
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
@@ -69,6 +69,7 @@ class Printer:
         self.width = width
         self.environ = environ  # what the terminal is, and what its user wants to see
         self.colour = wants_colour(out.isatty(), environ)
+        self.ascii = not (getattr(out, "encoding", None) or "utf-8").lower().startswith("utf")
         self.gathered: dict[int | None, Gathered] = {}
         self._draw = FORMATS[format]
 
@@ -109,7 +110,7 @@ class Printer:
     def write(self, data: str | bytes) -> None:
         """Text or raw bytes, as they are, in order."""
         if isinstance(data, str):
-            self.out.write(data)
+            self.out.write(data.translate(ASCII) if self.ascii else data)
         elif (buffer := getattr(self.out, "buffer", None)) is not None:
             self.out.flush()
             buffer.write(data)

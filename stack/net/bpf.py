@@ -21,6 +21,7 @@ DLT_NULL, DLT_EN10MB = 0, 1  # net/dlt.h: four bytes of address family before a 
 _AF_INET = (2).to_bytes(4, "little")  # what lo0's frames begin with
 _RECENT = 16 << 20  # bytes of packets that are looked at afterwards,
 _OVERHEAD = 400  # with what Python needs for each
+_DEATHS = 10_000
 SNAPLEN = 262144  # bytes of a frame that are kept unless less is asked for
 
 
@@ -75,12 +76,24 @@ class Frame(NamedTuple):
     comment: str = ""
 
 
+class Death(NamedTuple):
+    """A packet that was dropped while a capture saw it go."""
+
+    time: int  # nanoseconds of the lab's clock
+    frames: int  # how many had been seen by then
+    place: str  # the host, or the bus
+    protocol: str
+    reason: str
+    data: bytes  # the packet
+
+
 class Recent:
     """What a capture has seen last, for who looks at its packets afterwards; they are counted from 1."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
         self.frames: deque[Frame] = deque()
+        self.deaths: deque[Death] = deque(maxlen=_DEATHS)
         self.size = 0
         self.count = 0
 
