@@ -53,6 +53,7 @@ class State:
         self.stdin = Pipe(closed=True)  # what a command in the foreground reads
         self.exiting: int | None = None  # the status to exit with
         self.closed = False  # nobody reads our output any more
+        self.python: dict[str, Any] | None = None  # the names that `py` knows, once it has run
         self._found: dict[str, Command | None] = {}
         self.world.sessions.append(self)
 
