@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from netsh.drive import Drive
 from netsh.mode import parse_mode
 from netsh.signals import Signals
 from stack.kern.pipe import Pipe
@@ -35,6 +36,8 @@ class Clock:
 
     def __init__(self, lab: Lab, mode: str = "fast", signals: Signals | None = None) -> None:
         self.lab = lab
+        self.drive = Drive(lab)
+        self.soon = self.drive.soon  # a chore of a session, done whether time stands or not
         self.signals = signals or Signals()
         self.asked = parse_mode(mode)
         self.inputs: dict[int, Pipe] = {}  # descriptors that are read while a process sleeps on their pipe
@@ -42,6 +45,7 @@ class Clock:
         self.writers: dict[int, Callable[[], None]] = {}
         self.served = False  # others look on, who cannot know when time would jump
         self.before_waiting: Callable[[], None] = lambda: None  # whatever is buffered should be seen now
+        self.at_rest: Callable[[], bool] = lambda: False  # time stands, nobody can go on: whether that helps somebody
         self._poller = select.poll()
         self._polled: tuple[dict[int, int], tuple[int, int] | None] = {}, None
         self._rate = self.asked
@@ -73,6 +77,7 @@ class Clock:
     def use(self, lab: Lab) -> None:
         """Drive another lab from now on."""
         self.lab = lab
+        self.drive.use(lab)
         self._rebase()
 
     def feed(self, pipe: Pipe, descriptor: int) -> None:
@@ -85,8 +90,15 @@ class Clock:
             del self.inputs[descriptor]
             os.close(descriptor)
 
+    def go(self) -> None:
+        """Time goes on, if it stood still."""
+        self.drive.go()
+        self._rebase()
+
     def reading(self) -> float:
         """What time it is in the lab, by the wall clock."""
+        if self.drive.stands or self.drive.stepping is not None:
+            return self.lab.callouts.now
         return self._virtual + (time.monotonic() - self._wall) * (self._rate or 0.0)
 
     def _rebase(self) -> None:
@@ -121,10 +133,12 @@ class Clock:
         number = self.signals.take()
         if number is not None:
             proc.signal(number)
-            self.lab.callouts.advance(self.lab.callouts.now, BUDGET)  # even while a program computes
+            self.drive.advance(self.lab.callouts.now, BUDGET)  # even while a program computes
         descriptors = self.descriptors()
         if descriptors:
             self._poll(descriptors, 0.0)
+        if self.drive.stands:
+            return self._stand(proc, budget, longest)
         wait = self._advance(budget, proc)
         if proc.status is not None or wait == 0.0 or self.signals.pending is not None:
             return
@@ -137,7 +151,21 @@ class Clock:
             if longest is not None:
                 wait = longest if wait is None else min(wait, longest)
             if not self._poll(self.descriptors(), wait) and held:
-                self.lab.callouts.advance(self.lab.callouts.now, BUDGET)  # a thread may wait for another one
+                self.drive.advance(self.lab.callouts.now, BUDGET)  # a thread may wait for another one
+
+    def _stand(self, proc: Proc, budget: int, longest: float | None) -> None:
+        """Time stands still: let the shell go on, and wait for the real machine."""
+        if self._rest(budget) and proc.status is None and self.signals.pending is None:
+            self.before_waiting()
+            self._poll(self.descriptors(), longest)
+
+    def _rest(self, budget: int) -> bool:
+        """While time stands still: do what takes none, or some steps; whether there is nothing more to do."""
+        self.drive.settle()
+        if self.drive.stepping is not None:
+            self.drive.step_some(budget)
+            return False
+        return self.drive.stands and not self.at_rest()
 
     def _hopeful(self) -> bool:
         """Whether the real machine may still bring something, when nothing is pending in the lab."""
@@ -157,11 +185,11 @@ class Clock:
         while callouts.events < limit and (proc is None or proc.status is None):
             if programs.computing:
                 return None  # nothing else happens, and time stands still
-            due = callouts.next_due()
+            due = self.drive.next_due()
             if due is None:
                 return None
-            callouts.advance(due, 1 if programs.readers else limit - callouts.events)
-            if callouts is not self.lab.callouts or self.rate is not None:
+            self.drive.advance(due, 1 if programs.readers else limit - callouts.events)
+            if callouts is not self.lab.callouts or self.rate is not None or self.drive.stands:
                 break
             if not callouts.ready and (programs.outside or len(self.descriptors()) > len(programs.readers)):
                 break  # before time jumps, whoever waits for the real machine gets what is there
@@ -171,7 +199,7 @@ class Clock:
         callouts = self.lab.callouts
         callouts.clock = self.reading
         try:
-            if callouts.advance(self.reading(), budget):
+            if self.drive.advance(self.reading(), budget) or self.drive.stands:
                 return 0.0
         finally:
             callouts.clock = None
@@ -186,9 +214,12 @@ class Clock:
         The machine is asked once a turn, and not again before what it brought is done: a lab of one router
         among hundreds of processes wakes for each frame, and then all that it does is slow.
         """
-        wait = self._advance(budget, None)
+        if self.drive.stands:
+            wait = None if self._rest(budget) else 0.0
+        else:
+            wait = self._advance(budget, None)
         settle()
-        if self.lab.callouts.ready or self.signals.pending is not None:
+        if self.drive.busy or self.signals.pending is not None:
             wait = 0.0
         self._poll(self.descriptors(), longest if wait is None else min(wait, longest))
 
@@ -196,7 +227,7 @@ class Clock:
         """While somebody is busy, give programs behind a `|` real time, of which there is none in fast time."""
         callouts, deadline = self.lab.callouts, time.monotonic() + seconds
         while self.rate is None and self.signals.pending is None:
-            callouts.advance(callouts.now, BUDGET)
+            self.drive.advance(callouts.now, BUDGET)
             left = deadline - time.monotonic()
             if left <= 0 or not busy() or not (self.readers or self.writers):
                 return
@@ -211,20 +242,23 @@ class Clock:
         descriptors = self.descriptors()
         if descriptors:
             self._poll(descriptors, 0.0)
+        if self.drive.stands:
+            return None if self._rest(budget) else 0.0
         if self.rate is None:
             return None
         return self._advance(budget, None)
 
     def descriptors(self) -> dict[int, int]:
         """What is waited for on the real machine now: descriptors, and poll(2)'s events of each."""
-        wanted: dict[int, int] = dict.fromkeys(self.lab.readers, select.POLLIN)
-        for readers in (self.lab.programs.readers, self.readers):
+        stands = self.drive.stands
+        wanted: dict[int, int] = dict.fromkeys(() if stands else self.lab.readers, select.POLLIN)
+        for readers in (() if stands else self.lab.programs.readers, self.readers):
             for descriptor in readers:
                 wanted[descriptor] = select.POLLIN
         for descriptor, pipe in self.inputs.items():
             if pipe.readable.sleepers and not pipe.closed:
                 wanted[descriptor] = select.POLLIN
-        for writers in (self.lab.writers, self.writers):
+        for writers in (() if stands else self.lab.writers, self.writers):
             for descriptor in writers:
                 wanted[descriptor] = wanted.get(descriptor, 0) | select.POLLOUT
         return wanted
@@ -246,7 +280,7 @@ class Clock:
         if not ready and wait is not None and wait % 0.001 > 0:
             self._doze(descriptors, wait % 0.001)
             ready = poller.poll(0)
-        if ready and self.rate is not None:
+        if ready and self.rate is not None and not self.drive.stands:
             self.lab.callouts.now = max(self.lab.callouts.now, self.reading())  # a device's frames arrive now
         for descriptor, events in ready:
             self._serve(descriptor, events)
@@ -282,13 +316,21 @@ class Clock:
         if events & ~select.POLLOUT:
             reader, _ = self.servants(descriptor)
             if reader is not None:
-                reader()
+                self._read(descriptor, reader)
             elif (pipe := self.inputs.get(descriptor)) is not None:
                 _fill(descriptor, pipe)
         if events & ~select.POLLIN:
             _, writer = self.servants(descriptor)  # after the reader, which may have closed it
             if writer is not None:
                 writer()
+
+
+    def _read(self, descriptor: int, reader: Callable[[], None]) -> None:
+        """Somebody's descriptor is readable: what a device brings happens in the lab."""
+        if descriptor in self.lab.readers or descriptor in self.lab.programs.readers:
+            self.drive.call(reader)
+        else:
+            reader()
 
 
 def _fill(descriptor: int, pipe: Pipe) -> None:

@@ -106,7 +106,7 @@ class Interpreter(Shell):
                 self.complain("return", "only in a function or a script")
                 self.scope.status = _USAGE
         finally:
-            if self.job is None:
+            if self in self.session.foreground:
                 self.session.foreground.remove(self)
         return self.scope.status
 
@@ -274,7 +274,7 @@ class Interpreter(Shell):
         filters = tuple([await self._filled(filter) for filter in pipeline.filters])
         redirects = await self._files(pipeline.redirects)
         started = self._start(words, pipeline._replace(filters=filters, redirects=redirects), self.job)
-        status = started if isinstance(started, int) else await self._wait(started)
+        status = started if isinstance(started, int) else await self._wait(started, pipeline.source)
         if self.broken:
             raise Stop(status)
         return status
@@ -308,7 +308,8 @@ class Interpreter(Shell):
             strict=self.strict and not self.asking,
         )  # fmt: skip
         inner.function = True
-        status = await self._wait(proc)
+        self.output = None
+        status = await self._wait(proc, " ".join(words))
         self.complained = self.complained or inner.complained
         if inner.broken:
             self.broken = True

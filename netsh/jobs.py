@@ -16,13 +16,14 @@ class Job(NamedTuple):
     proc: Proc
     line: str
     host: str
+    suspended: bool = False  # it was waited for until the lab stood still
 
     @property
     def state(self) -> str:
         """What has become of it, in sh's words."""
         status = self.proc.status
         if status is None:
-            return "Running"
+            return "Suspended" if self.suspended else "Running"
         if status > 128 and status - 128 in SIGNAL_NAMES:
             return _ENDED[status - 128]
         return f"Exit {status}" if status else "Done"
@@ -61,6 +62,19 @@ class Jobs:
         number = self.next
         job = self.table[number] = Job(number, proc, line, proc.hostname)
         return job
+
+    def suspend(self, number: int, *, suspended: bool = True) -> Job:
+        """It was waited for when the lab stood still; or it is no more than a job now."""
+        job = self.table[number] = self.table[number]._replace(suspended=suspended)
+        return job
+
+    def suspended(self) -> list[Job]:
+        """Those that were waited for and are not over."""
+        return [job for job in self.running() if job.suspended]
+
+    def forget(self, number: int) -> None:
+        """Its end is no news."""
+        self.table.pop(number, None)
 
     def running(self) -> list[Job]:
         """Those that are not over."""

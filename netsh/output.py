@@ -61,6 +61,11 @@ class Output:
     def abandon(self) -> None:
         """The command was killed, and nothing can be said any more."""
 
+    def move(self, job: int) -> None:
+        """The command is a job now; what was gathered of it moves along."""
+        self.printer.move(self.job, job)
+        self.job = job
+
     async def drain(self) -> None:
         """Wait until more can be taken."""
         await self.printer.drain()
@@ -119,6 +124,11 @@ class Piped(Output):
             self.file.discard()
         for program in self.programs:
             program.end()
+
+    def move(self, job: int) -> None:
+        """So is what it is piped into."""
+        super().move(job)
+        self.direct.job = job
 
     def discard(self) -> None:
         """The file stays as it was."""

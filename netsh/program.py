@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from netsh.clock import Clock
 from netsh.filters import Sink
-from stack.kern.proc import Channel, Interrupt, tsleep
+from stack.kern.proc import Interrupt, Outside, tsleep
 
 _CHUNK = 65536
 _ENOUGH = 1 << 20  # bytes that may wait for the program before its feeder has to
@@ -29,7 +29,7 @@ class Program(Sink):
         self.target = target
         self.complain = complain  # who takes what it writes to its standard error; None: it has ours
         self.clock = clock
-        self.changed = Channel("pipewr")  # it took bytes, or ended
+        self.changed = Outside("pipewr")  # it took bytes, or ended
         self.waiting = bytearray()
         self.ended = False  # no more will be fed
         self.running = True

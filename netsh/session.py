@@ -20,7 +20,7 @@ from netsh.syntax import Chain, Pipeline, Script, Statement
 from netsh.words import Part, Scope, Word
 from stack.host import Host
 from stack.kern.pipe import Pipe
-from stack.kern.proc import SIGKILL, SIGTERM, Interrupt, Nap, Proc, tsleep
+from stack.kern.proc import SIGKILL, SIGTERM, Interrupt, Nap, Proc, pause, tsleep
 
 _PATIENCE = 1.0  # seconds that a job has to end after SIGTERM
 
@@ -83,6 +83,7 @@ class Session(State):
 
     def end_jobs(self) -> None:
         """End what runs in the background, politely first."""
+        self.world.release()
         procs = [job.proc for job in self.jobs.running()]
         if procs:
             ended = self.end_processes(procs)
@@ -96,16 +97,18 @@ class Session(State):
         return self.spawn(None, ["sh"], lambda _: self._await(procs))
 
     async def _await(self, procs: list[Proc]) -> int:
-        deadline = self.lab.callouts.now + _PATIENCE
+        drive, callouts = self.clock.drive, self.lab.callouts
+        deadline = callouts.now + (0.0 if drive.stands else _PATIENCE)
+        await pause(0)
         for proc in procs:
-            while proc.status is None and self.lab.callouts.now < deadline:
+            while proc.status is None and callouts.now < deadline and not drive.stands:
                 try:
-                    await tsleep(proc.exited, timeout=deadline - self.lab.callouts.now)
+                    await tsleep(proc.exited, drive.halted, timeout=deadline - callouts.now)
                 except Interrupt:
-                    deadline = self.lab.callouts.now
+                    deadline = callouts.now
             proc.signal(SIGKILL)
-            while proc.status is None:
-                await tsleep(proc.exited)
+            while proc.status is None and not (drive.stands and drive.rests(proc)):
+                await tsleep(proc.exited, drive.halted, timeout=0 if drive.stands else None)
         return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failure, Usage
 from netsh.files import open_for_reading
+from netsh.jobs import row_of
 from netsh.output import Closed, Output, Refused, Shared, build
 from netsh.prompt.nearest import nearest
 from netsh.state import State
@@ -66,6 +67,8 @@ class Shell:
         self.broken = False  # something is too deep in itself: all that led to it ends
         self.child: Proc | None = None  # whom it waits for
         self.is_stuck = False
+        self.is_suspended = False  # the lab stands still, and the child with it
+        self.output: Output | None = None  # the child's
         self.alone = False  # it runs a single command, whose status is its own
         self.offset = 0  # how many lines of the file stand before the text that runs
         self.where = ""  # the file and the line, before each complaint
@@ -94,7 +97,7 @@ class Shell:
         except Refused as refused:
             output.abandon()
             return self._refused(refused)
-        where = self.where
+        where, self.output = self.where, output
         return self.session.spawn(
             None if self.session.is_builtin(argv[0]) else host,
             argv,
@@ -246,12 +249,17 @@ class Shell:
 
     # -- waiting --------------------------------------------------------------------------------------
 
-    async def _wait(self, child: Proc) -> int:
-        """Wait for a child; a signal that comes meanwhile is the child's, and ends us after it."""
+    async def _wait(self, child: Proc, line: str = "") -> int:
+        """Wait for a child; a signal that comes meanwhile is the child's, and ends us after it.
+
+        What was typed to start it is the name of a job, which it becomes when the lab stands still.
+        """
         self.child = child
         signals: list[int] = []
         try:
             while child.status is None:
+                if self.is_suspended:
+                    return self._suspended(child, line)
                 try:
                     await tsleep(child.exited)
                 except Interrupt as interrupt:
@@ -259,8 +267,9 @@ class Shell:
                     child.signal(interrupt.signal if len(signals) < 3 else SIGKILL)
         finally:
             self.child = None
-            if child.status is None:
+            if child.status is None and not self.is_suspended:
                 child.signal(SIGKILL)
+            self.is_suspended = False
         return self._ended(child, child.status or 0, signals)
 
     def _ended(self, child: Proc, status: int, signals: list[int]) -> int:
@@ -288,6 +297,24 @@ class Shell:
             self.is_stuck = True
         else:
             self.proc.signal(SIGKILL)
+
+    def suspend(self) -> None:
+        """The lab stands still: the child goes to the background, with the shells that it is itself."""
+        self.is_suspended = True
+        self.proc.awaken(True)
+
+    def _suspended(self, child: Proc, line: str) -> int:
+        """Go on without a child, unless what it says is wanted here."""
+        if not line or self.target is not None:
+            self.is_suspended = False
+            self.complain(child.argv[0], "it cannot be waited for here while the lab stands still")
+            raise Stop(1)
+        session = self.session
+        job = session.suspend(child, line)
+        if self.output is not None:
+            self.output.move(job.number)
+        session.say("jobs", row_of(job), job=job.number)
+        return 0
 
     # -- complaining ----------------------------------------------------------------------------------
 

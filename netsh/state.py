@@ -18,7 +18,7 @@ from netsh.world import Foreground, World
 from stack.host import Host
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Nap, Proc
-from stack.lab import Lab
+from stack.lab import Lab, Stop
 
 _SIGPIPE = 13
 
@@ -54,6 +54,8 @@ class State:
         self.exiting: int | None = None  # the status to exit with
         self.closed = False  # nobody reads our output any more
         self.python: dict[str, Any] | None = None  # the names that `py` knows, once it has run
+        self.debugs = False  # it has said `pause`, or set a breakpoint
+        self.told = False  # that the lab stands still
         self._found: dict[str, Command | None] = {}
         self.world.sessions.append(self)
 
@@ -61,6 +63,11 @@ class State:
     def lab(self) -> Lab:
         """The lab it is in."""
         return self.world.lab
+
+    @property
+    def steers(self) -> bool:
+        """Whether it goes on by itself when the lab stands still; all others wait."""
+        return self.interactive or self.debugs
 
     @property
     def clock(self) -> Clock:
@@ -127,7 +134,15 @@ class State:
         """Make a process a job; at a prompt its end is news."""
         job = self.jobs.add(proc, line)
         if self.interactive:
-            proc.exited.upcall = lambda: self.lab.callouts.soon(self.report)
+            proc.exited.upcall = lambda: self.clock.soon(self.report)
+        return job
+
+    def suspend(self, proc: Proc, line: str) -> Job:
+        """What was waited for is a job now, until time goes on; so are the shells in it."""
+        job = self.jobs.suspend(self.background(proc, line).number)
+        for shell in self.foreground[1:]:
+            shell.job = job.number
+        del self.foreground[1:]
         return job
 
     def report(self) -> None:
@@ -135,6 +150,30 @@ class State:
         if self.interactive and not self.foreground:
             for job in self.jobs.ended():
                 self.say("jobs", row_of(job), job=job.number)
+
+    # -- the lab stands still -------------------------------------------------------------------------
+
+    def stopped(self, stop: Stop) -> None:
+        """Say where, to who has a say in when it goes on."""
+        if self.steers:
+            self.say("break", stop)
+
+    def paused(self) -> None:
+        """Somebody else has said `pause`: who sits at a prompt is told."""
+        if self.interactive:
+            self.complain("pause", "somebody else has stopped the lab; 'go' lets it go on")
+
+    def goes(self) -> None:
+        """The lab goes on, and with it what was suspended."""
+        self.told = False
+        for job in self.jobs.suspended():
+            self.jobs.suspend(job.number, suspended=False)
+
+    def rests(self) -> None:
+        """Say once why nothing moves."""
+        if not self.told:
+            self.told = True
+            self.complain("netsh", "the lab stands still; 'go' lets it go on")
 
     # -- speaking -------------------------------------------------------------------------------------
 

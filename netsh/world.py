@@ -13,7 +13,7 @@ from netsh.jobs import Jobs
 from stack.dev import shmif, tap
 from stack.host import Host
 from stack.kern.proc import SIGKILL, Proc
-from stack.lab import Lab
+from stack.lab import Lab, Stop
 
 _INSIDE = {"lo", "shmif", "bridge", "vlan"}  # kinds of interfaces that hold nothing of the real machine
 
@@ -22,6 +22,11 @@ class Foreground(Protocol):
     """A shell that somebody waits for."""
 
     proc: Proc
+    child: Proc | None  # the command that it waits for
+    job: int | None  # its number when it runs in the background
+
+    def suspend(self) -> None:
+        """The lab stands still: what it waits for goes to the background, and it goes on without."""
 
     def stuck(self) -> None:
         """Nothing can ever happen again: what it waits for ends now."""
@@ -33,6 +38,23 @@ class Member(Protocol):
     host: Host | None  # where its prompt is
     jobs: Jobs
     foreground: list[Foreground]  # the shells that are waited for, the innermost last
+    debugs: bool  # it has said `pause`, or set a breakpoint
+
+    @property
+    def steers(self) -> bool:
+        """Whether it has a say in when time stands still: somebody at a prompt, a script that says `pause`."""
+
+    def stopped(self, stop: Stop) -> None:
+        """The lab stands still in mid-air."""
+
+    def paused(self) -> None:
+        """Somebody else has stopped the lab."""
+
+    def goes(self) -> None:
+        """The lab goes on."""
+
+    def rests(self) -> None:
+        """What it waits for cannot go on, since the lab stands still; and it has no say in that."""
 
     def move(self) -> None:
         """The lab is another one now."""
@@ -53,6 +75,9 @@ class World:
         self.sessions: list[Member] = []
         self.daemons: dict[int, list[str]] = {}  # what serves in the lab and is nobody's job: words by process
         self.halt: Callable[[Member], None] | None = None  # ends the lab for a session, where it is served
+        clock.drive.is_live = self._is_live
+        clock.drive.stopped = self._stopped
+        clock.at_rest = self._at_rest
         self._adopt()
 
     def use(self, lab: Lab) -> None:
@@ -87,6 +112,54 @@ class World:
                 if session is not by:
                     where = f"; you are on {left.name} now" if left is not None else ""
                     session.complain(name, f"removed by somebody else{where}")
+
+    # -- the lab stands still -------------------------------------------------------------------------
+
+    def _is_live(self, proc: Proc) -> bool:
+        """Whether a process goes on all the same: a shell's, a command that one waits for, who gets a signal."""
+        if not proc.hostname or proc.pending is not None:
+            return True
+        return any(shell.child is proc for session in self.sessions for shell in session.foreground)
+
+    def pause(self, by: Member) -> None:
+        """The lab stands still, since a session wants it so; the others are told."""
+        by.debugs = True
+        if not self.clock.drive.stands:
+            self.clock.drive.pause()
+            for session in self.sessions:
+                if session is not by:
+                    session.paused()
+
+    def go(self) -> None:
+        """The lab goes on."""
+        self.clock.go()
+        for session in self.sessions:
+            session.goes()
+
+    def release(self) -> None:
+        """The end is near: nothing stands still any more."""
+        if self.clock.drive.stands:
+            self.go()
+
+    def _stopped(self, stop: Stop) -> None:
+        for session in self.sessions:
+            session.stopped(stop)
+
+    def _at_rest(self) -> bool:
+        """Nobody can go on: who has a say gets the prompt back; whether there was one."""
+        changed = False
+        for session in self.sessions:
+            if not session.foreground or not self._waits(session.foreground[-1]):
+                continue
+            if session.steers:
+                session.foreground[0].suspend()
+                changed = True
+            else:
+                session.rests()
+        return changed
+
+    def _waits(self, shell: Foreground) -> bool:
+        return self.clock.drive.rests(shell.child or shell.proc)
 
     def _adopt(self) -> None:
         """Let the lab have devices; what its kernels say goes where complaints go, as on a console."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import random
 from collections.abc import Callable, Coroutine
+from typing import NamedTuple
 
 from stack.addr import Ip4, Prefix
 from stack.callout import Callouts
 from stack.host import Cloner, Host, Machine
 from stack.kern.errors import oserror
 from stack.kern.proc import SIGKILL, Nap, Proc
+from stack.mbuf import Mbuf
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_LOCAL
 from stack.net.wire import IDEAL, Bus, Personality
@@ -25,6 +27,17 @@ _LINKS = Prefix.parse("10.255.0.0/16")  # `link` numbers new wires from here, a 
 
 def _no_files(name: str) -> Bus:
     raise OSError(f"{name}: this lab has no buses in files")
+
+
+class Stop(NamedTuple):
+    """Where a lab stands still: in the midst of a function of the stack, with a packet in hand perhaps."""
+
+    host: str  # or `bus:lan`
+    function: str  # BSD's name, ours where BSD has none
+    path: str  # below the project's root
+    line: int
+    m: Mbuf | None
+    why: str  # what stopped it: `break 1`, `step`
 
 
 class Deadlock(RuntimeError):
@@ -60,6 +73,7 @@ class Lab:
         self.programs = Programs()
         self.open_bus: Callable[[str], Bus] = _no_files
         self.recent: object | None = None  # what tcpdump has seen last, a Recent of stack.net.bpf
+        self.stopped: Stop | None = None  # where it stands still in mid-air
         self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
 
     @property

@@ -42,6 +42,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # (A module of ours that has one of these at its own head counts as heavy itself.)
 HEAVY = {
     *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11", "networkx", "markdown_it", "drawsvg"),
+    "greenlet",
     *("asyncio", "concurrent", "ctypes", "dataclasses", "http", "inspect", "multiprocessing", "pydoc", "shutil"),
     *("socket", "ssl", "subprocess", "tempfile", "traceback", "urllib"),
 }

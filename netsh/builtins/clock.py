@@ -23,12 +23,13 @@ WORDS = {
 
 
 class ClockRow(NamedTuple):
-    """The lab's clock: its mode, its time in seconds, what it has done and what is pending."""
+    """The lab's clock: its mode, its time in seconds, what it has done and what is pending; how it stands still."""
 
     mode: str
     now: float
     events: int
     next_due: float | None
+    stands: str
 
 
 def parse(argv: list[str]) -> str | None:
@@ -49,7 +50,7 @@ async def run(ctx: ShellContext, mode: str | None) -> AsyncIterator[ClockRow]:
     clock = ctx.session.clock
     if mode is None:
         callouts = clock.lab.callouts
-        yield ClockRow(clock.mode, callouts.now, callouts.events, callouts.next_due())
+        yield ClockRow(clock.mode, callouts.now, callouts.events, callouts.next_due(), clock.drive.state)
         return
     try:
         clock.set_mode(mode)
@@ -60,7 +61,8 @@ async def run(ctx: ShellContext, mode: str | None) -> AsyncIterator[ClockRow]:
 def show(row: ClockRow) -> str:
     """A line."""
     due = "nothing pending" if row.next_due is None else f"next event in {max(row.next_due - row.now, 0):.6f} s"
-    return f"clock {row.mode}: {row.now:.6f} s since the lab began, {row.events} events, {due}"
+    state = f", {row.stands}" if row.stands else ""
+    return f"clock {row.mode}{state}: {row.now:.6f} s since the lab began, {row.events} events, {due}"
 
 
 COMMAND = builtin("clock", SYNOPSIS, parse, run, show)

@@ -94,6 +94,7 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
             yield Summary(each, summary(os.path.join(package.__path__[0], f"{each}.py")))
         yield Note("")
     yield Note("'help COMMAND' says how it is used.  'HOST COMMAND ...' runs it on that host, 'host HOST' goes there.")
+    yield Note("F6 stops the lab's time ('pause'), F7 takes one event of it ('step'), F8 lets it go on ('go').")
     yield Note(f"A line: a; b  a && b  a || b  a & (in the background)  a > file  a | {' | '.join(FILTERS)} | !program")
     yield Note("$name  name=value  for x in me gw www { ping -c 1 $x }  # a comment")
 

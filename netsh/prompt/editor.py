@@ -12,6 +12,7 @@ import select
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -35,6 +36,7 @@ from netsh.render.screen import Screen
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
+_LINES = {"f6": "pause", "f7": "step", "f8": "go"}  # keys that are a whole line
 
 _STYLE = Style.from_dict(
     {
@@ -95,6 +97,7 @@ class Editor:
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
+        self.begun = ""  # a line that was being typed when one of those came
         self.completer = _Completer(self)
         self.prompt: PromptSession[str] = PromptSession(
             self._message,
@@ -134,7 +137,10 @@ class Editor:
         """
         self.screen.to_margin()
         self.screen.editor = self._above
-        reading = self.loop.create_task(self.prompt.prompt_async(pre_run=self._begin, handle_sigint=False))
+        begun, self.begun = self.begun, ""
+        reading = self.loop.create_task(
+            self.prompt.prompt_async(pre_run=self._begin, handle_sigint=False, default=begun)
+        )
         self.loop.call_soon(self._pump)
         try:
             return self.loop.run_until_complete(reading)
@@ -259,8 +265,18 @@ class Editor:
     def _keys(self) -> KeyBindings:
         bindings = KeyBindings()
         bindings.add("tab")(self._tab)
+        for key, line in _LINES.items():
+            bindings.add(key)(partial(self._whole_line, line))
         bindings.add("c-z")(lambda _event: None)  # there is nothing to suspend, and it is no part of a line
         return bindings
+
+    def _whole_line(self, line: str, event: KeyPressEvent) -> None:
+        """Run a line at once; what was being typed stands there again afterwards."""
+        buffer = event.current_buffer
+        self.begun = buffer.text
+        buffer.complete_state = None
+        buffer.text = line
+        event.app.exit(result=line)
 
     def _tab(self, event: KeyPressEvent) -> None:
         """Complete at once what there is one way to complete, as sh does; else show the ways, then go through them.

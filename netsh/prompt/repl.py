@@ -82,7 +82,7 @@ class Here:
     def toolbar(self) -> list[str]:
         """The clock, and what runs in the background."""
         clock, jobs = self.session.clock, len(self.session.jobs.running())
-        told = tell(clock.mode, jobs)
+        told = tell(clock.mode, clock.drive.state, jobs)
         return [*told, "time stands still at the prompt"] if jobs and clock.rate is None else told
 
     def candidates(self, line: str) -> Iterable[Candidate]:

@@ -31,6 +31,7 @@ def hint(hosts: list[str], here: str) -> str:
     )
 
 
-def tell(clock: str, jobs: int) -> list[str]:
-    """The clock, and what runs in the background."""
-    return [f"clock {clock}", *([f"{jobs} job{'s' if jobs > 1 else ''}"] if jobs else [])]
+def tell(clock: str, state: str, jobs: int) -> list[str]:
+    """The clock, whether time stands still, and what runs in the background."""
+    stands = [f"{state}: F7 step, F8 go"] if state else []
+    return [f"clock {clock}", *stands, *([f"{jobs} job{'s' if jobs > 1 else ''}"] if jobs else [])]

@@ -101,6 +101,12 @@ class Printer:
                 self._draw_headings(gathered)
         self.out.flush()
 
+    def move(self, job: int | None, to: int) -> None:
+        """What speaks has another number now."""
+        gathered = self.gathered.pop(job, None)
+        if gathered is not None:
+            self.gathered[to] = gathered
+
     def complaint(self, name: str, text: str) -> None:
         """One line on stderr, in every format; whatever was typed, nothing in it steers a terminal."""
         self.out.flush()

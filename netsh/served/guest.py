@@ -11,7 +11,7 @@ from netsh.served.confine import COMMANDS, WHY, Guard
 from netsh.session import Session
 from netsh.state import Body
 from netsh.world import World
-from stack.kern.proc import Channel, Nap, tsleep
+from stack.kern.proc import Nap, Outside, tsleep
 
 _ENOUGH = 1 << 18  # bytes that may wait for a client before its commands have to
 
@@ -58,7 +58,7 @@ class GuestPrinter(Printer):
         )  # fmt: skip
         self.complain_raw = err
         self.backlog = 0  # bytes that were not taken yet
-        self.room = Channel("sosend")
+        self.room = Outside("sosend")
 
     async def drain(self) -> None:
         """Wait until the client has taken most of what it was sent."""

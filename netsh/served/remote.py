@@ -120,7 +120,7 @@ class Remote(Client):
 
     def toolbar(self) -> list[str]:
         """The clock, and what runs in the background."""
-        return tell(self.state.get("clock", ""), int(self.state.get("jobs", "0")))
+        return tell(self.state.get("clock", ""), self.state.get("stands", ""), int(self.state.get("jobs", "0")))
 
     def candidates(self, line: str) -> Iterable[Candidate]:
         """What may be typed at the end of a line; nothing when the server does not say so soon."""

@@ -112,6 +112,7 @@ class Server:
 
     def _end(self) -> None:
         """End what runs, then the lab, then tell the clients."""
+        self.world.release()
         for visitor in self.visitors:
             visitor.stop(halts=visitor.session in self.halters)
         self._while(lambda visitor: visitor.busy)

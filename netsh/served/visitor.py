@@ -199,7 +199,7 @@ class Visitor:
             self.proc.signal(SIGHUP)
             procs.append(self.proc)
         last = session.end_processes(procs)
-        last.exited.upcall = lambda: session.lab.callouts.soon(self._vanish)
+        last.exited.upcall = lambda: session.clock.soon(self._vanish)
 
     def _vanish(self) -> None:
         if self.session is not None:
@@ -304,7 +304,7 @@ class Visitor:
 
     def _follow(self, proc: Proc, then: Callable[[], None]) -> None:
         self.proc = proc
-        proc.exited.upcall = lambda: self.server.world.lab.callouts.soon(then)
+        proc.exited.upcall = lambda: self.clock.soon(then)
 
     def _done(self) -> None:
         """What was to be run is over: say so, and begin the next."""
@@ -377,6 +377,7 @@ class Visitor:
         known = {
             "host": session.host.name if session.host is not None else "",
             "clock": self.clock.mode,
+            "stands": self.clock.drive.state,
             "jobs": str(len(session.jobs.running())),
             "hosts": self._hosts(),
         }

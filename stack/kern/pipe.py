@@ -5,7 +5,7 @@ The shell feeds a command's standard input through one; the writer may be no pro
 
 from __future__ import annotations
 
-from stack.kern.proc import Channel, tsleep
+from stack.kern.proc import Outside, tsleep
 
 
 class Pipe:
@@ -16,7 +16,7 @@ class Pipe:
     def __init__(self, data: bytes = b"", closed: bool = False) -> None:
         self.buffer = bytearray(data)
         self.closed = closed
-        self.readable = Channel("piperd")
+        self.readable = Outside("piperd")
 
     def write(self, data: bytes) -> None:
         """Append bytes and wake the reader; what comes after `close` is lost."""

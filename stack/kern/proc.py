@@ -39,6 +39,7 @@ class Channel:
     make a note and schedule something.
     """
 
+    outside = False
     __slots__ = ("sleepers", "upcall", "wmesg")
 
     def __init__(self, wmesg: str) -> None:
@@ -55,6 +56,13 @@ class Channel:
                 proc.awaken(True)
         if self.upcall is not None:
             self.upcall()
+
+
+class Outside(Channel):
+    """One that the real machine wakes, whatever time it is in the lab."""
+
+    outside = True
+    __slots__ = ()
 
 
 Nap = tuple[tuple[Channel, ...], float | None]

@@ -57,6 +57,11 @@ class Terminal:
         ordinary = termios.ICANON | termios.ECHO
         return int(termios.tcgetattr(self.child.child_fd)[3]) & ordinary == ordinary
 
+    @property
+    def signals(self) -> bool:
+        """Whether Ctrl-C is a signal now, and not a key of the prompt's."""
+        return bool(termios.tcgetattr(self.child.child_fd)[3] & termios.ISIG)
+
     def type(self, text: str) -> None:
         """Press keys."""
         self.child.send(text)

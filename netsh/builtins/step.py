@@ -1,0 +1,98 @@
+"""Let the lab do one thing, or a little, and stop it again.
+
+    step            the next event: a frame arrives, a timer runs out, a process goes on
+    step 20         so many events
+    step 10ms       all that happens in that time
+
+Time is the lab's: 'step 1h' takes as long as it takes to compute, whatever the clock is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from commands.command import Failure, Usage
+from netsh import units
+from netsh.builtins import builtin
+from netsh.drive import Drive, Step
+from netsh.events import event_of
+from netsh.shell import ShellContext
+from stack.kern.proc import tsleep
+
+SYNOPSIS = "step [count | time]"
+WORDS = {"10ms": "all that happens in that time", "20": "so many events"}
+_MOST = 10**9  # events, or seconds
+
+
+class Args(NamedTuple):
+    """So many events, or so many seconds."""
+
+    events: int | None
+    seconds: float | None
+
+
+class Stepped(NamedTuple):
+    """What has happened: how many events, the last of them; the time, and what comes next."""
+
+    events: int
+    now: float
+    event: str
+    next_due: float | None
+    next: str
+
+
+def parse(argv: list[str]) -> Args:
+    """A number of events, or a time."""
+    if len(argv) > 1:
+        raise Usage(f"{argv[1]}: one count or one time is wanted")
+    word = argv[0] if argv else "1"
+    if word.isascii() and word.isdigit():
+        if not 0 < int(word) <= _MOST:
+            raise Usage(f"{word}: not a number of events from 1 to {_MOST}")
+        return Args(int(word), None)
+    try:
+        seconds = units.parse(units.DURATION, word)
+    except ValueError:
+        raise Usage(f"{word}: neither a number of events nor a time such as 10ms") from None
+    if not 0 < seconds <= _MOST:
+        raise Usage(f"{word}: not a time between 0 and thirty years")
+    return Args(None, seconds)
+
+
+async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Stepped]:
+    """Take the step."""
+    drive = ctx.session.clock.drive
+    ctx.session.world.pause(ctx.session)
+    if drive.next_due() is None and args.seconds is None:
+        raise Failure("nothing more can happen")
+    step = Step(args.events, None if args.seconds is None else drive.callouts.now + args.seconds)
+    await take(drive, step)
+    if drive.lab.stopped is None:
+        callouts = drive.callouts
+        yield Stepped(step.done, callouts.now, step.last, callouts.next_due(), event_of(callouts))
+
+
+async def take(drive: Drive, step: Step) -> None:
+    """Wait until a step is over; whoever moves time takes it."""
+    if drive.stepping is not None:
+        raise Failure("somebody takes a step just now")
+    drive.stepping = step
+    try:
+        while drive.stepping is step:
+            await tsleep(drive.halted)
+    finally:
+        if drive.stepping is step:
+            drive.stepping = None
+
+
+def show(row: Stepped) -> str:
+    """When and what, and what comes next."""
+    count = f" ({row.events} events)" if row.events != 1 else ""
+    last = f"{row.now:.6f} {row.event or 'nothing'}{count}"
+    if row.next_due is None:
+        return f"{last}\nnext     nothing is pending"
+    return f"{last}\nnext     {row.next_due:.6f} {row.next}"
+
+
+COMMAND = builtin("step", SYNOPSIS, parse, run, show)
