@@ -89,7 +89,7 @@ class Traffic(NamedTuple):
 
 
 class Interface(NamedTuple):
-    """An interface with its addresses; `link` and the traffic are there with -v."""
+    """An interface with its addresses, at a time of the lab's; `link` and words on traffic come with -v."""
 
     name: str
     ifindex: int
@@ -105,12 +105,16 @@ class Interface(NamedTuple):
     output: Traffic | None = None
     vlan: int | None = None
     parent: str | None = None
+    time: float = 0.0
 
 
 class Names(NamedTuple):
     """Names of interfaces, or of kinds of them."""
 
     names: tuple[str, ...]
+
+
+TABLES: dict[type, str] = {Interface: ""}
 
 
 # --- parse ------------------------------------------------------------------------------------------
@@ -231,16 +235,14 @@ def row_of(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Interface:
     row = Interface(
         ifp.name, ifp.index, words_of(ifp.flags, IFF_NAMES), ifp.metric, ifp.mtu, ifp.lladdr, ifp.linkstr,
         tuple(_address(ctx, ifa, "N" in options) for ifa in ifp.addresses),
-        media=("Ethernet autoselect",) if ethernet and not options.keys().isdisjoint("vzm") else (),
+        media=("Ethernet autoselect",) if ethernet and not options.keys().isdisjoint("vzm") else (), time=ctx.now,
+        input=Traffic(ifp.ipackets, ifp.ibytes, ifp.imcasts, ifp.ierrors, ifp.iqdrops),
+        output=Traffic(ifp.opackets, ifp.obytes, ifp.omcasts, ifp.oerrors, ifp.odrops, ifp.collisions),
     )  # fmt: skip
     if "m" in options and ethernet:
         row = row._replace(media=(*row.media, "media autoselect"))
     if not options.keys().isdisjoint("vz"):
-        row = row._replace(
-            link=("unknown", "down", "up")[ifp.link_state],
-            input=Traffic(ifp.ipackets, ifp.ibytes, ifp.imcasts, ifp.ierrors, ifp.iqdrops),
-            output=Traffic(ifp.opackets, ifp.obytes, ifp.omcasts, ifp.oerrors, ifp.odrops, ifp.collisions),
-        )
+        row = row._replace(link=("unknown", "down", "up")[ifp.link_state])
     if isinstance(ifp, Vlan) and ifp.parent is not None:
         row = row._replace(vlan=ifp.vid, parent=ifp.parent.name)
     if "z" in options:
@@ -286,7 +288,7 @@ def _lines(row: Interface) -> Iterator[str]:
         if row.media[1:]:
             yield "\tsupported Ethernet media:"
             yield from (f"\t\t{each}" for each in row.media[1:])
-    if row.input is not None and row.output is not None:
+    if row.link is not None and row.input is not None and row.output is not None:
         yield f"\tinput: {_traffic(row.input)}"
         yield f"\toutput: {_traffic(row.output)}"
     for address in row.inet:

@@ -48,6 +48,7 @@ TABLES: dict[type, str] = {
     Route: "Routes",
     Connection: "Internet connections",
     InterfaceTraffic: "Interfaces",
+    Statistics: "",
 }
 
 

@@ -19,7 +19,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from commands import _neighbors
@@ -51,7 +51,7 @@ route [-n] monitor [-c count]"""
 
 __doc__ = (__doc__ or "") + "\nKeywords:\n" + "\n".join(f"    {word:<13} {text}" for word, text in WORDS.items())
 
-TABLES: dict[type, str] = {Route: "Routes"}
+_NEAR = 5  # routes that do not match, and are shown all the same
 
 _COMMANDS = ("add", "change", "delete", "get", "show", "flush", "flushall", "monitor")
 _FILTERS = {"-inet": 0, "-host": RTF_HOST, "-gateway": RTF_GATEWAY, "-static": RTF_STATIC, "-llinfo": RTF_LLDATA}
@@ -77,8 +77,19 @@ class Change(NamedTuple):
     error: str | None
 
 
+class Candidate(NamedTuple):
+    """A route that a destination might have had: how many of its bits it shares, counted from the left."""
+
+    destination: Prefix
+    gateway: Ip4 | str
+    router: str | None
+    interface: str
+    common: int
+    matches: bool
+
+
 class Lookup(NamedTuple):
-    """The route that a destination has; None as a mask for a host's."""
+    """The route that a destination has, and what it was chosen from: the longest match is the first."""
 
     target: Ip4
     target_name: str | None
@@ -91,6 +102,7 @@ class Lookup(NamedTuple):
     flags: tuple[str, ...]
     mtu: int
     expire: int
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Gateway(NamedTuple):
@@ -106,6 +118,8 @@ class Flushed(NamedTuple):
     destination: Prefix
     gateway: Ip4 | str
 
+
+TABLES: dict[type, str] = {Route: "Routes", Lookup: ""}
 
 Row = Route | Change | Lookup | Gateway | Flushed | RoutingMessage
 
@@ -329,8 +343,20 @@ def _get(ctx: Context, args: Args, names: bool) -> Lookup:
         rt.gateway, name(rt.nexthop) if rt.flags & RTF_GATEWAY else None,
         rt.ifa.address if rt.ifa is not None else None, rt.ifp.name,
         tuple(word for bit, word in RTF_WORDS.items() if flags & bit),
-        rt.mtu, 0 if rt.expires is None else int(rt.expires - ctx.now),
+        rt.mtu, 0 if rt.expires is None else int(rt.expires - ctx.now), tuple(_candidates(ctx, target, names)),
     )  # fmt: skip
+
+
+def _candidates(ctx: Context, target: Ip4, names: bool) -> Iterator[Candidate]:
+    """The routes that match, the longest first, then some that come near."""
+    def common(rt: Rtentry) -> int:
+        return min(32 - (int(rt.dst.net) ^ target).bit_length(), rt.dst.plen)
+
+    found = sorted(ctx.host.routes, key=lambda rt: (common(rt) == rt.dst.plen, common(rt)), reverse=True)
+    near = sum(common(rt) == rt.dst.plen for rt in found) + _NEAR
+    for rt in found[:near]:
+        router = ctx.name_of(rt.nexthop) if names and rt.flags & RTF_GATEWAY else None
+        yield Candidate(rt.dst, gateway_of(rt), router, rt.ifp.name, common(rt), common(rt) == rt.dst.plen)
 
 
 def _flush(ctx: Context, args: Args) -> list[Flushed]:

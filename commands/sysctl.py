@@ -60,6 +60,8 @@ class Bare(NamedTuple):
     value: Value
 
 
+TABLES: dict[type, str] = {Knob: "", Description: ""}
+
 Row = Knob | Turned | Description | Bare
 
 

@@ -14,7 +14,8 @@ import pytest
 hypothesis.settings.register_profile("netsh", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("netsh")
 
-WISHES = ("NETSH_SERVER", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLORTERM", "COLUMNS", "LINES", "PAGER", "EDITOR")
+WISHES = ("NETSH_SERVER", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLORTERM", "COLUMNS", "LINES", "PAGER", "EDITOR", "COLORFGBG")
+WISHES += ("LC_ALL", "LC_CTYPE")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,6 +24,8 @@ def neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     with pytest.MonkeyPatch.context() as patch:
         for name in WISHES:
             patch.delenv(name, raising=False)
+        patch.setenv("TERM", "xterm")
+        patch.setenv("LANG", "C.UTF-8")
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield

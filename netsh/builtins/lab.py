@@ -59,6 +59,9 @@ class Alone(NamedTuple):
     host: str
 
 
+TABLES: dict[type, str] = {LabRow: "", Segment: "", Port: "", Alone: ""}
+
+
 def parse(argv: list[str]) -> int | None:
     """A seed, or nothing."""
     if not argv:

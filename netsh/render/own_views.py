@@ -1,4 +1,4 @@
-"""The views that know what their rows are: routes, the ARP table, interfaces, sockets, buses."""
+"""The views that know what their rows are: routes, the ARP table, traffic, sockets, buses, bridges, drops."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich import box
-from rich.columns import Columns
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from netsh.render import packet_view
-from netsh.render.palette import ADDRESS, BAD, FAINT, GOOD, MAC, NAME
-from netsh.render.rich_views import Column, View, cell, column, fitting, view_of_fields
+from netsh.render import cards, counter_views, lab_view, packet_view, route_view
+from netsh.render.palette import ADDRESS, BAD, DROP, FAINT, GOOD, MAC, NAME, OWN, WARN, host_style
+from netsh.render.rich_views import Column, Look, View, cell, column, fitting, view_of_fields
 
 
-def routes(rows: Sequence[Any], width: int) -> RenderableType:
+def routes(rows: Sequence[Any], look: Look) -> RenderableType:
     """The routing table, each route with its kind in a word; the default route stands out."""
     kinds = [kind_of(row) for row in rows]
     columns = [
@@ -30,7 +28,7 @@ def routes(rows: Sequence[Any], width: int) -> RenderableType:
         column("mtu", [str(row.mtu or "") for row in rows], number=True),
         column("use", [str(row.use or "") for row in rows], number=True),
     ]
-    return fitting(columns, width)
+    return fitting(columns, look.width)
 
 
 _KINDS = {
@@ -56,79 +54,29 @@ def _destination(row: Any) -> Text:
 
 
 def _gateway(row: Any) -> Text:
-    return cell("gateway", row.gateway) + Text(f" {row.router}" if row.router else "")
+    return cell("gateway", row.gateway) + Text(f" {row.router}" if row.router else "", host_style(row.router or ""))
 
 
-def neighbours(rows: Sequence[Any], width: int) -> RenderableType:
+def neighbours(rows: Sequence[Any], look: Look) -> RenderableType:
     """The ARP table."""
     columns = [
         column("address", [Text(str(row.address), ADDRESS) for row in rows]),
-        column("host", [Text(row.host or "", NAME) for row in rows]),
+        column("host", [Text(row.host or "", host_style(row.host or "")) for row in rows]),
         column("at", [Text(str(row.lladdr), MAC) if row.lladdr else Text("incomplete", BAD) for row in rows]),
         column("interface", [Text(row.interface, NAME) for row in rows]),
         column("state", [_state(row) for row in rows]),
         column("expires", ["" if row.expires is None else f"{row.expires:.0f} s" for row in rows], number=True),
     ]
-    return fitting(columns, width)
+    return fitting(columns, look.width)
 
 
 def _state(row: Any) -> Text:
     words = [word for word in ("permanent", "published", "proxy") if getattr(row, word) and word != row.state]
-    return cell("state", row.state) + Text("".join(f" {word}" for word in words))
+    style = {"reachable": GOOD, "local": OWN, "incomplete": BAD, "failed": BAD}.get(row.state, WARN)
+    return Text(row.state, style) + Text("".join(f" {word}" for word in words))
 
 
-def interfaces(rows: Sequence[Any], width: int) -> RenderableType:
-    """A card an interface, as many side by side as there is room for."""
-    return Columns([_card(row) for row in rows], padding=(0, 1)) if width >= 60 else Group(*map(_card, rows))
-
-
-def _card(row: Any) -> Panel:
-    up = "UP" in row.flags
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style=FAINT, no_wrap=True)
-    grid.add_column(overflow="fold", max_width=26)  # so that two cards stand side by side in 80 columns
-    for name, text in _lines(row):
-        grid.add_row(name, text)
-    title = Text.assemble((row.name, NAME), " ", ("up", GOOD) if up else ("down", BAD))
-    return Panel(grid, title=title, title_align="left", box=box.ROUNDED, expand=False, border_style=GOOD if up else BAD)
-
-
-def _lines(row: Any) -> Iterator[tuple[str, Text]]:
-    for address in row.inet:
-        yield "inet", _address(address)
-    if row.linkstr is not None:
-        yield "bus", Text(row.linkstr, NAME)
-    if row.vlan is not None:
-        yield "vlan", Text.assemble(f"{row.vlan} on ", (row.parent, NAME))
-    if row.address is not None:
-        yield "address", Text(str(row.address), MAC)
-    if row.link is not None:
-        yield "link", cell("link", row.link)
-    yield "mtu", Text(str(row.mtu) + (f"  metric {row.metric}" if row.metric else ""))
-    for way, traffic in (("in", row.input), ("out", row.output)):
-        if traffic is not None:
-            yield way, _traffic(traffic)
-    yield "flags", Text(" ".join(word for word in row.flags if word != "UP").lower())
-
-
-def _address(row: Any) -> Text:
-    text = Text(f"{row.address}/{row.prefixlen}", ADDRESS)
-    if row.destination is not None:
-        text += Text(f" -> {row.destination}")
-    for word in row.flags:
-        text += Text(f" {word.lower()}", BAD)
-    return text
-
-
-def _traffic(row: Any) -> Text:
-    text = Text(f"{row.packets} packets, {row.bytes} bytes")
-    for word in ("errors", "drops", "collisions"):
-        if count := getattr(row, word):
-            text += Text(f", {count} {word}", BAD)
-    return text
-
-
-def traffic(rows: Sequence[Any], width: int) -> RenderableType:
+def traffic(rows: Sequence[Any], look: Look) -> RenderableType:
     """`netstat -i`: a line an interface, its addresses one under the other."""
     links: dict[str, list[Any]] = {}
     for row in rows:
@@ -142,7 +90,7 @@ def traffic(rows: Sequence[Any], width: int) -> RenderableType:
         column("address", [Text("\n").join(_end(row) for row in lines) for lines in links.values()]),
         *(_counts(name, first) for name in ("ipkts", "ibytes", "ierrs", "opkts", "obytes", "oerrs", "colls", "drops")),
     ]
-    return fitting(columns, width)
+    return fitting(columns, look.width)
 
 
 def _end(row: Any) -> Text:
@@ -159,42 +107,50 @@ def _counts(name: str, rows: Sequence[Any]) -> Column:
     )
 
 
-def sockets(rows: Sequence[Any], width: int) -> RenderableType:
+def sockets(rows: Sequence[Any], look: Look) -> RenderableType:
     """`netstat -a`: connections, and who waits for some."""
     columns = [
         column("proto", [row.proto for row in rows]),
-        column("local", [_port(row.local_host, row.local, row.local_service, row.local_port) for row in rows]),
+        column("local", [_port(row.local_host, row.local, row.local_service, row.local_port, OWN) for row in rows]),
         column(
-            "foreign", [_port(row.foreign_host, row.foreign, row.foreign_service, row.foreign_port) for row in rows]
+            "foreign",
+            [_port(row.foreign_host, row.foreign, row.foreign_service, row.foreign_port, ADDRESS) for row in rows],
         ),
-        column("state", [cell("state", row.state) for row in rows]),
+        column("state", [_tcp_state(row.state) for row in rows]),
         column("recv-q", [str(row.recv_q or "") for row in rows], number=True),
         column("send-q", [str(row.send_q or "") for row in rows], number=True),
     ]
-    return fitting(columns, width)
+    return fitting(columns, look.width)
 
 
-def _port(host: str | None, address: Any, service: str | None, port: int) -> Text:
+def _tcp_state(state: str | None) -> Text:
+    """A connection's state: well, on its way, or a listener."""
+    return Text(state or "", {"ESTABLISHED": GOOD, "LISTEN": NAME, "CLOSED": FAINT}.get(state or "", WARN))
+
+
+def _port(host: str | None, address: Any, service: str | None, port: int, style: str) -> Text:
     """One end, as BSD writes it: `10.0.0.1.80`, `www.http`, `*.*`."""
-    return Text(host or (str(address) if address else "*"), ADDRESS) + Text(f".{service or port or '*'}")
+    return Text(host or (str(address) if address else "*"), style if address else "") + Text(
+        f".{service or port or '*'}"
+    )
 
 
-def buses(rows: Sequence[Any], width: int) -> RenderableType:
+def buses(rows: Sequence[Any], look: Look) -> RenderableType:
     """What a bus does to frames in the words that would make it so, and who is on it."""
     columns = [
         column("name", [Text(row.name, NAME) for row in rows]),
         column("does", [row.personality for row in rows]),
         column("ports", ["\n".join(row.ports) for row in rows]),
     ]
-    return fitting(columns, width)
+    return fitting(columns, look.width)
 
 
-def bridges(rows: Sequence[Any], width: int) -> RenderableType:
+def bridges(rows: Sequence[Any], look: Look) -> RenderableType:
     """A bridge after the other: what it is, its members, who is behind which."""
-    return Group(*(part for row in rows for part in _bridge(row, width)))
+    return Group(*(part for row in rows for part in _bridge(row, look)))
 
 
-def _bridge(row: Any, width: int) -> Iterator[RenderableType]:
+def _bridge(row: Any, look: Look) -> Iterator[RenderableType]:
     up = "UP" in row.flags
     yield Text.assemble((row.name, NAME), " ", ("up", GOOD) if up else ("down", BAD), f"  {_root(row)}")
     if row.interfaces:
@@ -206,13 +162,13 @@ def _bridge(row: Any, width: int) -> Iterator[RenderableType]:
                 column("priority", [str(each.priority) for each in row.interfaces], number=True),
                 column("flags", [" ".join(each.flags).lower() for each in row.interfaces]),
             ],
-            width,
+            look.width,
         )
     if row.addresses:
-        yield view_of_fields(row.addresses, width)
+        yield view_of_fields(row.addresses, look)
 
 
-_STATES = {"forwarding": GOOD, "disabled": BAD}
+_STATES = {"forwarding": GOOD, "listening": WARN, "learning": WARN, "blocking": WARN, "disabled": BAD}
 
 
 def _root(row: Any) -> str:
@@ -222,22 +178,22 @@ def _root(row: Any) -> str:
     return f"root {row.root}" + (f", cost {row.root_cost} by {row.root_port}" if row.root_port else ": itself")
 
 
-def drops(rows: Sequence[Any], width: int) -> RenderableType:
+def drops(rows: Sequence[Any], look: Look) -> RenderableType:
     """What was dropped; the sentence that says why has what room is left, and takes more lines if it must."""
-    if width < 60:
-        return view_of_fields(rows, width)
+    if look.width < 60:
+        return view_of_fields(rows, look)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style=FAINT)
     for title in ("host", "protocol", "reason"):
         drawn.add_column(title, no_wrap=True)
     drawn.add_column("count", justify="right", no_wrap=True)
     drawn.add_column("why")
     for row in rows:
-        cells = Text(row.host, NAME), row.protocol, Text(row.reason, BAD), str(row.count_), Text(row.sentence)
-        drawn.add_row(*cells)
+        host, reason = Text(row.host, host_style(row.host)), Text(row.reason, DROP)
+        drawn.add_row(host, row.protocol, reason, str(row.count_), row.sentence)
     return drawn
 
 
-def source(rows: Sequence[Any], _width: int) -> RenderableType:
+def source(rows: Sequence[Any], _look: Look) -> RenderableType:
     """Lines of Python, numbered, those that are marked with an arrow."""
     from rich.syntax import Syntax  # pygments, which other views do without
 
@@ -256,9 +212,14 @@ VIEWS: dict[str, View] = {
     "commands._drops.Drop": drops,
     "commands._netstat_if.InterfaceTraffic": traffic,
     "commands._netstat_sockets.Connection": sockets,
-    "commands.ifconfig.Interface": interfaces,
+    "commands._netstat_stats.Statistics": counter_views.statistics,
+    "commands.ifconfig.Interface": cards.interfaces,
     "commands.packet.Field": packet_view.draw,
+    "commands.route.Lookup": route_view.lookups,
+    "commands.sysctl.Description": counter_views.descriptions,
+    "commands.sysctl.Knob": counter_views.knobs,
     "netsh.builtins.bus.BusRow": buses,
+    "netsh.builtins.lab.LabRow": lab_view.labs,
     "netsh.builtins.source.SourceLine": source,
 }
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from netsh.render.palette import FAINT
+from netsh.render.rich_views import Look
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")  # of layers, from the outermost
 _ROW = 16  # bytes a line
@@ -19,10 +20,10 @@ _DUMP = 6 + 3 * _ROW + _ROW  # columns that a line of bytes takes
 _LONGEST = 60  # characters of a value
 
 
-def draw(rows: Sequence[Any], width: int) -> RenderableType:
+def draw(rows: Sequence[Any], look: Look) -> RenderableType:
     """Side by side where there is room, else one below the other."""
     tree, dump = _tree(rows), _dump(rows)
-    if width < _DUMP + 40:
+    if look.width < _DUMP + 40:
         return Group(tree, dump)
     both = Table.grid(padding=(0, 2))
     both.add_column(ratio=1, overflow="fold")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name, Number, String, _TokenType
 
-from netsh.render.palette import ADDRESS, FAINT, GOOD, MAC, NAME, paint, visible
+from netsh.render.palette import ADDRESS, DARK, FAINT, GOOD, MAC, NAME, Theme, paint, visible
 
 _KINDS = {
     "html": re.compile(r"html"),
@@ -25,7 +25,7 @@ _STYLES = {
 }  # fmt: skip
 
 
-def coloured(data: bytes, kind: str) -> str:
+def coloured(data: bytes, kind: str, theme: Theme = DARK) -> str:
     """The text of a page of a media type such as `text/html; charset=utf-8`; nothing in it steers a terminal."""
     charset = _CHARSET.search(kind)
     text = visible(data.decode(charset[1] if charset is not None else "utf-8", errors="replace"))
@@ -33,10 +33,10 @@ def coloured(data: bytes, kind: str) -> str:
     name = next((name for name, pattern in _KINDS.items() if pattern.search(media)), None)
     if name is None:
         return text
-    return "".join(_parts(name, text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")))
+    return "".join(_parts(name, theme, text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")))
 
 
-def _parts(name: str, text: str) -> Iterator[str]:
+def _parts(name: str, theme: Theme, text: str) -> Iterator[str]:
     """The text in colours, as far as they come in time."""
     lexer = get_lexer_by_name(name)
     deadline = time.monotonic() + _PATIENCE
@@ -44,12 +44,12 @@ def _parts(name: str, text: str) -> Iterator[str]:
         if time.monotonic() > deadline:
             yield text[at:]
             return
-        yield _painted(token, part)
+        yield _painted(token, part, theme)
 
 
-def _painted(token: _TokenType, text: str) -> str:
+def _painted(token: _TokenType, text: str, theme: Theme) -> str:
     """A token in its colour, line by line, so that each line is complete in itself."""
     style = next((_STYLES[each] for each in reversed(token.split()) if each in _STYLES), None)
     if style is None or not text.strip():
         return text
-    return "\n".join(paint(line, style) if line else "" for line in text.split("\n"))
+    return "\n".join(paint(line, style, theme) if line else "" for line in text.split("\n"))

@@ -15,7 +15,18 @@ from typing import Any, TextIO
 
 from commands.command import Command, Complaint, Data, ErrorData, Note
 from netsh.render.json_rows import json_of
-from netsh.render.palette import ASCII, FAINT, highlight, paint, steady, visible, visible_bytes, wants_colour
+from netsh.render.palette import (
+    FAINT,
+    ascii_of,
+    highlight,
+    paint,
+    steady,
+    theme_of,
+    visible,
+    visible_bytes,
+    wants_ascii,
+    wants_colour,
+)
 from netsh.render.screen import terminal_width
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
@@ -30,46 +41,46 @@ def text_of(command: Command, row: Any) -> str | bytes:
     return (row.text if isinstance(row, Note) else command.show(row)) + "\n"
 
 
-# What is drawn as a view although its command does not say so; it needs no title.
-_UNTITLED = {"commands.ifconfig": "Interface"}
-
-
 @cache
 def tables_of(command: Command) -> dict[type, str]:
-    """The row types that a command wants in a table, with the table's title."""
-    module = sys.modules[command.run.__module__]
-    tables: dict[type, str] = getattr(module, "TABLES", {})
-    untitled = getattr(module, _UNTITLED.get(module.__name__, ""), None)
-    return tables if untitled is None else {untitled: "", **tables}
+    """The row types that a command wants drawn, with their titles."""
+    tables: dict[type, str] = getattr(sys.modules[command.run.__module__], "TABLES", {})
+    return tables
 
 
 class Gathered:
     """What a job has said that is not drawn yet: rows of one type, or notes that may be a table's heading."""
 
-    __slots__ = ("drawn", "notes", "rows")
+    __slots__ = ("drawn", "host", "notes", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self.host = host  # which they are about
         self.rows: list[Any] = []
         self.notes: list[Note] = []
         self.drawn = False  # there has been a table, or a line
 
 
 class Printer:
-    """Prints rows in one format: `text`, `rich` or `json`; `width` is for rich, None is the window's."""
+    """Prints rows in one format: `text`, `rich` or `json`.
+
+    `width` is for rich, None is the window's; a `theme` is dark or light, None for what COLORFGBG says.
+    """
 
     complain_raw: Callable[[bytes], None] | None = None  # where a program's stderr goes; None for our own
 
     def __init__(
         self, format: str, out: TextIO, err: TextIO, *, width: int | None = None,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] = os.environ, theme: str | None = None,
     ) -> None:  # fmt: skip
         self.format = format
         self.out = out
         self.err = err
         self.width = width
         self.environ = environ  # what the terminal is, and what its user wants to see
+        self.theme = theme_of(theme, environ)
         self.colour = wants_colour(out.isatty(), environ)
-        self.ascii = not (getattr(out, "encoding", None) or "utf-8").lower().startswith("utf")
+        self.plain = wants_ascii(out, environ)
+        self.seen: dict[tuple[str, str], Any] = {}  # what views know from the last look
         self.gathered: dict[int | None, Gathered] = {}
         self._draw = FORMATS[format]
 
@@ -116,7 +127,7 @@ class Printer:
     def write(self, data: str | bytes) -> None:
         """Text or raw bytes, as they are, in order."""
         if isinstance(data, str):
-            self.out.write(data.translate(ASCII) if self.ascii else data)
+            self.out.write(ascii_of(data) if self.plain else data)
         elif (buffer := getattr(self.out, "buffer", None)) is not None:
             self.out.flush()
             buffer.write(data)
@@ -130,12 +141,12 @@ class Printer:
         if not isinstance(row, Note):
             self.write(json_of(row, **({} if job is None else {"host": host, "job": job})) + "\n")
 
-    def _rich(self, command: Command, row: Any, _host: str, job: int | None) -> None:
+    def _rich(self, command: Command, row: Any, host: str, job: int | None) -> None:
         tables = tables_of(command)
         if not tables:
             return self._line(command, row)
-        gathered = self.gathered.setdefault(job, Gathered())
-        if gathered.rows and type(row) is not type(gathered.rows[0]):
+        gathered = self.gathered.setdefault(job, Gathered(host))
+        if gathered.rows and tables.get(type(row)) != tables[type(gathered.rows[0])]:
             self._draw_gathered(command, gathered)
         if isinstance(row, Note):
             gathered.notes.append(row)
@@ -153,19 +164,20 @@ class Printer:
         if isinstance(row, Data) and row.kind and self.colour:
             from netsh.render import pages  # pygments takes 20 ms to import
 
-            self.write(pages.coloured(row.data, row.kind))
+            self.write(pages.coloured(row.data, row.kind, self.theme))
         elif isinstance(text, bytes):
             self.write(visible_bytes(text) if self.out.isatty() else text)
         else:
-            self.write(highlight(visible(text)) if self.colour else visible(text))
+            self.write(highlight(visible(text), self.theme) if self.colour else visible(text))
 
     def _draw_gathered(self, command: Command, gathered: Gathered) -> None:
         if gathered.rows:
             from netsh.render import own_views, rich_views  # rich takes 50 ms to import: only when there is a table
 
             kind = type(gathered.rows[0])
-            view = own_views.view_of(kind)
-            rich_views.draw(tables_of(command)[kind], view, gathered.rows, self.out, self.width, self.environ)
+            console = rich_views.console_on(self.out, self.width, self.environ, self.theme, plain=self.plain)
+            look = rich_views.Look(console.width, gathered.host, self.seen)
+            rich_views.draw(tables_of(command)[kind], own_views.view_of(kind), gathered.rows, console, look)
             gathered.rows.clear()
             gathered.drawn = True
 
@@ -173,7 +185,7 @@ class Printer:
         """Headings of rows that never came say what there is none of."""
         for note in gathered.notes:
             text = visible(note.text)[: self.columns()]
-            self.write(f"{paint(text, FAINT) if self.colour and text else text}\n")
+            self.write(f"{paint(text, FAINT, self.theme) if self.colour and text else text}\n")
 
     def _write_notes(self, gathered: Gathered) -> None:
         for note in gathered.notes:

@@ -6,54 +6,77 @@ all others share `view_of_fields`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import IO, Any, NamedTuple, TextIO, cast
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme as Styles
 
-from netsh.render.palette import ADDRESS, BAD, FAINT, GOOD, MAC, NAME, visible
+from netsh.render.palette import ADDRESS, BAD, DARK, FAINT, GOOD, MAC, NAME, Theme, ascii_of, host_style, visible
 from stack.addr import Ip4, Mac, Prefix
 
-View = Callable[[Sequence[Any], int], RenderableType]  # the rows, and the width there is
 
-_NAME_FIELDS = {"name", "host", "hostname", "interface", "ifname", "bus", "command"}
+class Look(NamedTuple):
+    """Who looks at rows: how wide the window is, on which host the rows are, and what was seen there before."""
+
+    width: int
+    host: str = ""
+    before: dict[tuple[str, str], Any] | None = None  # what a view wants to know at the next look, by host and name
+
+
+View = Callable[[Sequence[Any], Look], RenderableType]
+
+_NAME_FIELDS = {"name", "interface", "ifname", "bus", "command"}
+_HOST_FIELDS = {"host", "hostname"}
 _WORDS = {"up": GOOD, "ok": GOOD, "established": GOOD, "listen": GOOD, "down": BAD, "incomplete": BAD, "reject": BAD}
 
 
-def draw(
-    title: str, view: View, rows: Sequence[Any], out: TextIO, width: int | None,
-    environ: Mapping[str, str] = os.environ,
-) -> None:  # fmt: skip
-    """Draw rows of one type on a file; the width is the window's when it is None."""
-    console = console_on(out, width, environ)
+def draw(title: str, view: View, rows: Sequence[Any], console: Console, look: Look) -> None:
+    """Draw rows of one type, with a title over them."""
     if title:
         console.print(Text(title, style=NAME))
-    console.print(view(rows, console.width))
+    console.print(view(rows, look._replace(width=console.width)))
 
 
-def console_on(out: TextIO, width: int | None, environ: Mapping[str, str] = os.environ) -> Console:
+class Plain:
+    """A file of which only ASCII is wanted."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.isatty = out.isatty
+        self.flush = out.flush
+
+    def write(self, text: str) -> int:
+        """Write it, what is drawn in it in ASCII."""
+        return self.out.write(ascii_of(text))
+
+
+def console_on(
+    out: TextIO, width: int | None, environ: Mapping[str, str], theme: Theme = DARK, *, plain: bool = False,
+) -> Console:  # fmt: skip
     """A console on that file; rich itself finds out about colours and obeys NO_COLOR."""
+    styles = theme.styles | {f"host{at}": style for at, style in enumerate(theme.hosts)}
     return Console(
-        file=out, width=width, legacy_windows=False, highlight=False, emoji=False, markup=False, _environ=environ
-    )
+        file=cast(IO[str], Plain(out)) if plain else out, width=width, legacy_windows=False, highlight=False,
+        emoji=False, markup=False, theme=Styles(styles), _environ=environ,
+    )  # fmt: skip
 
 
 Column = tuple[str, list[Text], bool]  # its heading, its cells, and whether they are numbers
 
 
-def view_of_fields(rows: Sequence[Any], width: int) -> RenderableType:
+def view_of_fields(rows: Sequence[Any], look: Look) -> RenderableType:
     """The view of any rows: a column a field, without those that are empty in every row."""
     columns: list[Column] = []
     for name in type(rows[0])._fields:
         values = [getattr(row, name) for row in rows]
         number = all(value is None or _is_number(value) for value in values)
         columns.append((heading(name), [cell(name, value) for value in values], number))
-    return fitting(columns, width)
+    return fitting(columns, look.width)
 
 
 def column(title: str, cells: Sequence[Text | str], number: bool = False) -> Column:
@@ -64,11 +87,16 @@ def column(title: str, cells: Sequence[Text | str], number: bool = False) -> Col
 def fitting(columns: Sequence[Column], width: int) -> RenderableType:
     """Columns side by side where they fit, closer together if need be; else a card a row."""
     columns = [found for found in columns if any(cell.plain for cell in found[1])]
-    needed = sum(max([cell_len(title), *(widest(cell) for cell in cells)]) for title, cells, _ in columns)
     for gap in (3, 2, 1):
-        if needed + gap * (len(columns) - 1) <= width:
+        if needed(columns, gap) <= width:
             return _table(columns, gap)
     return _cards(columns)
+
+
+def needed(columns: Sequence[Column], gap: int) -> int:
+    """How wide columns are with such gaps between them."""
+    widths = [max([cell_len(title), *(widest(cell) for cell in cells)]) for title, cells, _ in columns]
+    return sum(widths) + gap * (len(columns) - 1)
 
 
 def widest(cell: Text) -> int:
@@ -122,6 +150,8 @@ def cell(name: str, value: Any) -> Text:
         case tuple() | list() if not hasattr(value, "_fields"):
             return Text("\n").join(cell(name, item) for item in value)
     text = visible(str(value))
+    if name in _HOST_FIELDS and text:
+        return Text(text, style=host_style(text))
     return Text(text, style=NAME if name in _NAME_FIELDS else _WORDS.get(text.lower(), ""))
 
 

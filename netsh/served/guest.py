@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Generator
 from typing import Any
 
+from netsh.render.palette import ENVIRONMENT
 from netsh.render.printer import Printer
 from netsh.served.confine import COMMANDS, WHY, Guard
 from netsh.session import Session
@@ -51,7 +52,7 @@ class GuestPrinter(Printer):
 
     def __init__(self, hello: dict[str, str], out: Callable[[bytes], None], err: Callable[[bytes], None]) -> None:
         terminal = bool(hello.get("terminal"))
-        environ = {name: hello[name] for name in ("TERM", "NO_COLOR", "COLORTERM") if hello.get(name)}
+        environ = {name: hello[name] for name in ENVIRONMENT if hello.get(name)}
         super().__init__(
             hello.get("format", "text"), Stream(out, terminal).text(), Stream(err, terminal).text(),
             width=width_of(hello.get("columns", "80")), environ=environ,

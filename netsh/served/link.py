@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from netsh.options import Options, Unusable
+from netsh.render.palette import ENVIRONMENT
 from netsh.served import frames
 from netsh.served.url import Url
 from netsh.signals import Signals
@@ -62,9 +63,7 @@ class Client:
             "format": options.format or ("rich" if terminal else "text"),
             "columns": str(columns()),
             "terminal": "1" if terminal else "",
-            "TERM": os.environ.get("TERM", ""),
-            "NO_COLOR": os.environ.get("NO_COLOR", ""),
-            "COLORTERM": os.environ.get("COLORTERM", ""),
+            **{name: os.environ.get(name, "") for name in ENVIRONMENT},
             "host": options.host or "",
             "prompt": "1" if prompt else "",
         }

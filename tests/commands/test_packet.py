@@ -11,6 +11,7 @@ import pytest
 from commands.packet import Field
 from netsh.render import packet_view
 from netsh.render.printer import Printer
+from netsh.render.rich_views import Look
 from netsh.session import Session
 from stack.dev.dissect import dissect
 from stack.lab import Lab
@@ -57,7 +58,7 @@ def test_a_packet_of_a_file(tmp_path: Path) -> None:
     fields = [row for row in answer.rows if isinstance(row, Field)]
     assert len({field.offset for field in fields if field.field in ("version", "ihl")}) == 1
     for width in (60, 200):
-        assert packet_view.draw(fields, width)
+        assert packet_view.draw(fields, Look(width))
 
 
 def test_only_the_last_megabytes_are_remembered() -> None:

@@ -30,9 +30,68 @@ INTERFACES = """\
 │ mtu    33624                      │ │ bus      lan                        │
 │ flags  loopback running multicast │ │ address  b2:a0:8f:27:9c:2b          │
 ╰───────────────────────────────────╯ │ mtu      1500                       │
+                                      │ out      1 packet, 42 B             │
                                       │ flags    broadcast running simplex  │
                                       │          multicast                  │
                                       ╰─────────────────────────────────────╯
+"""
+
+CONTEST = """\
+to 203.0.113.80 www out of shmif1 from 203.0.113.1
+   destination     bits
+──────────────────────────────────────────────────────────────────────────────
+→  203.0.113.0/24  11001011.00000000.01110001           longest match, 24 bits
+   203.0.0.0/16    11001011.00000000                    shorter, 16 bits
+   203.0.113.1/32  11001011.00000000.01110001.00000001  differs in bit 26
+   10.0.0.0/24     00001010.00000000.00000000           differs in bit 1
+   10.0.0.1/32     00001010.00000000.00000000.00000001  differs in bit 1
+   127.0.0.1/32    01111111.00000000.00000000.00000001  differs in bit 1
+"""
+
+COUNTERS = """\
+ip
+1  total packet received
+1  packet for this host
+1  packet sent from this host
+   Other counters:
+1    oddity
+1  ttl  its time to live is used up on the way
+zeroes are left out; '| text' has them
+"""
+
+HOME = """\
+4 hosts, 2 buses, seed 1, clock fast, 0.000000 s
+
+╭────╮
+│ me ├╴shmif0  10.0.0.2/24 ────────────╮  lan  10.0.0.0/24  delay 100us
+╰────╯                                 │
+╭────╮                                 │
+│ gw ├╴shmif0   10.0.0.1/24 ───────────╯
+│    ├╴shmif1   203.0.113.1/24 ────────╮  wan  203.0.113.0/24  delay 5ms
+│    ├╴bridge0  no address  on no bus  │
+╰────╯                                 │
+╭─────╮                                │
+│ www ├╴shmif0  203.0.113.80/24 ───────╯
+╰─────╯
+╭───╮
+│ x │
+╰───╯
+"""
+
+NARROW = """\
+3 hosts, 2 buses, seed 1, clock fast,
+0.000000 s
+
+╭────╮
+│ me ├╴shmif0  10.0.0.2/24 ──────╮  lan
+╰────╯                           │
+╭────╮                           │
+│ gw ├╴shmif0  10.0.0.1/24 ──────╯
+│    ├╴shmif1  203.0.113.1/24 ───╮  wan
+╰────╯                           │
+╭─────╮                          │
+│ www ├╴shmif0  203.0.113.80/24 ─╯
+╰─────╯
 """
 
 ROUTES = """\
@@ -98,6 +157,45 @@ def test_a_picture(line: str, picture: str) -> None:
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_nothing_is_wider_than_the_window(line: str, width: int) -> None:
     assert max(map(len, drawn(line, width).splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "picture"),
+    [
+        ("gw route -q add 203.0/16 10.0.0.2; gw route get www", 80, CONTEST),
+        ("gw ifconfig bridge0 create; host x; lab", 80, HOME),
+        ("lab", 40, NARROW),
+    ],
+)
+def test_a_picture_in_a_window(line: str, width: int, picture: str) -> None:
+    assert drawn(line, width) == picture
+
+
+def test_a_picture_of_counters() -> None:
+    out = io.StringIO()
+    session = Session(Lab(), Printer("rich", out, out, width=80))
+    home.build(session)
+    session.run("ping -qc 1 www | wc")
+    session.lab["me"].ip.stat |= {"ttl": 1, "oddity": 1}
+    out.truncate(0)
+    out.seek(0)
+    session.run("netstat -p ip")
+    assert "\n".join(text.rstrip() for text in out.getvalue().splitlines()) + "\n" == COUNTERS
+
+
+def test_rates_are_those_since_the_last_look() -> None:
+    ping = "ping -q -n -i 0.1 -c 11 www | wc"
+    cards = drawn(f"ping -qc 1 www | wc; sleep 5; ifconfig shmif0; {ping}; ifconfig shmif0")
+    rates = [line for line in cards.splitlines() if "packets/s" in line]
+    assert len(rates) == 4
+    assert [round(float(line.split()[1])) for line in rates] == [1, 1, 11, 11]
+
+
+def test_a_large_lab_is_an_outline() -> None:
+    out = io.StringIO()
+    session = Session(Lab(), Printer("rich", out, out, width=80))
+    session.run("chain 60; lab")
+    assert "╭──" not in out.getvalue() and " ╰─ r60 " in out.getvalue()
 
 
 def test_an_interface_that_is_down_says_so() -> None:

@@ -12,7 +12,19 @@ import pytest
 
 from commands.command import Command, Complaint, Context, Data, Note
 from netsh.render.json_rows import json_of, type_of
-from netsh.render.palette import highlight, visible, visible_bytes, wants_colour
+from netsh.render.palette import (
+    DARK,
+    LIGHT,
+    Theme,
+    ascii_of,
+    highlight,
+    host_style,
+    theme_of,
+    visible,
+    visible_bytes,
+    wants_ascii,
+    wants_colour,
+)
 from netsh.render.printer import Printer, text_of
 from stack.addr import Ip4, Mac, Prefix
 
@@ -196,6 +208,44 @@ def test_highlight() -> None:
     assert "\x1b[35mb2:a0:00:00:00:01\x1b[0m" in highlight("at b2:a0:00:00:00:01 on")
     assert "\x1b[32m0.0% packet loss" in highlight("3 packets received, 0.0% packet loss")
     assert "\x1b[31m100.0% packet loss" in highlight("0 packets received, 100.0% packet loss")
+
+
+def test_a_theme_is_the_one_that_is_named_or_that_of_the_background() -> None:
+    assert [theme_of(name, {}) for name in ("dark", "light", "auto", None)] == [DARK, LIGHT, DARK, DARK]
+    for said, theme in ("15;0", DARK), ("0;15", LIGHT), ("0;default;7", LIGHT), ("x", DARK):
+        assert theme_of(None, {"COLORFGBG": said}) is theme
+        assert theme_of("dark", {"COLORFGBG": said}) is DARK
+    assert highlight("10.0.0.1", LIGHT) == "\x1b[38;5;25m10.0.0.1\x1b[0m"
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_a_theme_has_a_look_for_every_meaning(theme: Theme) -> None:
+    assert theme.styles.keys() == DARK.styles.keys()
+    looks = [theme.sgr(style) for style in theme.styles] + [theme.sgr(host_style(f"r{at}")) for at in range(100)]
+    assert all(looks) and len({theme.sgr(style) for style in theme.styles}) == len(theme.styles)
+    assert len({theme.sgr(host_style(f"r{at}")) for at in range(100)}) == len(theme.hosts)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "environ", "plain"),
+    [
+        ("utf-8", {}, False),
+        ("utf-8", {"LANG": "en_US.UTF-8"}, False),
+        ("latin-1", {"LANG": "en_US"}, True),
+        ("ascii", {}, True),
+        ("utf-8", {"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),
+        ("utf-8", {"LANG": "C", "LC_CTYPE": "de_DE.UTF-8"}, False),
+        ("utf-8", {"LANG": "de_DE.UTF-8", "LC_ALL": "POSIX"}, True),
+        ("utf-8", {"TERM": "dumb"}, True),
+    ],
+)
+def test_where_only_ascii_is_drawn(encoding: str, environ: dict[str, str], plain: bool) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    assert wants_ascii(out, environ) is plain
+
+
+def test_ascii_of() -> None:
+    assert ascii_of("╭─╮ │ ├╴ ━ … → ▁▃▅█ é") == "+-+ | +- = ~ > _-=# é"
 
 
 def test_what_came_from_the_network_cannot_steer_the_terminal() -> None:
