@@ -14,8 +14,10 @@ import pytest
 hypothesis.settings.register_profile("netsh", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("netsh")
 
-WISHES = ("NETSH_SERVER", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLORTERM", "COLUMNS", "LINES", "PAGER", "EDITOR", "COLORFGBG")
-WISHES += ("LC_ALL", "LC_CTYPE")
+WISHES = (
+    "NETSH_SERVER", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLORTERM", "COLORFGBG", "COLUMNS", "LINES", "PAGER",
+    "EDITOR", "LC_ALL", "LC_CTYPE",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="session")

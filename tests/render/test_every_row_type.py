@@ -18,19 +18,21 @@ from netsh.world import end
 from stack.lab import Lab
 
 # They stream: each is told at once, in a line that the terminal may wrap, with the colours of what it says.
-LINES = {
-    "arp.Done", "drops.Dropped", "drops.Total", "fetch.Header", "fetch.Line", "fetch.Status", "hostname.Hostname",
-    "httpd.Request", "ifconfig.Names", "kill.Signals", "nc.Connected", "nc.Listening", "nc.Received",
-    "netstat.Interval", "netstat.Membership", "ping.PingError", "ping.PingReply", "ping.PingStart",
-    "ping.PingStatistics", "route.Change", "route.Flushed", "route.Gateway", "route.RoutingMessage",
-    "routed.RouteChange", "rtquery.Answer", "sysctl.Bare", "sysctl.Turned", "tcpdrop.Droppable", "tcpdrop.Dropped",
-    "tcpdump.Instruction", "tcpdump.Interface", "tcpdump.Packet", "tcpstat.ControlBlock", "tcpstat.Listener",
-    "traceroute.Hop", "traceroute.NarrowLink", "traceroute.TraceStart", "ttcp.Accepted", "ttcp.Opening", "ttcp.Step",
-    "ttcp.Transfer", "clock.ClockRow", "echo.Words", "help.Explanation", "help.Page", "help.Reason", "help.Summary",
-    "jobs.JobRow", "shmif_dumpbus.Header", "sockets.SocketsRow", "source.Listing",
-    *(f"{shape}.{row}" for shape in ("chain", "grid", "matrix", "random", "ring", "star", "tree")
-      for row in ("Reach", "RipReach", "ScriptLine", "Stacks")),
-}  # fmt: skip
+_LINES = """
+    step.Stepped
+    alias.Alias arp.Done clock.ClockRow drops.Dropped drops.Total echo.Words fetch.Header fetch.Line
+    fetch.Status help.Explanation help.Page help.Reason help.Summary hostname.Hostname httpd.Request
+    ifconfig.Names jobs.JobRow kill.Signals ladder.Arrow ladder.Heading nc.Connected nc.Listening nc.Received
+    netstat.Interval netstat.Membership ping.PingError ping.PingReply ping.PingStart ping.PingStatistics
+    route.Change route.Flushed route.Gateway route.RoutingMessage routed.RouteChange rtquery.Answer
+    shmif_dumpbus.Header sockets.SocketsRow source.Listing sysctl.Bare sysctl.Turned tcpdrop.Droppable
+    tcpdrop.Dropped tcpdump.Instruction tcpdump.Interface tcpdump.Packet tcpstat.ControlBlock tcpstat.Listener
+    traceroute.Hop traceroute.NarrowLink traceroute.TraceStart ttcp.Accepted ttcp.Opening ttcp.Step
+    ttcp.Transfer
+"""
+SHAPES = ("chain", "grid", "matrix", "random", "ring", "star", "tree")
+BUILT = ("Reach", "RipReach", "ScriptLine", "Stacks")
+LINES = {*_LINES.split(), *(f"{shape}.{row}" for shape in SHAPES for row in BUILT)}
 # A line that makes rows of a type, in the lab `home`.
 SAMPLES = {
     "arp.ArpEntry": "ping -qc 1 gw; arp -s 10.0.0.9 2:0:0:0:0:9 pub; ping -qc 1 -w 1 10.0.0.77; arp -a",
@@ -60,6 +62,7 @@ SAMPLES = {
     "shmif_dumpbus.Packet": "ifconfig shmif1 create linkstr {tmp}/bus 10.5.0.1/24; "
     "ping -qc 1 -w 1 10.5.0.9; shmif_dumpbus {tmp}/bus",
     "source.SourceLine": "source ip_forward",
+    "tutorial.Checked": "tutorial --check 01-neighbours",
 }
 ANYTHING = (Note, Complaint, Data, ErrorData)
 
