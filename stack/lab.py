@@ -74,6 +74,7 @@ class Lab:
         self.open_bus: Callable[[str], Bus] = _no_files
         self.recent: object | None = None  # what tcpdump has seen last, a Recent of stack.net.bpf
         self.stopped: Stop | None = None  # where it stands still in mid-air
+        self.trace: object | None = None  # who follows packets through it, a Recorder of stack.trace.recorder
         self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
 
     @property

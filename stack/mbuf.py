@@ -37,7 +37,11 @@ ETHER_HDR_LEN = 14
 class Mbuf:
     """One packet; see the module's docstring for its parts."""
 
-    __slots__ = ("csum", "data", "flags", "len", "link", "net", "rcvif", "transport")
+    __slots__ = ("cause", "csum", "data", "flags", "len", "link", "net", "rcvif", "serial", "transport")
+
+    # which packet it is, and which one it is because of; only those that a trace has seen have them
+    serial: int
+    cause: int
 
     def __init__(
         self, data: bytes | memoryview, transport: bytes = b"", net: bytes = b"", link: bytes = b""

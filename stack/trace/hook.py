@@ -6,7 +6,7 @@ may look at the frame, change the packet in it, and even let other greenlets run
 calls is not seen itself.
 
 The hook is one of the thread's, as Python's is, so it belongs to no lab: who listens looks whose function it is
-(`host_of` in stack/trace/door.py, and `Host.probes`, which is its lab's).
+(`protocol_of` in stack/trace/door.py, whose `probes` are its lab's).
 """
 
 from __future__ import annotations

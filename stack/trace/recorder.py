@@ -1,0 +1,362 @@
+"""The recorder: follows packets through the hosts of a lab, while it is on.
+
+It listens at the doors (stack/trace/doors.py), and notes for each that a packet goes through what can be read there:
+a step.  Packets get serials as they are made, and each remembers the serial of the one that was in hand then: its
+cause.  What a process does that a packet has woken, and what a connection's timer does, is because of that packet;
+and a segment sent again is because of the one that carried its bytes first.
+
+A filter is asked once for a packet; all that is caused by one that it takes is wanted, too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from types import CodeType, FrameType
+
+from stack.header.ip import IPPROTO_TCP
+from stack.header.tcp import TH_FIN, TH_SYN
+from stack.kern.proc import Channel, Proc
+from stack.lab import Lab
+from stack.mbuf import Mbuf
+from stack.net.ethernet import m_devget
+from stack.net.wire import Bus
+from stack.netinet import ip_output
+from stack.netinet.arp import Arp
+from stack.netinet.icmp import Icmp
+from stack.netinet.ip_output import IpOutput
+from stack.netinet.ip_reass import Reassembly
+from stack.netinet.tcp_input import TcpInput
+from stack.netinet.tcp_subr import TCP_HEADER
+from stack.netinet.tcp_syncache import SynCache
+from stack.netinet.tcp_var import Key, Tcpcb
+from stack.trace.door import Door, packet_of, path_of, place_of, protocol_of
+from stack.trace.doors import DOORS, DROP
+from stack.trace.hook import Hook, hook
+from stack.trace.steps import AGAIN, ANSWER, ASKS, COPY, ERROR, FRAGMENT, SENT, SNAPLEN, WHOLE, Packet, Step
+
+Filter = Callable[[bytes], bool]  # a whole frame: is it wanted?
+
+MOST = 100_000  # steps, and packets, that are remembered
+_PENDING = 1000  # steps of packets of which it is not known yet whether they are wanted
+_FLIGHT = 512  # segments of a connection that are remembered, in case they are sent again
+_NO_LINK = bytes(12) + b"\x08\x00"  # stands for the link header where a packet has none (yet)
+_ADDRESSES = (1 << 64) - 1
+
+# Who makes packets, how what they make is related to its cause, and where that stands; else it is what is in hand.
+_MAKERS: dict[CodeType, tuple[str, str]] = {
+    Mbuf.copy.__code__: (COPY, "self"),
+    Bus._corrupted.__code__: (COPY, "m"),
+    ip_output.fragment.__code__: (FRAGMENT, "m"),
+    Reassembly._join.__code__: (WHOLE, ""),
+    Icmp.error.__code__: (ERROR, "m"),
+    Icmp._echo.__code__: (ANSWER, "m"),
+    Icmp._tstamp.__code__: (ANSWER, "m"),
+    Icmp._maskreq.__code__: (ANSWER, "m"),
+}
+_ARP_SEND = Arp._send.__code__
+_DEVGET = m_devget.__code__
+_OUTPUT, _TCP_INPUT = IpOutput.output.__code__, TcpInput.input.__code__
+_JOIN, _FREED = Reassembly._join.__code__, Arp.nd_sent.__code__
+_FATES = ("delivered", "dropped", "waits", "whole")
+
+
+class Visit:
+    """A door that is open now, or a process that runs: what is in hand there."""
+
+    __slots__ = ("before", "depth", "frame", "host", "serial", "step")
+
+    def __init__(self, frame: FrameType, host: str, serial: int, depth: int) -> None:
+        self.frame = frame
+        self.host = host
+        self.serial = serial  # of the packet in hand; 0 for none
+        self.depth = depth
+        self.step: Step | None = None
+        self.before: object = None
+
+
+class Recorder:
+    """The trace of a lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.steps: deque[Step] = deque(maxlen=MOST)
+        self.packets: dict[int, Packet] = {}
+        self.serial = 0
+        self.number = 0
+        self.grown = Channel("trace")  # woken when there are more steps
+        self.filter: Filter | None = None
+        self.hook: Hook | None = None  # while it is on
+        self.visits: list[Visit] = []
+        self.event: list[Step] = []  # of what happens just now
+        self.fresh: list[Packet] = []  # of which it is not known yet whether they are wanted
+        self.pending: list[Step] = []  # theirs
+        self.woken: dict[int, int] = {}  # processes, by what woke them
+        self.heard: dict[tuple[str, Key], int] = {}  # the last segment that a connection got
+        self.flows: dict[tuple[int, bytes], deque[tuple[int, int, int]]] = {}  # first number, size, serial
+
+    # --- on and off ---------------------------------------------------------------------------
+
+    def start(self, wanted: Filter | None = None) -> None:
+        """Follow the packets that a filter takes (None: all); OSError EBUSY when Python's profiler is at work."""
+        self.filter = wanted
+        if self.hook is not None:
+            return
+        self.hook = hook()
+        for code in DOORS:
+            self.hook.listen(code, self._enter, self._leave)
+        self.hook.listen(Mbuf.__init__.__code__, self._made)
+        self.hook.listen(_JOIN, leave=self._joined)
+        self.hook.listen(Channel.wakeup.__code__, self._wakes)
+        self.hook.listen(Proc._run.__code__, self._runs, self._leave)
+
+    def stop(self) -> None:
+        """Follow no more; what was seen is kept."""
+        listened, self.hook = self.hook, None
+        if listened is None:
+            return
+        for code in DOORS:
+            listened.ignore(code, self._enter, self._leave)
+        listened.ignore(Mbuf.__init__.__code__, self._made)
+        listened.ignore(_JOIN, leave=self._joined)
+        listened.ignore(Channel.wakeup.__code__, self._wakes)
+        listened.ignore(Proc._run.__code__, self._runs, self._leave)
+        self.visits.clear()
+        self._settle()
+        for table in (self.woken, self.heard, self.flows):
+            table.clear()
+
+    # --- doors --------------------------------------------------------------------------------
+
+    def _enter(self, frame: FrameType) -> None:
+        """A door opens."""
+        visits = self.visits
+        outer = visits[-1] if visits else None
+        protocol = protocol_of(frame)
+        if protocol is None:
+            if outer is None:
+                return
+            host = outer.host
+        elif protocol.probes is not self.lab.probes:
+            return
+        else:
+            host = place_of(protocol)
+        m = packet_of(frame)
+        packet = self._sight(m, host) if m is not None else None
+        if packet is not None:
+            serial = packet.serial
+        else:
+            serial = outer.serial if outer is not None else self._remembered(frame, host)
+            packet = self.packets.get(serial)
+        visit = Visit(frame, host, serial, outer.depth if outer is not None else 0)
+        visits.append(visit)
+        code = frame.f_code
+        if m is not None and packet is not None and code is _OUTPUT:
+            self._sends(frame, m, packet)
+        if packet is not None and packet.wanted is False:
+            return
+        if outer is None or outer.step is None or outer.step.serial != serial or outer.step.function != DOORS[code].bsd:
+            self._step(visit, DOORS[code])
+            if code is _FREED and visit.step is not None and outer is not None:
+                visit.step.facts["reply"] = outer.serial
+
+    def _step(self, visit: Visit, door: Door) -> None:
+        """Note a step, and what can be read off it."""
+        self.number += 1
+        step = Step(self.number, self.lab.callouts.now, visit.host, visit.serial, visit.depth, door)
+        visit.depth += 1
+        visit.step = step
+        self.event.append(step)
+        if door is DROP:
+            _whence(step, visit.frame)
+        if door.look is not None:
+            try:
+                visit.before = door.look(visit.frame, step.facts)
+            except Exception as defect:  # ours, and no reason to stop the stack
+                step.facts["defect"] = repr(defect)
+        if visit.frame.f_code is _TCP_INPUT and isinstance(visit.before, tuple):
+            self.heard[visit.host, visit.before[0]] = visit.serial
+
+    def _leave(self, frame: FrameType, value: object) -> None:
+        """A door closes."""
+        visits = self.visits
+        if not visits or visits[-1].frame is not frame:
+            return
+        visit = visits.pop()
+        step = visit.step
+        if step is not None:
+            door = step.door
+            if door.seen is not None:
+                try:
+                    step.verdict = door.seen(frame, value, step.facts, visit.before)
+                except Exception as defect:
+                    step.facts["defect"] = repr(defect)
+            if step.verdict.startswith(_FATES):
+                packet = self.packets.get(step.serial)
+                if packet is not None:
+                    packet.fate = step.verdict
+        if not visits:
+            self._settle()
+
+    def _remembered(self, frame: FrameType, host: str) -> int:
+        """A timer has run out: it is because of what its connection heard last."""
+        here = frame.f_locals
+        owner = here.get("tp", here.get("sc"))
+        return self.heard.get((host, owner.key), 0) if isinstance(owner, Tcpcb | SynCache) else 0
+
+    # --- packets ------------------------------------------------------------------------------
+
+    def _sight(self, m: Mbuf, host: str) -> Packet:
+        """What is known of a packet; one that was there before the trace is a new one."""
+        serial = getattr(m, "serial", 0)
+        packet = self.packets.get(serial)
+        if packet is None:
+            if not 0 < serial <= self.serial:
+                self.serial += 1
+                serial, m.cause = self.serial, 0
+                m.serial = serial
+            packet = self._know(Packet(serial, m.cause, SENT, self.lab.callouts.now, host, m))
+            _snap(packet)
+        return packet
+
+    def _know(self, packet: Packet) -> Packet:
+        packets = self.packets
+        if len(packets) >= MOST:
+            del packets[next(iter(packets))]
+        packets[packet.serial] = packet
+        if self.filter is None:
+            packet.wanted = True
+        else:
+            cause = packets.get(packet.cause)
+            packet.wanted = True if cause is not None and cause.wanted else None
+        self.fresh.append(packet)
+        return packet
+
+    def _made(self, frame: FrameType) -> None:
+        """A packet is made: it gets its serial, and its cause."""
+        visits = self.visits
+        maker = frame.f_back
+        if not visits or maker is None:
+            return  # not of this lab, as far as one can tell; it will be seen
+        if maker.f_code is _DEVGET and maker.f_back is not None and maker.f_back.f_code in _MAKERS:
+            maker = maker.f_back
+        visit = visits[-1]
+        kind, origin = _MAKERS.get(maker.f_code, (SENT, ""))
+        cause = visit.serial
+        if origin:
+            cause = self._sight(maker.f_locals[origin], visit.host).serial
+        elif maker.f_code is _ARP_SEND:
+            kind = ASKS if maker.f_locals["op"] == 1 else ANSWER
+        m: Mbuf = frame.f_locals["self"]
+        self.serial += 1
+        m.serial, m.cause = self.serial, cause
+        self._know(Packet(self.serial, cause, kind, self.lab.callouts.now, visit.host, m))
+        for each in visits:
+            if each.step is not None and not each.step.serial:
+                each.step.serial = self.serial  # what led to it is the beginning of its journey
+
+    def _joined(self, frame: FrameType, value: object) -> None:
+        """Fragments were put together."""
+        if isinstance(value, Mbuf) and (whole := self.packets.get(getattr(value, "serial", 0))) is not None:
+            order: list[Mbuf] = frame.f_locals["order"]
+            whole.parts = tuple(getattr(piece, "serial", 0) for piece in order)
+
+    def _sends(self, frame: FrameType, m: Mbuf, packet: Packet) -> None:
+        """A packet gets its IP header; perhaps its bytes have been sent before."""
+        template: int = frame.f_locals["template"]
+        packet.header = template.to_bytes(20)
+        if template >> 80 & 0xFF != IPPROTO_TCP or len(m.transport) < 20:
+            return
+        _, _, seq, _, words, _, _, _ = TCP_HEADER.unpack_from(m.transport)
+        size = len(m.data) + bool(words & TH_SYN) + bool(words & TH_FIN)
+        if not size:
+            return
+        flow = self.flows.setdefault((template & _ADDRESSES, m.transport[:4]), deque(maxlen=_FLIGHT))
+        if flow and (flow[-1][0] + flow[-1][1] - seq & 0xFFFFFFFF) - 1 < 1 << 31:
+            first = next((serial for at, length, serial in flow if _overlap(at, length, seq, size)), 0)
+            if first and first < packet.serial and first in self.packets:
+                packet.cause, packet.kind, m.cause = first, AGAIN, first
+                packet.wanted = packet.wanted or self.packets[first].wanted
+                return
+        flow.append((seq, size, packet.serial))
+
+    # --- processes ----------------------------------------------------------------------------
+
+    def _wakes(self, frame: FrameType) -> None:
+        """Somebody wakes those who sleep on a channel."""
+        channel: Channel = frame.f_locals["self"]
+        if channel.sleepers and self.visits and self.visits[-1].serial:
+            for proc in channel.sleepers:
+                self.woken[id(proc)] = self.visits[-1].serial
+
+    def _runs(self, frame: FrameType) -> None:
+        """A process goes on: what it does is because of the packet that woke it."""
+        proc: Proc = frame.f_locals["self"]
+        if proc.callouts is self.lab.callouts and not self.visits:
+            self.visits.append(Visit(frame, proc.hostname, self.woken.pop(id(proc), 0), 0))
+
+    # --- what is wanted -----------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """An event is over: keep those of its steps that are wanted."""
+        for packet in self.fresh:
+            self._decide(packet)
+        self.fresh = [packet for packet in self.fresh if packet.m is not None][-_PENDING:]
+        waiting, self.pending = self.pending + self.event, []
+        self.event = []
+        count = len(self.steps)
+        for step in waiting:
+            owner = self.packets.get(step.serial)
+            wanted = owner.wanted if owner is not None else self.filter is None
+            if wanted:
+                self.steps.append(step)
+            elif wanted is None:
+                self.pending.append(step)
+        del self.pending[:-_PENDING]
+        if waiting and (len(self.steps) != count or count == MOST):
+            self.grown.wakeup()
+
+    def _decide(self, packet: Packet) -> None:
+        """Note how a packet begins, and ask the filter for it, as soon as it has a header."""
+        m = packet.m
+        if m is None:
+            return
+        if not packet.frame and not _snap(packet):
+            return
+        packet.m = None
+        if packet.wanted is None and self.filter is not None:
+            cause = self.packets.get(packet.cause)
+            packet.wanted = bool(cause is not None and cause.wanted) or self.filter(packet.frame)
+        packet.frame = packet.frame[:SNAPLEN]
+
+
+def _snap(packet: Packet) -> bool:
+    """Note the bytes of a packet; False when it has no header yet."""
+    m = packet.m
+    if m is None:
+        return False
+    if m.net or m.link and not m.csum:
+        packet.frame = m.frame() if m.link else _NO_LINK + m.frame()
+    elif packet.header:
+        packet.frame = b"".join((_NO_LINK, packet.header, m.transport, m.data))
+    else:
+        return False
+    packet.length = len(packet.frame)
+    return True
+
+
+def _overlap(at: int, length: int, seq: int, size: int) -> bool:
+    """Whether two pieces of the sequence space have bytes in common."""
+    ahead = seq - at & 0xFFFFFFFF
+    return ahead < length or -ahead & 0xFFFFFFFF < size
+
+
+def _whence(step: Step, frame: FrameType) -> None:
+    """The line that drops: of the function that gave the reason, not of those that hand it on."""
+    back = frame.f_back
+    while back is not None and "reason" in back.f_code.co_varnames[: back.f_code.co_argcount]:
+        back = back.f_back
+    if back is not None:
+        door = DOORS.get(back.f_code)
+        step.function = door.bsd if door is not None else back.f_code.co_qualname
+        step.name, step.path, step.line = back.f_code.co_qualname, path_of(back.f_code), back.f_lineno
