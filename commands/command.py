@@ -122,7 +122,9 @@ class Command(NamedTuple):
 
 
 # Those that are content with sockets, whoever's they are, with processes or the lab; all others need the stack itself.
-FOR_ANY_SOCKETS = frozenset({"drops", "fetch", "hostname", "httpd", "kill", "nc", "ps", "python", "ttcp"})
+FOR_ANY_SOCKETS = frozenset(
+    {"drops", "explain", "fetch", "hostname", "httpd", "kill", "nc", "ps", "python", "trace", "ttcp"}
+)
 
 _NOT_COMMANDS = {"command"}
 

@@ -5,6 +5,7 @@
     source Ip.forward            a method of a class, or a class
     source ip_input.py:252       what stands in that line, which is marked
     source drop ip/ttl           where packets die for that reason ('help drop' lists them)
+    source 12.3                  where the third step of packet 12 was, in what 'trace' has seen
 
 A word with a `/`, one that ends in `.netsh`, and the name of a file that is there is a script; all others are looked
 up in the stack.  In a script `$1`, `$2` ... are the words behind its name.  The first failing line stops it, with its
@@ -14,9 +15,11 @@ file and line number, unless the line begins with `-`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
+from commands._trace import step_of
 from commands.command import Complaint, Failure, Note, Usage
 from netsh import deaths, grammar, textbook
 from netsh.builtins import builtin
@@ -31,8 +34,10 @@ from stack.kern.errors import reason
 
 SYNOPSIS = """source file [arg ...]
 source function
-source drop reason"""
+source drop reason
+source packet.step"""
 WORDS = {"drop": "where packets die for a reason"}
+_STEP = re.compile(r"\d+\.\d+")
 _MANY = 4  # functions of one name that are shown one after the other
 
 
@@ -74,6 +79,9 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
     elif is_script(words[0]):
         await _script(ctx, words)
         return
+    elif _STEP.fullmatch(words[0]) and len(words) == 1 and not os.path.exists(words[0]):
+        step = step_of(ctx.session.lab, words[0])
+        found = textbook.pages_of([(step.path, step.line)])
     elif words[0] == "drop" and len(words) > 1:
         found = _where_it_dies(words[1:])
     else:

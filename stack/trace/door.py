@@ -33,6 +33,7 @@ Seen = Callable[[FrameType, object, Facts, object], str]  # at the return: its v
 _BSD_NAME = re.compile(r"[a-z]\w*_\w+|(?:arp|bridge|if|in|lo|net|rt|sb|so)[a-z0-9]{3,}")
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 _BSD_FILE = re.compile(r"\b(?:[a-z0-9]+/)?\w+\.[ch]\b")
+_CHANGE = re.compile(r"(\S+)>(\S+)")
 _PART, _FIELD = re.compile(r"\[([^\]]*)\]"), re.compile(r"{(\w+)}")
 _RFC = re.compile(r"RFC \d+(?: [\d.]*\d)?|802\.1[DQ] [\d.]*\d")
 
@@ -56,8 +57,8 @@ class Door(NamedTuple):
 
 
 def door(
-    function: object, tell: str = "", look: Look | None = None, seen: Seen | None = None, *, bsd: str = "",
-    rfc: str = "",
+    function: object, tell: str, look: Look | None = None, seen: Seen | None = None, *, bsd: str = "", rfc: str = "",
+    file: str = "",
 ) -> Door:  # fmt: skip
     """The door that a function is; what its docstrings do not say can be given."""
     assert isinstance(function, FunctionType)
@@ -66,7 +67,8 @@ def door(
     bsd = bsd or next(iter(bsd_names(said)), function.__qualname__)
     if not rfc and (found := _RFC.search(said)):
         rfc = found[0]
-    file = found[0] if (found := _BSD_FILE.search(head)) else ""
+    if not file and (found := _BSD_FILE.search(head)):
+        file = found[0]
     return Door(function.__code__, function.__qualname__, bsd, rfc, file, tell, look, seen)
 
 
@@ -77,16 +79,23 @@ def bsd_names(said: str) -> list[str]:
 
 
 def sentence(tell: str, facts: Facts) -> str:
-    """A template with its facts; what stands in [brackets] is said only when all of its facts are known."""
+    """A template with its facts; what stands in [brackets] is said only when all of its facts are known.
+
+    What has changed and is not in the template is told behind it.
+    """
+    words = _Unknown({name: _CHANGE.sub(r"from \1 to \2", str(fact)) for name, fact in facts.items()})
 
     def part(found: re.Match[str]) -> str:
-        return found[1].format_map(facts) if all(name in facts for name in _FIELD.findall(found[1])) else ""
+        return found[1].format_map(words) if all(name in facts for name in _FIELD.findall(found[1])) else ""
 
-    return _PART.sub(part, tell).format_map(_Unknown(facts))
+    text = _PART.sub(part, tell).format_map(words)
+    said = _FIELD.findall(tell)
+    changed = [f"{name} {words[name]}" for name in facts if name not in said and words[name].startswith("from ")]
+    return f"{text} It changes {', '.join(changed)}." if changed else text
 
 
-class _Unknown(Facts):
-    """Facts, and a question mark for those that are missing."""
+class _Unknown(dict[str, str]):
+    """Facts in words, and a question mark for those that are missing."""
 
     def __missing__(self, name: str) -> str:
         return "?"

@@ -5,6 +5,9 @@ not looked at has no line more to run.  Several may listen at once, to the same 
 may look at the frame, change the packet in it, and even let other greenlets run before it returns; whatever it
 calls is not seen itself.
 
+Bursts of packets may take a fast way past all doors (stack/netinet/ip_flow.py): `look_on` has a lab's packets go the
+long way, one by one.
+
 The hook is one of the thread's, as Python's is, so it belongs to no lab: who listens looks whose function it is
 (`protocol_of` in stack/trace/door.py, whose `probes` are its lab's).
 """
@@ -17,6 +20,8 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 
 from stack.kern.errors import oserror
+from stack.mbuf import Mbuf
+from stack.probe import Probes
 
 Enter = Callable[[FrameType], None]
 Leave = Callable[[FrameType, object], None]  # with what it returns; None, too, when it is left by an exception
@@ -72,3 +77,18 @@ def hook() -> Hook:
     if not isinstance(owner, Hook):
         raise oserror(errno.EBUSY)
     return owner
+
+
+def look_on(probes: Probes) -> None:
+    """Somebody wants to see each packet of a lab at every door."""
+    probes.receive += (_seen,)
+
+
+def look_away(probes: Probes) -> None:
+    """One fewer does."""
+    others = [probe for probe in probes.receive if probe is not _seen]
+    probes.receive = (*others, *[_seen] * (len(probes.receive) - len(others) - 1))
+
+
+def _seen(_host: str, _protocol: str, _m: Mbuf) -> None:
+    """That somebody listens is all that matters."""

@@ -29,21 +29,27 @@ _MEANS = {RTF_LOCAL: "this host", RTF_BROADCAST: "everybody", RTF_MULTICAST: "a 
 
 def route_facts(routes: RouteTable, rt: Rtentry | None, dst: int, facts: Facts) -> None:
     """The route that was chosen, and those it beat: they match too, but are less specific."""
-    matching = [other for mask, table in routes.lengths if (other := table.get(dst & mask)) is not None]
     if rt is None:
         facts["route"] = "none"
         return
     means = next((word for flag, word in _MEANS.items() if rt.flags & flag), "")
-    facts["route"] = means or _destination(rt)
+    facts["route"] = means or destination(rt)
     if rt.nexthop:
         facts["via"] = str(rt.nexthop)
     facts["if"] = rt.ifp.name
-    beaten = [_destination(other) for other in matching if other is not rt]
-    if beaten and not means:
-        facts["beats"] = " ".join(beaten)
+    others = beaten(routes, rt, dst)
+    if others and not means:
+        facts["beats"] = " ".join(others)
 
 
-def _destination(rt: Rtentry) -> str:
+def beaten(routes: RouteTable, rt: Rtentry, dst: int) -> list[str]:
+    """The routes that match a destination, too, from the most specific on."""
+    matching = [other for mask, table in routes.lengths if (other := table.get(dst & mask)) is not None]
+    return [destination(other) for other in matching if other is not rt]
+
+
+def destination(rt: Rtentry) -> str:
+    """Where a route leads, as `route show` has it."""
     return str(rt.dst) if rt.dst.plen else "default"
 
 
@@ -178,6 +184,14 @@ def _reflect(frame: FrameType, facts: Facts) -> None:
     facts["to"] = str(Ip4(x >> 32 & M32))
 
 
+def _answered(frame: FrameType, value: object, facts: Facts, before: object) -> str:
+    return "answered"
+
+
+def _taken(frame: FrameType, value: object, facts: Facts, before: object) -> str:
+    return "taken"
+
+
 def _redirected(frame: FrameType, facts: Facts) -> None:
     m: Mbuf = frame.f_locals["m"]
     facts["gateway"] = str(Ip4.from_bytes(m.transport[4:8]))
@@ -266,13 +280,16 @@ IP = (
         Icmp.error, "The sender[, {to},] is told with an ICMP error: {type}[, {code}].", _icmp_error,
         rfc="RFC 1812 4.3.2",
     ),
-    door(Icmp._reflect, "The answer goes back to {to}.", _reflect, rfc="RFC 1122 3.2.2.6"),
-    door(Icmp._redirected, "A router says that {gateway} is the better way.", _redirected, rfc="RFC 1122 3.2.2.2"),
+    door(Icmp._reflect, "The answer goes back to {to}.", _reflect, _answered, rfc="RFC 1122 3.2.2.6"),
+    door(
+        Icmp._redirected, "A router says that {gateway} is the better way.", _redirected, _taken,
+        rfc="RFC 1122 3.2.2.2",
+    ),
     door(
         Icmp._error_came, "An error[, {type}][ {code}][ about the packet {about}]: the protocol that sent it is told.",
-        _error_came, bsd="icmp_ctlinput", rfc="RFC 1122 3.2.2",
+        _error_came, _taken, bsd="icmp_ctlinput", rfc="RFC 1122 3.2.2",
     ),
-    door(Igmp.input, "A message about groups.", rfc="RFC 2236"),
+    door(Igmp.input, "A message about groups.", None, _taken, rfc="RFC 2236"),
     door(
         Udp.input, "A datagram from port {sport} for port {dport}, with {data} bytes: which socket has that port?",
         _udp_input, rfc="RFC 768",

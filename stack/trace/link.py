@@ -176,6 +176,10 @@ def _arp_input(frame: FrameType, facts: Facts) -> None:
     facts["says"] = str(header)
 
 
+def _taken(frame: FrameType, value: object, facts: Facts, before: object) -> str:
+    return "taken"
+
+
 def _arp_request(frame: FrameType, facts: Facts) -> None:
     ifp: Ifnet = frame.f_locals["ifp"]
     facts["if"], facts["tpa"], facts["spa"] = ifp.name, str(frame.f_locals["target"]), str(frame.f_locals["source"])
@@ -190,7 +194,7 @@ LINK = (
         Ethernet.ether_input, "{if} has a frame that is[ for {to}: it is] taken only if that means this host.", _frame,
         bsd="ether_input", rfc="RFC 894",
     ),
-    door(Ethernet.enqueue, "The frame waits in the input queue of {if}, behind {queue} others.", _enqueue),
+    door(Ethernet.enqueue, "The frame waits in the input queue of {if}; {queue} are before it.", _enqueue),
     door(
         Ethernet.output, "{if} is to send the packet to the neighbour {nexthop}, so it needs a link header.",
         _output, _failed, rfc="RFC 894",
@@ -201,7 +205,7 @@ LINK = (
     ),
     door(
         Shmif.transmit, "{if} puts the frame[ for {to}] on its bus: it is counted and shown to captures.", _frame,
-        _failed, bsd="if_transmit",
+        _failed, bsd="if_transmit", file="rump/net/lib/libshmif/if_shmem.c",
     ),
     door(Bus.transmit, "The bus carries the frame; who takes it there: {to}.", _bus, _failed),
     door(Bus.deliver, "The frame arrives; each that takes it gets a copy: {to}.", _bus),
@@ -215,7 +219,7 @@ LINK = (
         _resolve, _failed, bsd="arpresolve", rfc="RFC 826",
     ),
     door(
-        Neighbors._hold, "The answer is not known yet, so the packet waits for it; with it, {queue} wait (la_hold).",
+        Neighbors._hold, "The answer is not known yet, so the packet waits for it (la_hold, {queue} in all).",
         _hold, _holding, bsd="la_hold", rfc="RFC 1122 2.3.2.2",
     ),
     door(
@@ -230,7 +234,7 @@ LINK = (
     door(Arp.nd_missed, "Nobody answered, so the packet that waited is given up, and its sender told.",
          rfc="RFC 1812 3.3.2"),
     door(Arp.input, "An ARP message[: {says}]. Who sent it is remembered if that is of use here; "
-         "a request for an address of ours is answered.", _arp_input, bsd="in_arpinput", rfc="RFC 826"),
+         "a request for an address of ours is answered.", _arp_input, _taken, bsd="in_arpinput", rfc="RFC 826"),
     door(Arp.request, "Everybody on the link of {if} is asked who has {tpa}.", _arp_request, bsd="arprequest",
          rfc="RFC 826"),
     door(Member.input, "{if} is a member of {bridge} ({port}): the bridge looks at the frame first.", _bridge_input,

@@ -32,7 +32,7 @@ from stack.netinet.tcp_syncache import SynCache
 from stack.netinet.tcp_var import Key, Tcpcb
 from stack.trace.door import Door, packet_of, path_of, place_of, protocol_of
 from stack.trace.doors import DOORS, DROP
-from stack.trace.hook import Hook, hook
+from stack.trace.hook import Hook, hook, look_away, look_on
 from stack.trace.steps import AGAIN, ANSWER, ASKS, COPY, ERROR, FRAGMENT, SENT, SNAPLEN, WHOLE, Packet, Step
 
 Filter = Callable[[bytes], bool]  # a whole frame: is it wanted?
@@ -57,8 +57,10 @@ _MAKERS: dict[CodeType, tuple[str, str]] = {
 _ARP_SEND = Arp._send.__code__
 _DEVGET = m_devget.__code__
 _OUTPUT, _TCP_INPUT = IpOutput.output.__code__, TcpInput.input.__code__
+_RUN = Proc._run.__code__
 _JOIN, _FREED = Reassembly._join.__code__, Arp.nd_sent.__code__
-_FATES = ("delivered", "dropped", "waits", "whole")
+_ENDS = ("delivered", "dropped", "answered")  # verdicts that say what became of a packet,
+_ELSE = ("waits", "taken")  # and those that do so when nothing else has
 
 
 class Visit:
@@ -74,6 +76,10 @@ class Visit:
         self.step: Step | None = None
         self.before: object = None
 
+    def holds(self, serial: int) -> bool:
+        """Whether a packet is in hand here, or was made here as the first."""
+        return serial == self.serial or self.step is not None and serial == self.step.serial
+
 
 class Recorder:
     """The trace of a lab."""
@@ -84,8 +90,10 @@ class Recorder:
         self.packets: dict[int, Packet] = {}
         self.serial = 0
         self.number = 0
+        self.count = 0  # steps that were kept so far
         self.grown = Channel("trace")  # woken when there are more steps
         self.filter: Filter | None = None
+        self.text = ""  # the filter as it was typed
         self.hook: Hook | None = None  # while it is on
         self.visits: list[Visit] = []
         self.event: list[Step] = []  # of what happens just now
@@ -97,30 +105,34 @@ class Recorder:
 
     # --- on and off ---------------------------------------------------------------------------
 
-    def start(self, wanted: Filter | None = None) -> None:
+    def start(self, wanted: Filter | None = None, text: str = "") -> None:
         """Follow the packets that a filter takes (None: all); OSError EBUSY when Python's profiler is at work."""
-        self.filter = wanted
+        self.filter, self.text = wanted, text
         if self.hook is not None:
             return
         self.hook = hook()
+        look_on(self.lab.probes)
         for code in DOORS:
             self.hook.listen(code, self._enter, self._leave)
         self.hook.listen(Mbuf.__init__.__code__, self._made)
         self.hook.listen(_JOIN, leave=self._joined)
         self.hook.listen(Channel.wakeup.__code__, self._wakes)
-        self.hook.listen(Proc._run.__code__, self._runs, self._leave)
+        self.hook.listen(Proc.start.__code__, self._starts)
+        self.hook.listen(_RUN, self._runs, self._leave)
 
     def stop(self) -> None:
         """Follow no more; what was seen is kept."""
         listened, self.hook = self.hook, None
         if listened is None:
             return
+        look_away(self.lab.probes)
         for code in DOORS:
             listened.ignore(code, self._enter, self._leave)
         listened.ignore(Mbuf.__init__.__code__, self._made)
         listened.ignore(_JOIN, leave=self._joined)
         listened.ignore(Channel.wakeup.__code__, self._wakes)
-        listened.ignore(Proc._run.__code__, self._runs, self._leave)
+        listened.ignore(Proc.start.__code__, self._starts)
+        listened.ignore(_RUN, self._runs, self._leave)
         self.visits.clear()
         self._settle()
         for table in (self.woken, self.heard, self.flows):
@@ -148,22 +160,30 @@ class Recorder:
         else:
             serial = outer.serial if outer is not None else self._remembered(frame, host)
             packet = self.packets.get(serial)
-        visit = Visit(frame, host, serial, outer.depth if outer is not None else 0)
+        visit = Visit(frame, host, serial, outer.depth if outer is not None and outer.holds(serial) else 0)
         visits.append(visit)
         code = frame.f_code
         if m is not None and packet is not None and code is _OUTPUT:
             self._sends(frame, m, packet)
         if packet is not None and packet.wanted is False:
             return
-        if outer is None or outer.step is None or outer.step.serial != serial or outer.step.function != DOORS[code].bsd:
-            self._step(visit, DOORS[code])
-            if code is _FREED and visit.step is not None and outer is not None:
-                visit.step.facts["reply"] = outer.serial
+        door = DOORS[code]
+        if outer is not None and outer.step is not None and outer.step.function == door.bsd and outer.holds(serial):
+            return  # one function of BSD's that is two of ours
+        self._step(visit, door)
+        if code is _FREED and visit.step is not None and packet is not None and outer is not None:
+            visit.step.facts["reply"], packet.fate = outer.serial, ""
+            reply = self.packets.get(outer.serial)
+            if reply is not None:
+                reply.wanted = reply.wanted or packet.wanted
 
     def _step(self, visit: Visit, door: Door) -> None:
         """Note a step, and what can be read off it."""
         self.number += 1
-        step = Step(self.number, self.lab.callouts.now, visit.host, visit.serial, visit.depth, door)
+        step = Step(self.number, self.lab.callouts.now, visit.host, visit.depth, door)
+        packet = self.packets.get(visit.serial)
+        if packet is not None:
+            step.belongs(packet)
         visit.depth += 1
         visit.step = step
         self.event.append(step)
@@ -186,14 +206,15 @@ class Recorder:
         step = visit.step
         if step is not None:
             door = step.door
+            if door is not DROP:
+                step.line = frame.f_lineno  # where it left
             if door.seen is not None:
                 try:
                     step.verdict = door.seen(frame, value, step.facts, visit.before)
                 except Exception as defect:
                     step.facts["defect"] = repr(defect)
-            if step.verdict.startswith(_FATES):
-                packet = self.packets.get(step.serial)
-                if packet is not None:
+            if step.verdict.startswith(_ENDS + _ELSE) and (packet := self.packets.get(step.serial)) is not None:
+                if step.verdict.startswith(_ENDS) or not packet.fate or packet.fate.startswith(_ELSE):
                     packet.fate = step.verdict
         if not visits:
             self._settle()
@@ -215,7 +236,7 @@ class Recorder:
                 self.serial += 1
                 serial, m.cause = self.serial, 0
                 m.serial = serial
-            packet = self._know(Packet(serial, m.cause, SENT, self.lab.callouts.now, host, m))
+            packet = self._know(Packet(serial, m.cause, SENT, self.number, self.lab.callouts.now, host, m))
             _snap(packet)
         return packet
 
@@ -250,16 +271,19 @@ class Recorder:
         m: Mbuf = frame.f_locals["self"]
         self.serial += 1
         m.serial, m.cause = self.serial, cause
-        self._know(Packet(self.serial, cause, kind, self.lab.callouts.now, visit.host, m))
+        packet = self._know(Packet(self.serial, cause, kind, self.number, self.lab.callouts.now, visit.host, m))
         for each in visits:
             if each.step is not None and not each.step.serial:
-                each.step.serial = self.serial  # what led to it is the beginning of its journey
+                each.step.belongs(packet)  # what led to it is the beginning of its journey
 
     def _joined(self, frame: FrameType, value: object) -> None:
         """Fragments were put together."""
         if isinstance(value, Mbuf) and (whole := self.packets.get(getattr(value, "serial", 0))) is not None:
             order: list[Mbuf] = frame.f_locals["order"]
             whole.parts = tuple(getattr(piece, "serial", 0) for piece in order)
+            for serial in whole.parts:
+                if (part := self.packets.get(serial)) is not None:
+                    part.fate = f"part of #{whole.serial}"
 
     def _sends(self, frame: FrameType, m: Mbuf, packet: Packet) -> None:
         """A packet gets its IP header; perhaps its bytes have been sent before."""
@@ -285,9 +309,15 @@ class Recorder:
     def _wakes(self, frame: FrameType) -> None:
         """Somebody wakes those who sleep on a channel."""
         channel: Channel = frame.f_locals["self"]
-        if channel.sleepers and self.visits and self.visits[-1].serial:
-            for proc in channel.sleepers:
-                self.woken[id(proc)] = self.visits[-1].serial
+        visit = self.visits[-1] if self.visits else None
+        if channel.sleepers and visit is not None and visit.serial and visit.frame.f_code is not _RUN:
+            for proc in channel.sleepers:  # but what one process tells another is not a packet's doing
+                self.woken[id(proc)] = visit.serial
+
+    def _starts(self, frame: FrameType) -> None:
+        """A process begins: because of what woke the one that starts it."""
+        if self.visits and self.visits[-1].serial:
+            self.woken[id(frame.f_locals["self"])] = self.visits[-1].serial
 
     def _runs(self, frame: FrameType) -> None:
         """A process goes on: what it does is because of the packet that woke it."""
@@ -304,16 +334,17 @@ class Recorder:
         self.fresh = [packet for packet in self.fresh if packet.m is not None][-_PENDING:]
         waiting, self.pending = self.pending + self.event, []
         self.event = []
-        count = len(self.steps)
+        before = self.count
         for step in waiting:
             owner = self.packets.get(step.serial)
             wanted = owner.wanted if owner is not None else self.filter is None
             if wanted:
                 self.steps.append(step)
+                self.count += 1
             elif wanted is None:
                 self.pending.append(step)
         del self.pending[:-_PENDING]
-        if waiting and (len(self.steps) != count or count == MOST):
+        if self.count > before:
             self.grown.wakeup()
 
     def _decide(self, packet: Packet) -> None:

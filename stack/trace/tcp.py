@@ -103,11 +103,12 @@ def _took(frame: FrameType, value: object, facts: Facts, before: object) -> str:
     tp = before.tp
     if tp is None:
         new = tcp.table.connected.get(before.key)
-        if isinstance(new, Tcpcb):
-            facts["state"] = TCP_STATES[new.state]
+        if not isinstance(new, Tcpcb):
+            return ""
+        tp, facts["state"] = new, TCP_STATES[new.state]
     elif before.before is not None:
         _changes(before.before, variables(tp), facts)
-    return ""
+    return f"taken by {socket_name(tcp.name, tp)}"
 
 
 def _block(frame: FrameType, facts: Facts) -> object:
@@ -141,6 +142,10 @@ def _listen(frame: FrameType, facts: Facts) -> None:
     tcp: TcpSynCache = frame.f_locals["self"]
     listener: Tcpcb = frame.f_locals["listener"]
     facts["socket"] = socket_name(tcp.name, listener)
+
+
+def _heard(frame: FrameType, value: object, facts: Facts, before: object) -> str:
+    return f"taken by {facts['socket']}"
 
 
 def _syn_ack(frame: FrameType, facts: Facts) -> None:
@@ -240,7 +245,8 @@ TCP = (
         rfc="RFC 9293 3.10.7.4",
     ),
     door(
-        TcpSynCache.listen_input, "No connection has these ends, but {socket} listens.", _listen, bsd="syn_cache_input",
+        TcpSynCache.listen_input, "No connection has these ends, but {socket} listens.", _listen, _heard,
+        bsd="syn_cache_input",
     ),
     door(
         TcpSynCache._syn_cache_send, "The listener answers with the flags {flags}; of the connection only a note is "

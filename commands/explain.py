@@ -1,0 +1,114 @@
+"""Tell the journey of a packet in sentences, and where to read about each step.
+
+    explain 12      packet 12, on all hosts
+    explain 12.3    its third step alone
+    -n              numbers only: no names of hosts and services
+
+The packets are those of 'trace'; each step names the RFC's section and the file of BSD's that it answers to, and
+'source 12.3' shows its line.
+
+trace on icmp
+ping -c 1 www
+explain 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from commands._getopt import getopt, one_of
+from commands._reasons import WHY
+from commands._trace import Rows, TracedPacket, packet_of, recorder_of, show_packet, step_of
+from commands.command import Command, Context
+from stack.trace.door import sentence
+from stack.trace.journey import Journeys
+from stack.trace.steps import Step
+
+SYNOPSIS = "explain [-n] packet"
+
+
+class Args(NamedTuple):
+    """The command line."""
+
+    packet: str
+    numeric: bool
+
+
+class Explained(NamedTuple):
+    """A step in a sentence or two."""
+
+    level: int
+    time: float
+    host: str
+    packet: int
+    step: int
+    function: str
+    sentence: str
+    verdict: str
+    rfc: str
+    bsd_file: str
+    file: str
+    line: int
+
+
+Row = TracedPacket | Explained
+
+
+def parse(argv: list[str]) -> Args:
+    """The number of a packet, or of a step."""
+    options, words = getopt("explain", argv, "n")
+    return Args(one_of(words, "the number of a packet"), "n" in options)
+
+
+async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
+    """Tell it."""
+    recorder = recorder_of(ctx.lab)
+    if "." in args.packet:
+        yield told(step_of(ctx.lab, args.packet))
+        return
+    packet = packet_of(ctx.lab, args.packet)
+    journeys, rows = Journeys(recorder), Rows(ctx, recorder, numeric=args.numeric)
+    for leg in journeys.tell(journeys.beginning(packet)):
+        if leg.step is not None:
+            yield told(leg.step, leg.level)
+        else:
+            yield rows.packet(leg.packet, leg.level, journeys.fate(leg.packet))
+
+
+def told(step: Step, level: int = 0) -> Explained:
+    """A step in words."""
+    door = step.door
+    text, rfc, file = sentence(door.tell, step.facts), door.rfc, door.file
+    protocol, _, reason = str(step.facts.get("drop", "")).partition("/")
+    why = WHY.get(protocol, {}).get(reason)
+    if why is not None:
+        text, rfc, file = f"{text[:-1]}, since {why.sentence}.", why.rfc, why.bsd
+    return Explained(
+        level, step.time, step.host, step.serial, step.place, step.function, text, step.verdict, rfc, file,
+        step.path, step.line,
+    )  # fmt: skip
+
+
+def show(row: Row) -> str:
+    """A packet, or a paragraph about a step."""
+    if isinstance(row, TracedPacket):
+        return show_packet(row)
+    indent = "  " * row.level
+    label = f"{row.packet}.{row.step} " if row.packet else ""
+    where = ", ".join(word for word in (row.rfc, f"BSD {row.bsd_file}" if row.bsd_file else "") if word)
+    read = f" ({where})" if where else ""
+    text = f"{row.sentence}{_end(row.verdict)}"
+    return f"{indent}{row.time:.6f} {row.host} {label}{row.function}{read}\n{indent}    {text}"
+
+
+def _end(verdict: str) -> str:
+    """What becomes of the packet, as a sentence; that it is dropped has been said."""
+    if not verdict or verdict.startswith("dropped"):
+        return ""
+    if verdict.startswith(("delivered", "taken", "answered", "whole")):
+        return f" It is {verdict}."
+    return f" It {verdict}." if verdict.startswith("waits") else f" The result: {verdict}."
+
+
+COMMAND = Command("explain", SYNOPSIS, parse, run, show)
