@@ -27,6 +27,7 @@ _LINES = """
     route.Change route.Flushed route.Gateway route.RoutingMessage routed.RouteChange rtquery.Answer
     shmif_dumpbus.Header sockets.SocketsRow source.Listing sysctl.Bare sysctl.Turned tcpdrop.Droppable
     tcpdrop.Dropped tcpdump.Instruction tcpdump.Interface tcpdump.Packet tcpstat.ControlBlock tcpstat.Listener
+    explain.Explained explain.TracedPacket trace.Hop trace.TracedPacket trace.TraceState trace.TraceStep
     traceroute.Hop traceroute.NarrowLink traceroute.TraceStart ttcp.Accepted ttcp.Opening ttcp.Step
     ttcp.Transfer
 """
