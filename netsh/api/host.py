@@ -19,6 +19,7 @@ from commands import (
     arp,
     brconfig,
     drops,
+    explain,
     fetch,
     hostname,
     ifconfig,
@@ -34,6 +35,7 @@ from commands import (
     tcpdrop,
     tcpdump,
     tcpstat,
+    trace,
     traceroute,
     ttcp,
 )
@@ -125,6 +127,10 @@ class Host:
         """What was dropped, where and why."""
         return self.run("drops", *words)
 
+    def explain(self, *words: Word) -> Rows[explain.Row]:
+        """The journey of a packet in sentences: `explain(7)`, or of one step: `explain("7.3")`."""
+        return self.run("explain", *words)
+
     def fetch(self, *words: Word) -> Rows[fetch.Row]:
         """A page; its bytes are the rows' `data`: `fetch("-qo", "-", "http://www/").data`."""
         return self.run("fetch", *words)
@@ -192,6 +198,10 @@ class Host:
     def tcpstat(self, *words: Word) -> Rows[tcpstat.Row]:
         """TCP's control blocks."""
         return self.run("tcpstat", *words)
+
+    def trace(self, *words: Word) -> Rows[trace.Row]:
+        """Packets followed through the stacks: `trace("on", "icmp")`, `trace("show", 7)`."""
+        return self.run("trace", *words)
 
     def traceroute(self, *words: Word) -> Rows[traceroute.Row]:
         """The routers on the way."""
