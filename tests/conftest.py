@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import signal
+import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import cast
 
 import hypothesis
 import pytest
+
+from tests import stuck
 
 # Two busy cores make any example slow once in a while, and that is no defect.
 hypothesis.settings.register_profile("netsh", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -28,6 +34,7 @@ def neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
             patch.delenv(name, raising=False)
         patch.setenv("TERM", "xterm")
         patch.setenv("LANG", "C.UTF-8")
+        patch.setenv("PYTHONFAULTHANDLER", "1")  # who is ended by SIGABRT says where it stood
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
@@ -53,6 +60,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     if not hasattr(session.config, "workerinput"):  # a worker's end is told by its master
         signal.signal(signal.SIGTERM, stop)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer() -> Generator[None, object, object]:
+    """When the time of a test is over, what it has started ends first: it may be what it waits for, now or later."""
+    result = yield
+    ring = cast(Callable[[int, FrameType | None], None], signal.getsignal(signal.SIGALRM))
+    began = time.clock_gettime(time.CLOCK_BOOTTIME) - 1.0  # the kernel's ticks are coarse
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        print(stuck.end_children(began), file=sys.stderr)
+        ring(number, frame)
+
+    if callable(ring):
+        signal.signal(signal.SIGALRM, stop)
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -34,7 +34,7 @@ def environ(**more: str) -> dict[str, str]:
 def netsh(folder: Path, *words: str, stdin: str = "", **more: str) -> Done:
     """Run the program in a folder, to its end."""
     done = subprocess.run(
-        [*NETSH, *words], cwd=folder, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        [*NETSH, *words], cwd=folder, input=stdin, capture_output=True, text=True, check=False,
         env=environ(**more),
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)

@@ -47,7 +47,7 @@ class Shells:
         """Run lines to their end."""
         return subprocess.run(
             [*NETSH, "-c", lines], cwd=self.folder, env=self.environment, text=True, capture_output=True,
-            stdin=subprocess.DEVNULL, timeout=60, check=False,
+            stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 
     def end(self) -> None:

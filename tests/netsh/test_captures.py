@@ -19,7 +19,7 @@ def script(tmp_path: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a netsh of its own."""
     (tmp_path / "script").write_text("\n".join(lines))
     return subprocess.run(
-        [sys.executable, "-m", "netsh", "script"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "netsh", "script"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 def netsh(*words: str, stdin: str = "", **environ: str) -> tuple[int, str, str]:
     """Status, output and complaints."""
     done = subprocess.run(
-        [sys.executable, "-m", "netsh", *words], input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-m", "netsh", *words], input=stdin, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
@@ -134,7 +134,7 @@ def test_standard_input_is_a_script() -> None:
 def test_a_reader_that_goes_away_is_no_fault() -> None:
     done = subprocess.run(
         f"{sys.executable} -m netsh -c 'for i in 1..100000 {{ echo $i }}' | head -1", shell=True, capture_output=True,
-        text=True, timeout=60, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("1\n", "")
 
@@ -170,7 +170,7 @@ def test_a_real_clock_shows_what_there_is_while_it_waits() -> None:
 def test_streams_that_are_closed(streams: str, out: str) -> None:
     line = "echo x; nope; echo y | !cat > /dev/null"
     done = subprocess.run(
-        f"{sys.executable} -m netsh -c '{line}' {streams}", shell=True, capture_output=True, text=True, timeout=60,
+        f"{sys.executable} -m netsh -c '{line}' {streams}", shell=True, capture_output=True, text=True,
         check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.stdout == out

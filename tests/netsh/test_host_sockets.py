@@ -42,7 +42,7 @@ def netsh(*words: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
     """Status, output and complaints of the shell on the machine's sockets."""
     done = subprocess.run(
         [sys.executable, "-m", "netsh", "--sockets", "host", *words],
-        input=stdin, capture_output=True, timeout=60, check=False, cwd=ROOT,
+        input=stdin, capture_output=True, check=False, cwd=ROOT,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr.decode()
 

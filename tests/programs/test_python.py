@@ -31,7 +31,7 @@ def said(line: str) -> str:
 def test_every_call_answers_as_pythons_own(theatre: Theatre) -> None:
     script = ROOT / "tests" / "programs" / "every_call.script"
     real = subprocess.run(
-        [sys.executable, "-W", "ignore", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-W", "ignore", script], capture_output=True, text=True, check=True
     )
     ours = theatre.play(f"python {script}")
     assert ours.status == 0, ours
@@ -300,15 +300,16 @@ def test_a_storm_of_signals(theatre: Theatre, clock: str, handler: str) -> None:
             {handler}
         signal.signal(signal.SIGUSR1, handler)
         pid = os.getpid()
-        if not os.fork():
+        sender = os.fork()
+        if not sender:
             sleep = ctypes.CDLL(None).usleep
             for _ in range(1000):
                 sleep(1500)
                 os.kill(pid, signal.SIGUSR1)
             os._exit(0)
         listener = socket.create_server(("", 7))
-        done = 0
-        while hits < 300:
+        done, calm = 0, False
+        while done < 10 or hits < 300 and not calm:  # on a busy machine several signals become one
             client = socket.create_connection(("me", 7))
             server, _ = listener.accept()
             client.sendall(b"%d" % done)
@@ -317,11 +318,12 @@ def test_a_storm_of_signals(theatre: Theatre, clock: str, handler: str) -> None:
             client.close()
             server.close()
             done += 1
+            calm = calm or os.waitpid(sender, os.WNOHANG) != (0, 0)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        print("done", done > 10)
+        print("done", hits > 20)
         """,
     )
-    assert theatre.play("python storm.py", options=("--clock", clock)).out == "done True\n"
+    assert theatre.play("python storm.py", options=("--clock", clock)) == (0, "done True\n", "")
 
 
 def test_nothing_more_can_happen(theatre: Theatre) -> None:
@@ -439,7 +441,7 @@ def test_the_hosts_own_sockets(theatre: Theatre) -> None:
 def test_run_from_outside(theatre: Theatre) -> None:
     def run(*words: str) -> tuple[int, str, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "netsh", *words], capture_output=True, text=True, timeout=60, cwd=theatre.folder,
+            [sys.executable, "-m", "netsh", *words], capture_output=True, text=True, cwd=theatre.folder,
             check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr

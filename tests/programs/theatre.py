@@ -32,11 +32,11 @@ class Theatre:
         (self.folder / name).write_text(dedent(text))
         return name
 
-    def play(self, *lines: str, options: tuple[str, ...] = (), stdin: str = "", timeout: float = 60) -> Played:
+    def play(self, *lines: str, options: tuple[str, ...] = (), stdin: str = "") -> Played:
         """Run lines in a lab, in fast time unless options say otherwise."""
         done = subprocess.run(
             [sys.executable, "-m", "netsh", *options, "-c", "; ".join(lines).replace("&;", "&")],
-            input=stdin, capture_output=True, text=True, timeout=timeout, check=False, cwd=self.folder,
+            input=stdin, capture_output=True, text=True, check=False, cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         return Played(done.returncode, done.stdout, done.stderr)
