@@ -18,7 +18,8 @@ import stack
 ROOT = os.path.dirname(stack.__path__[0])
 # What others call the object that counts for a protocol; `self` is known by its class.
 _RECEIVERS = {
-    "bridging": "bridge", "ether": "ether", "inet": "ip", "ip": "ip", "rip": "rip", "tcp": "tcp", "vlans": "vlan",
+    "bridging": "bridge", "bus": "bus", "ether": "ether", "inet": "ip", "ip": "ip", "rip": "rip", "tcp": "tcp",
+    "vlans": "vlan",
 }  # fmt: skip
 _UNKNOWN = "?"
 
