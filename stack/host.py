@@ -50,6 +50,7 @@ SYSCTLS: dict[str, Variable] = {
     "kern.ostype": Variable("", "ostype", "the name of this system", writable=False),
     "kern.osrelease": Variable("", "osrelease", "its version", writable=False),
     "kern.hostname": Variable("", "hostname", "the name of this host"),
+    "net.link.gso": Variable("", "gso", "super-segments: carry and make them", 0, 1, changed="gso_changed"),
     **ip_input.SYSCTLS,
     **ip_flow.SYSCTLS,
     **in_control.SYSCTLS,
@@ -77,6 +78,7 @@ class Host:
 
     ostype = "netsh"
     osrelease = "0.1"
+    gso = 1
     rip: probe.Protocol | None = None  # the counters of its routing daemon, if it has ever had one
     machine: Machine | None = None  # whose sockets its programs get, in the place of the stack's
     bridging: Bridging | None = None  # what all its bridges count; made with the first of them
@@ -172,7 +174,14 @@ class Host:
         else:
             ifp = self.clone[kind](self, name, index)
         self._attach(ifp)
+        if not self.gso:
+            ifp.allow_gso(False)
         return ifp
+
+    def gso_changed(self) -> None:
+        """Super-segments are allowed on this host, or not any more: on each of its interfaces."""
+        for ifp in self.interfaces.values():
+            ifp.allow_gso(bool(self.gso))
 
     def _bridge(self, name: str, index: int) -> Bridge:
         if self.bridging is None:

@@ -14,6 +14,10 @@ may be handed from one host to the next without being copied at all.
 A transport checksum is a capability of the road, as with BSD's `tcp4csum`: inside a lab a sum that
 the sender would have got right need not be computed at all.  Such a packet has a `csum` that says
 where the sum belongs; whoever needs the real bytes (a capture, a TAP) calls `frame()`.
+
+A packet with a `gso_size` is a super-segment: so many bytes of data belong into each of the TCP segments that it
+stands for, whose common header it bears (virtio's gso_size, Linux's skb_shinfo).  It is as large as it is on its
+way, but judged by its segments: they must fit the MTU, and are cut where a road wants wire frames (net/gso.py).
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ ETHER_HDR_LEN = 14
 class Mbuf:
     """One packet; see the module's docstring for its parts."""
 
-    __slots__ = ("cause", "csum", "data", "flags", "len", "link", "net", "rcvif", "serial", "transport")
+    __slots__ = ("cause", "csum", "data", "flags", "gso_size", "len", "link", "net", "rcvif", "serial", "transport")
 
     # which packet it is, and which one it is because of; only those that a trace has seen have them
     serial: int
@@ -53,6 +57,7 @@ class Mbuf:
         self.len = len(net) + len(transport) + len(data)  # m_pkthdr.len: bytes above the link layer
         self.flags = 0
         self.csum = CSUM_NONE
+        self.gso_size = 0
         self.rcvif: object | None = None
 
     def copy(self) -> Mbuf:
@@ -60,6 +65,7 @@ class Mbuf:
         m = Mbuf(self.data, self.transport, self.net, self.link)
         m.flags = self.flags
         m.csum = self.csum
+        m.gso_size = self.gso_size
         m.rcvif = self.rcvif
         return m
 

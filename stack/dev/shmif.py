@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from functools import partial
 
 from stack.addr import Mac
 from stack.callout import Callout
@@ -19,6 +20,7 @@ from stack.dev.busfile import BusFile, BusLost
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ethernet import m_devget
+from stack.net.gso import send_segments
 from stack.net.ifnet import IFF_RUNNING, IFQ_MAXLEN
 from stack.net.wire import Bus, Shmif
 
@@ -99,6 +101,8 @@ class FileBus(Bus):
 
     def transmit(self, sender: Shmif, m: Mbuf) -> int:
         """A frame goes out; ENOBUFS when too many wait already."""
+        if m.gso_size:
+            return send_segments(m, partial(self.transmit, sender))
         if not self.carrier or self.file is None:
             sender.oerrors += 1
             sender.ether.drop("ifdown", m)

@@ -8,8 +8,9 @@ side are for the user to set:
     ifconfig virt0 create                       ip addr add 10.9.0.1/24 dev tap0
     ifconfig virt0 inet 10.9.0.2/24
 
-Frames pass as they are on a wire, with every checksum in place.  Headers that leave sums and the
-cutting of long segments to the kernel (IFF_VNET_HDR) belong in `open_tap`, `receive` and `start`.
+Where the device can, each frame has a header before it (vnet.py) by which either side leaves sums and the cutting of
+super-segments to the other; `ifconfig virt0 -tso4 -lro` and its like switch that off.  Else frames pass as they
+are on a wire, with every checksum in place, and segments that came in one burst are joined here (net/gro.py).
 """
 
 from __future__ import annotations
@@ -21,14 +22,19 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from stack.addr import Mac
+from stack.dev import vnet
+from stack.dev.cluster import Clusters
 from stack.host import Host
 from stack.kern.errors import oserror
 from stack.lab import Lab
 from stack.mbuf import ETHER_HDR_LEN, Mbuf
-from stack.net.ethernet import Ether, Ethernet
-from stack.net.ifnet import IFF_RUNNING, IFF_UP
+from stack.net.ethernet import Ether, Ethernet, m_devget
+from stack.net.gro import join
+from stack.net.gso import send_segments
+from stack.net.ifnet import IFCAP_LRO, IFF_RUNNING, IFF_UP
 
-BURST = 64  # frames taken in a row before everybody else has a turn
+BURST = 64  # frames taken in a row before everybody else has a turn,
+BURST_BYTES = 1 << 19  # and bytes, about
 _FRAME_MAX = ETHER_HDR_LEN + 4 + 65535  # a VLAN tag may come with the largest
 _NAME_MAX = 15  # IFNAMSIZ with its NUL
 
@@ -77,7 +83,8 @@ class Virt(Ethernet):
 
     kind = "virt"
     mtu_high = 65535 - ETHER_HDR_LEN  # drivers/net/tun.c
-    __slots__ = ("device", "fd", "readers")
+    capusual = vnet.CAPABILITIES
+    __slots__ = ("clusters", "device", "fd", "readers", "vnet")
 
     def __init__(
         self, name: str, index: int, lladdr: Mac, ether: Ether, readers: dict[int, Callable[[], None]]
@@ -86,6 +93,8 @@ class Virt(Ethernet):
         self.readers = readers
         self.device: Device | None = None
         self.fd = -1
+        self.vnet = False  # frames have a header
+        self.clusters = Clusters(vnet.HEADER_LEN + _FRAME_MAX)
         self.set_linkstr(f"tap{name.removeprefix(self.kind)}")
 
     def set_linkstr(self, linkstr: str | None) -> None:
@@ -94,11 +103,12 @@ class Virt(Ethernet):
             if linkstr is None:
                 raise oserror(errno.ENOTCONN)
             return
-        device = open_tap(linkstr) if linkstr is not None else None
+        device = open_tap(linkstr, vnet.IFF_VNET_HDR) if linkstr is not None else None
         self._detach()
         if device is not None:
             self.device = device
             self.fd = device.fileno()
+            self.vnet = vnet.has_header(self.fd)
             self.readers[self.fd] = self.receive
         self.linkstr = linkstr
         self.changed()
@@ -106,9 +116,17 @@ class Virt(Ethernet):
     def _detach(self) -> None:
         if self.device is not None:
             del self.readers[self.fd]
+            if self.vnet:
+                vnet.set_offload(self.fd, 0)  # one that stays is as it was
             self.device.close()
             self.device = None
             self.fd = -1
+            self.vnet = False
+
+    @property
+    def capabilities(self) -> int:
+        """What the kernel does for us, when the device's frames have room to say so."""
+        return vnet.CAPABILITIES if self.vnet else IFCAP_LRO
 
     def init(self) -> None:
         """It runs when it is up and has a device."""
@@ -116,6 +134,8 @@ class Virt(Ethernet):
             self.flags |= IFF_RUNNING
         else:
             self.flags &= ~IFF_RUNNING
+        if self.vnet:
+            vnet.set_offload(self.fd, self.capenable)
 
     def destroy(self) -> None:
         """Let the device go."""
@@ -125,10 +145,9 @@ class Virt(Ethernet):
 
     def receive(self) -> None:
         """Frames wait at the device: take a burst of them."""
-        fd, take = self.fd, self.input_frame
+        burst: list[Mbuf] = []
         try:
-            for _ in range(BURST):
-                take(os.read(fd, _FRAME_MAX))
+            (self._read_vnet if self.vnet else self._read)(burst)
         except BlockingIOError:
             pass
         except OSError as error:  # somebody has deleted the device
@@ -136,11 +155,52 @@ class Virt(Ethernet):
             self._detach()
             self.linkstr = None
             self.changed()
+        if len(burst) > 1 and self.capenable & IFCAP_LRO:
+            burst = join(burst)
+        for m in burst:
+            self.enqueue(m)
+
+    def _read(self, burst: list[Mbuf]) -> None:
+        """Frames as on a wire; BlockingIOError when there are no more."""
+        for _ in range(BURST):
+            frame = os.read(self.fd, _FRAME_MAX)
+            if len(frame) < ETHER_HDR_LEN:
+                self._bad(Mbuf(frame))
+            else:
+                burst.append(m_devget(frame))
+
+    def _read_vnet(self, burst: list[Mbuf]) -> None:
+        """Frames with a header; BlockingIOError when there are no more."""
+        fd, clusters, room = self.fd, self.clusters, BURST_BYTES
+        cluster = clusters.get()
+        for _ in range(BURST):
+            size = os.readv(fd, (cluster,))
+            view = memoryview(cluster)[:size]
+            try:
+                burst += vnet.packets(view, self.capenable)
+            except ValueError:
+                self._bad(Mbuf(bytes(view)))
+            if size >= vnet.LENT_FROM:
+                clusters.lend(cluster)
+                cluster = clusters.get()
+                room -= size
+                if room < 0:
+                    return
+
+    def _bad(self, m: Mbuf) -> None:
+        """What is no frame."""
+        self.ierrors += 1
+        self.ether.drop("tooshort" if m.len < ETHER_HDR_LEN else "badvnet", m)
 
     def start(self, m: Mbuf) -> int:
         """Give a frame to the kernel, which receives it before this returns."""
+        if m.gso_size and not (self.vnet and vnet.cuts(self.capenable)):
+            return send_segments(m, self.start)
         try:
-            os.write(self.fd, m.frame())
+            if self.vnet:
+                os.writev(self.fd, vnet.parts(m, self.capenable))
+            else:
+                os.write(self.fd, m.frame())
         except OSError as error:
             refusal = _REFUSALS.get(error.errno or 0, _GONE)
             if refusal is _FULL:
@@ -152,8 +212,11 @@ class Virt(Ethernet):
         return 0
 
 
-def open_tap(name: str) -> Device:
-    """Attach to the TAP of that name, or make it; OSError in words that say what is wrong, and the cure."""
+def open_tap(name: str, wished: int = 0) -> Device:
+    """Attach to the TAP of that name, or make it; OSError in words that say what is wrong, and the cure.
+
+    `wished` flags are had if they can be: one that exists may be of another kind.
+    """
     if not (0 < len(name) <= _NAME_MAX and name.isascii() and all(char.isalnum() or char in "-_." for char in name)):
         raise OSError(f"{name}: a TAP's name has 1 to {_NAME_MAX} letters and digits")
     try:
@@ -162,10 +225,14 @@ def open_tap(name: str) -> Device:
         raise OSError("python-pytun is not installed: pip install 'netsh[tap]'") from None
     existed = _exists(name)
     sys.audit("open", "/dev/net/tun", "r+", os.O_RDWR)  # C opens it without telling who may object
-    try:
-        device: Device = TunTapDevice(name=name, flags=IFF_TAP | IFF_NO_PI)
-    except OSError as error:
-        raise OSError(f"{name}: {_cure(name, error, existed)}") from None
+    kinds = (wished, wished | vnet.IFF_MULTI_QUEUE, 0) if wished else (0, vnet.IFF_MULTI_QUEUE)
+    for flags in kinds:
+        try:
+            device: Device = TunTapDevice(name=name, flags=IFF_TAP | IFF_NO_PI | flags)
+            break
+        except OSError as error:
+            if error.errno != errno.EINVAL or not existed or flags == kinds[-1]:
+                raise OSError(f"{name}: {_cure(name, error, existed)}") from None
     os.set_blocking(device.fileno(), False)
     os.set_inheritable(device.fileno(), False)
     if not existed:

@@ -25,6 +25,7 @@ class Variable(NamedTuple):
     high: int = 0x7FFFFFFF
     choices: tuple[str, ...] = ()  # for words; empty means a number
     writable: bool = True
+    changed: str = ""  # the owner's method that is to be called when it was set
 
 
 class Sysctl:
@@ -71,7 +72,10 @@ class Sysctl:
                 raise oserror(errno.EINVAL, name) from None
             if not variable.low <= new <= variable.high:
                 raise oserror(errno.EINVAL, name)
-        setattr(self._owner(variable), variable.attribute, new)
+        owner = self._owner(variable)
+        setattr(owner, variable.attribute, new)
+        if variable.changed:
+            getattr(owner, variable.changed)()
         return old, new
 
     def walk(self, prefix: str = "") -> Iterator[str]:

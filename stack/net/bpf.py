@@ -2,7 +2,8 @@
 
 `ifp.taps` is a tuple of functions, called with every frame that an interface sends or receives;
 this is the one place where frames are captured.  A tap must take the bytes it wants at once
-(`m.frame()`), since the packet goes on its way and is changed there.
+(`frames(m)`), since the packet goes on its way and is changed there.  Of a super-segment it
+sees the frames of the wire, while that itself goes on as it is: to look on changes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from stack.kern.proc import Channel
 from stack.mbuf import Mbuf
 from stack.net.bpf_filter import Insn, bpf_filter
+from stack.net.gso import frames
 from stack.net.ifnet import Ifnet, Tap
 from stack.net.wire import Bus
 
@@ -45,8 +47,8 @@ class Capture:
             ifp.taps += (self.tap,)
 
     def tap(self, ifp: Ifnet, m: Mbuf, outgoing: bool) -> None:
-        """See one frame."""
-        self.frames.append(Captured(self.now(), ifp.name, outgoing, m.frame()))
+        """See one frame, or those of a super-segment."""
+        self.frames += [Captured(self.now(), ifp.name, outgoing, frame) for frame in frames(m)]
 
     def close(self) -> None:
         """Take the taps off."""
@@ -157,14 +159,14 @@ class Bpf:
         header = _AF_INET if source.linktype == DLT_NULL else b""
 
         def tap(_ifp: Ifnet, m: Mbuf, outgoing: bool) -> None:
-            self.received += 1
-            data = header + m.frame()
-            keep = length = len(data)
-            if program is not None:
-                keep = bpf_filter(program, data, length)
-                if not keep:
-                    return
-            self._catch(number, outgoing, data, min(keep, self.snaplen))
+            for frame in frames(m):
+                self.received += 1
+                data = header + frame
+                keep = length = len(data)
+                if program is not None:
+                    keep = bpf_filter(program, data, length)
+                if keep:
+                    self._catch(number, outgoing, data, min(keep, self.snaplen))
 
         return tap
 

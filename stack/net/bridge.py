@@ -21,6 +21,7 @@ from stack.kern.errors import oserror
 from stack.mbuf import ETHER_HDR_LEN, Mbuf
 from stack.net.bridge_rt import Rtable
 from stack.net.ethernet import Ether, Ethernet
+from stack.net.gso import fits
 from stack.net.ifnet import (
     IFF_BROADCAST,
     IFF_MULTICAST,
@@ -388,7 +389,8 @@ class Bridge(Ethernet):
             self.learn(member, link)
         if member.state == BSTP_IFSTATE_LEARNING:
             return bridging.drop("learning", m)
-        if m.len > self.mtu and (m.len > self.mtu + 4 or link[12:] != _VLAN):  # one from outside has its tag in `data`
+        room = self.mtu + 4 if link[12:] == _VLAN else self.mtu  # one from outside has its tag in `data`
+        if m.len > room and not fits(m, room):
             return bridging.drop("toobig", m)
         if link[0] & 1:
             self._hear(member, m)

@@ -16,6 +16,7 @@ from stack.header.ether import ETHERTYPE_IP, ETHERTYPE_VLAN, multicast_mac
 from stack.kern.errors import oserror
 from stack.mbuf import ETHER_HDR_LEN, M_BCAST, M_MCAST, M_PROMISC, Mbuf
 from stack.net.ifnet import (
+    IFCAP_GSO,
     IFF_ALLMULTI,
     IFF_BROADCAST,
     IFF_MULTICAST,
@@ -68,11 +69,13 @@ class Ether(Protocol):
 class Ethernet(Ifnet):
     """An interface that sends and receives Ethernet frames; a driver says how they leave."""
 
-    __slots__ = ("arptab", "bridge", "demux", "ether", "inq", "isr")
+    capusual = 0  # what of its capabilities is switched on at first
+    __slots__ = ("arptab", "bridge", "capenable", "demux", "ether", "inq", "isr")
 
     def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether) -> None:
         super().__init__(name, index, IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST, ETHERMTU, lladdr)
         self.ether = ether
+        self.capenable = self.capusual
         self.demux = ether.demux
         self.arptab: Neighbors | None = None
         self.bridge: BridgePort | None = None
@@ -83,6 +86,18 @@ class Ethernet(Ifnet):
     def baudrate(self) -> float:
         """How many bits a second the link carries; 0.0 where that is unknown."""
         return 0.0
+
+    def set_capenable(self, capenable: int) -> None:
+        """Switch what its device does for the stack; OSError EINVAL for what it cannot (SIOCSIFCAP)."""
+        if capenable & ~(self.capabilities | self.capenable):
+            raise oserror(errno.EINVAL)
+        self.capenable = capenable
+        self.init()
+
+    def allow_gso(self, allowed: bool) -> None:
+        """Let super-segments come and leave here as is usual, or not at all."""
+        usual = self.capusual & self.capabilities & IFCAP_GSO
+        self.set_capenable(self.capenable & ~IFCAP_GSO | (usual if allowed else 0))
 
     # --- input --------------------------------------------------------------------------------
 

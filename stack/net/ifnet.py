@@ -53,6 +53,27 @@ IN_IFF_DETACHED = 0x04
 IN_IFF_TRYTENTATIVE = 0x08
 IN_IFF_NAMES = {IN_IFF_TENTATIVE: "TENTATIVE", IN_IFF_DUPLICATED: "DUPLICATED", IN_IFF_DETACHED: "DETACHED"}
 
+# Ifnet.capenable: what a device does for the stack, where it is switched on (net/if.h)
+IFCAP_TSO4 = 0x00080  # our TCP may hand it super-segments
+IFCAP_CSUM_IPv4_Rx = 0x00100
+IFCAP_CSUM_IPv4_Tx = 0x00200
+IFCAP_CSUM_TCPv4_Rx = 0x00400
+IFCAP_CSUM_TCPv4_Tx = 0x00800
+IFCAP_CSUM_UDPv4_Rx = 0x01000
+IFCAP_CSUM_UDPv4_Tx = 0x02000
+IFCAP_LRO = 0x100000  # it may hand us super-segments
+IFCAP_NAMES = {
+    IFCAP_TSO4: "TSO4",
+    IFCAP_CSUM_IPv4_Rx: "IP4CSUM_Rx",
+    IFCAP_CSUM_IPv4_Tx: "IP4CSUM_Tx",
+    IFCAP_CSUM_TCPv4_Rx: "TCP4CSUM_Rx",
+    IFCAP_CSUM_TCPv4_Tx: "TCP4CSUM_Tx",
+    IFCAP_CSUM_UDPv4_Rx: "UDP4CSUM_Rx",
+    IFCAP_CSUM_UDPv4_Tx: "UDP4CSUM_Tx",
+    IFCAP_LRO: "LRO",
+}
+IFCAP_GSO = IFCAP_TSO4 | IFCAP_LRO
+
 LINK_STATE_UNKNOWN, LINK_STATE_DOWN, LINK_STATE_UP = 0, 1, 2
 
 IFQ_MAXLEN = 256  # frames an interface keeps before it drops (net/if.h)
@@ -104,6 +125,7 @@ class Ifnet:
     mtu_low = 68  # RFC 791: every interface must carry 68 octets
     mtu_high = 65535
     kind = "?"  # the cloner's name: shmif, lo, virt
+    capenable = 0  # what of `capabilities` is switched on
 
     __slots__ = (
         "addresses", "collisions", "flags", "groups", "ibytes", "ierrors", "imcasts", "index", "ipackets",
@@ -130,6 +152,19 @@ class Ifnet:
         """Set all counters to 0 (ifconfig -z)."""
         self.ipackets = self.ibytes = self.imcasts = self.ierrors = self.iqdrops = 0
         self.opackets = self.obytes = self.omcasts = self.oerrors = self.odrops = self.collisions = 0
+
+    @property
+    def capabilities(self) -> int:
+        """What its device could do for the stack (if_capabilities)."""
+        return 0
+
+    def set_capenable(self, capenable: int) -> None:
+        """Switch what its device does for the stack; OSError EINVAL for what it cannot (SIOCSIFCAP)."""
+        if capenable != self.capenable:
+            raise oserror(errno.EINVAL)
+
+    def allow_gso(self, allowed: bool) -> None:
+        """Let super-segments come and leave here as is usual, or not at all."""
 
     @property
     def link_state(self) -> int:

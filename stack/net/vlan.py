@@ -14,6 +14,7 @@ from stack.header.ether import ETHERTYPE_VLAN
 from stack.kern.errors import oserror
 from stack.mbuf import CSUM_NONE, ETHER_HDR_LEN, Mbuf
 from stack.net.ethernet import ETHERMTU, Ether, Ethernet, m_devget
+from stack.net.gso import send_segments
 from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, Ifnet
 from stack.probe import Probes, Protocol
 
@@ -170,6 +171,8 @@ class Vlan(Ethernet):
             self.oerrors += 1
             self.vlans.drop("ifdown", m)
             return errno.ENETDOWN
+        if m.gso_size:
+            return send_segments(m, self.start)
         m.link = b"".join((m.link[:12], _VLAN, self.vid.to_bytes(2), m.link[12:]))
         parent.obytes += 4
         return parent.transmit(m)

@@ -1,5 +1,8 @@
 """A bus: the Ethernet segment between hosts of a lab, ideal or with a personality (rump's shmif, in one process).
 
+An ideal bus carries super-segments as they are (net/gso.py), if all on it take them; else, and with a personality,
+there are wire frames only.
+
 An ideal bus puts a frame straight into the receivers' input queues, which are looked at later: a wire
 never calls into a neighbour.  A bus with a personality lets every frame pass, in this order:
 
@@ -31,7 +34,8 @@ from stack.header.ip import IPTOS_ECN_CE, IPTOS_ECN_MASK, IPTOS_ECN_NOTECT, set_
 from stack.kern.errors import oserror
 from stack.mbuf import ETHER_HDR_LEN, Mbuf
 from stack.net.ethernet import Ether, Ethernet, m_devget
-from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN, Tap
+from stack.net.gso import send_segments
+from stack.net.ifnet import IFCAP_GSO, IFCAP_LRO, IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN, Tap
 from stack.probe import Probes, Protocol
 
 _ARP, _IP = ETHERTYPE_ARP.to_bytes(2), ETHERTYPE_IP.to_bytes(2)
@@ -76,6 +80,8 @@ class Shmif(Ethernet):
     """shmifN: an interface on a bus (BSD rump/net/lib/libshmif/if_shmem.c)."""
 
     kind = "shmif"
+    capabilities = IFCAP_GSO
+    capusual = IFCAP_LRO  # who forwards super-segments may; but our TCP makes none: labs are for looking at segments
     __slots__ = ("bus", "departures", "find_bus")
 
     def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether, find_bus: Callable[[str], Bus]) -> None:
@@ -140,6 +146,7 @@ class Bus(Protocol):
 
     name = "bus"
     carrier = True  # False while the wire is cut
+    smooth = True  # it is ideal, and all on it take super-segments; no bus has an attribute for that which is as usual
     taps: tuple[Tap, ...] = ()  # of captures of the whole bus; its ports have them, so it costs a frame nothing
 
     def __init__(self, name: str, callouts: Callouts, probes: Probes, seed: int) -> None:
@@ -165,6 +172,7 @@ class Bus(Protocol):
         personality.check()
         self.personality = personality
         self.ideal = personality == IDEAL
+        self.refresh()
 
     def set_carrier(self, carrier: bool) -> None:
         """Cut the wire, or mend it: its interfaces lose their carrier, or have it again."""
@@ -199,6 +207,9 @@ class Bus(Protocol):
     def refresh(self) -> None:
         """A port came or went, or its address or flags changed: see anew who takes what."""
         running = [port for port in self.ports if port.flags & IFF_RUNNING]
+        smooth = self.ideal and all(port.capenable & IFCAP_LRO for port in running)
+        if smooth is not self.smooth:
+            self.smooth = smooth
         self.owners = {}
         self.listeners = [port for port in running if port.flags & IFF_PROMISC]
         for port in running:
@@ -212,7 +223,7 @@ class Bus(Protocol):
 
     def transmit(self, sender: Shmif, m: Mbuf) -> int:
         """A frame goes out on the bus; 0, or ENOBUFS when the sender's queue is full."""
-        if self.ideal:
+        if self.smooth:
             peer = self.owners.get(m.link[:6])
             if peer is not None and peer is not sender and not self.listeners:
                 queue = peer.inq  # Ethernet.enqueue, written out: this is every hop of every packet
@@ -225,6 +236,11 @@ class Bus(Protocol):
                 queue.append(m)
             else:
                 self.deliver(sender, m)
+            return 0
+        if m.gso_size:
+            return send_segments(m, partial(self.transmit, sender))
+        if self.ideal:
+            self.deliver(sender, m)
             return 0
         return self._pass(sender, m)
 

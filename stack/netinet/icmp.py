@@ -35,6 +35,7 @@ from stack.header.icmp import (
 from stack.header.ip import IP_OFFMASK, IPPROTO_ICMP, MAXTTL, Ip
 from stack.kern.sysctl import Variable
 from stack.mbuf import M_BCAST, M_LOOP, M_MCAST, Mbuf
+from stack.net.gso import segments
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_DYNAMIC, RTF_GATEWAY, RTF_HOST, RTF_LOCAL, RTF_STATIC, RTF_UP, Rtentry, RtMessage
 from stack.netinet.ip_options import reflected
@@ -232,6 +233,7 @@ class Icmp(Protocol):
         self.stat["error"] += 1
         if not self._may_report(m, kind):
             return
+        m = segments(m)[0]  # of a super-segment, its sender knows only what was on a wire
         x = int.from_bytes(m.net[:20])
         quoted = m.net + (m.summed() + bytes(m.data[: self.returndatabytes]))[: self.returndatabytes]
         message = build(kind, code, rest, quoted)

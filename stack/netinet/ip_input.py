@@ -32,6 +32,7 @@ from stack.header.icmp import (
 from stack.header.ip import IP_DF, IP_MF, IP_OFFMASK
 from stack.kern.sysctl import Variable
 from stack.mbuf import M_BCAST, M_LOOP, M_MCAST, Mbuf
+from stack.net.gso import fits
 from stack.net.ifnet import Ifnet
 from stack.net.route import (
     RTF_BLACKHOLE,
@@ -271,9 +272,10 @@ class Ip(IpOutput):
         self.forwarded += 1
 
     def _forward_hard(self, m: Mbuf, x: int, rt: Rtentry) -> None:
-        """A packet with options, or one that does not fit: RFC 1812 5.2.6, RFC 1191 4."""
+        """A packet with options, a super-segment, or one that does not fit: RFC 1812 5.2.6, RFC 1191 4."""
         mtu = rt.mtu or rt.ifp.mtu
-        if m.len > mtu and x >> 96 & IP_DF:
+        fit = fits(m, mtu)
+        if not fit and x >> 96 & IP_DF:
             self.drop("cantfrag", m)
             return self.error(m, ICMP_UNREACH, ICMP_UNREACH_NEEDFRAG, mtu)
         received, options = m.net, m.net[20:]
@@ -281,7 +283,7 @@ class Ip(IpOutput):
         m.net = (x | 0xFFFF - (x + partial(options)) % 0xFFFF << 64).to_bytes(20) + options
         rt.use += 1
         nexthop = rt.nexthop or Ip4(x & M32)
-        if m.len > mtu:
+        if not fit:
             error = self.send_fragments(m, mtu, rt.ifp, nexthop)
         else:
             for trace in self.probes.send:

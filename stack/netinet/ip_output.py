@@ -16,6 +16,7 @@ from stack.callout import Callouts
 from stack.header.checksum import partial
 from stack.header.ip import IP_DF, IP_MAXPACKET, IP_MF, IP_OFFMASK, IPPROTO_IGMP, copied
 from stack.mbuf import Mbuf
+from stack.net.gso import send_segments
 from stack.net.ifnet import IFF_BROADCAST, IFF_MULTICAST, IFF_UP, IN_IFF_DETACHED, IN_IFF_DUPLICATED, Ifaddr, Ifnet
 from stack.net.route import (
     RTF_BLACKHOLE,
@@ -196,17 +197,29 @@ class IpOutput(Protocol):
     def _too_big(
         self, m: Mbuf, template: int, rt: Rtentry | None, more: OutputOptions, ifp: Ifnet, nexthop: int
     ) -> int:
-        """A packet of our own larger than the MTU."""
+        """A packet of our own larger than the MTU: a super-segment, or one to be cut into fragments."""
+        mtu = (rt.mtu if rt is not None else 0) or ifp.mtu
+        if m.gso_size and 20 + len(more.options) + len(m.transport) + m.gso_size <= mtu:
+            return self._super_segment(m, template, more, ifp, nexthop)
         if m.len + 20 + len(more.options) > IP_MAXPACKET or template >> 96 & IP_DF:
             self.drop("cantfrag", m)
             return errno.EMSGSIZE
-        mtu = (rt.mtu if rt is not None else 0) or ifp.mtu
         self._header(m, template, more.options)
         self.localout += 1
         return self.send_fragments(m, mtu, ifp, nexthop)
 
+    def _super_segment(self, m: Mbuf, template: int, more: OutputOptions, ifp: Ifnet, nexthop: int) -> int:
+        """A super-segment of our own whose segments fit the MTU."""
+        self._header(m, template, more.options)
+        self.localout += 1
+        for trace in self.probes.send:
+            trace(self.hostname, "ip", m)
+        return ifp.output(m, nexthop)
+
     def send_fragments(self, m: Mbuf, mtu: int, ifp: Ifnet, nexthop: int) -> int:
         """Cut a packet into fragments and send them all (ip_fragment)."""
+        if m.gso_size:
+            return send_segments(m, lambda segment: self.send_fragments(segment, mtu, ifp, nexthop))
         try:
             fragments = fragment(m, mtu)
         except ValueError:

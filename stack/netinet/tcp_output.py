@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 
+from stack.header.ip import IP_MAXPACKET
 from stack.header.tcp import TCP_MAXWIN, TH_ACK, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG, TcpOptions
 from stack.kern.sockbuf import Piece
 from stack.mbuf import CSUM_TCP, Mbuf
-from stack.netinet.ip_output import M32
+from stack.net.ifnet import IFCAP_TSO4
+from stack.netinet.ip_output import M16, M32, PLAIN
 from stack.netinet.tcp_ecn import tcp_ecn_output, tcp_ecn_syn
 from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT, SEQ_SUB
@@ -39,6 +41,8 @@ from stack.netinet.tcp_var import (
     TF_URGNOW,
     Tcpcb,
 )
+
+_HEADERS_MOST = 20 + 60  # before a super-segment's data
 
 
 def tcp_output(tp: Tcpcb) -> int:
@@ -223,30 +227,49 @@ def _header(tp: Tcpcb, flags: int, seq: int, window: int) -> bytes:
 
 
 def _send_run(tp: Tcpcb, offset: int, size: int, count: int) -> bool:
-    """A run of full segments of new data, which is all a bulk transfer sends; False when IP would not have one."""
-    tcp, seq, copy = tp.tcp, tp.snd_nxt, tp.snd.copy
+    """A run of full segments of new data, which is all a bulk transfer sends; False when IP would not have one.
+
+    Where the interface takes them, they are super-segments.
+    """
+    tcp, seq, copy, buffered = tp.tcp, tp.snd_nxt, tp.snd.copy, tp.snd.cc
     window = _window(tp)
     _acknowledged(tp, window)
-    last = tp.snd.cc - size
     flags, template = TH_ACK, tp.template
     if tp.flags & TF_ECN_PERMIT:
         marks, codepoint = tcp_ecn_output(tp, count)
         flags, template = flags | marks, template | codepoint
-    for _ in range(count):
-        m = Mbuf(copy(offset, size), _header(tp, flags if offset < last else flags | TH_PUSH, seq, window))
+    most = size * tcp_tso(tp, size) if count > 1 else size
+    end = offset + count * size
+    while offset < end:
+        length = min(most, end - offset)
+        push = TH_PUSH if offset + length == buffered else 0
+        m = Mbuf(copy(offset, length), _header(tp, flags | push, seq, window))
         m.csum = CSUM_TCP
-        _account(tp, 0, size)
-        error = tcp.ip.output(m, template, tp.more)
+        _account(tp, 0, length)
+        if length > size:
+            m.gso_size = size
+            error = tcp.ip.output(m, template, tp.more)
+            tcp.ip.ident = tcp.ip.ident + length // size - 1 & M16  # each of its segments has one
+        else:
+            error = tcp.ip.output(m, template, tp.more)
         if error:
             _not_sent(tp, error)
             return False
         seq = tp.snd_nxt
-        offset += size
+        offset += length
     stat = tcp.stat
     stat["sndtotal"] += count
     stat["sndpack"] += count
     stat["sndbyte"] += count * size
     return True
+
+
+def tcp_tso(tp: Tcpcb, size: int) -> int:
+    """How many segments of a size may go down as one: more than one where the interface takes super-segments."""
+    rt = tp.tcp.ip.cache.get(tp.faddr)
+    if rt is None or not rt.ifp.capenable & IFCAP_TSO4 or tp.more is not PLAIN:
+        return 1
+    return (IP_MAXPACKET - _HEADERS_MOST) // size or 1
 
 
 def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:

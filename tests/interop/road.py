@@ -47,6 +47,7 @@ class Port(Shmif):
         super().__init__(f"port{fd}", fd, Mac(b"\x02\0\0\1" + fd.to_bytes(2)), ether, lab.bus)
         os.set_blocking(fd, False)
         self.fd = fd
+        self.capenable = 0  # no super-segments
         self.flags |= IFF_PROMISC
         self.set_linkstr(bus)
         self.up()

@@ -57,7 +57,7 @@ class Bench:
         self.lab.run(0)
         self.drain()
 
-    def open_tap(self, name: str) -> Wire:
+    def open_tap(self, name: str, wished: int = 0) -> Wire:
         self.asked.append(name)
         self.wires.append(Wire())
         return self.wires[-1]
