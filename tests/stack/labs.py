@@ -174,7 +174,6 @@ class Station(Shmif):
         super().__init__(f"station{number}", number, self.mac, ether, lab.bus)
         self.address = ip4(address)
         self.heard: list[Heard] = []
-        self.capenable = 0  # it hears wire frames
         if sees_all:
             self.flags |= IFF_PROMISC
         self.set_linkstr(bus)

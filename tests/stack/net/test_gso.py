@@ -303,7 +303,7 @@ def personality(lab: Lab, _r: Host) -> None:
 
 
 def one_who_takes_none(lab: Lab, _r: Host) -> None:
-    Station(lab, "right", 9)
+    Station(lab, "right", 9).set_capenable(0)
 
 
 def sysctl_of_the_router(_lab: Lab, r: Host) -> None:
