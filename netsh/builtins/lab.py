@@ -1,5 +1,9 @@
 """Show the lab: its buses, who is on them, their addresses.
 
+    lab                  the lab as it is now
+    lab --svg lab.svg    draw it into a file, for a browser; - for standard output
+    lab --dot lab.dot    as text for Graphviz
+
 `lab seed 7`, in a lab with nothing in it yet, sets what all its chance comes from (`save` writes this line).
 """
 
@@ -8,19 +12,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
-from commands.command import Failure, Usage
+from commands.command import Data, Failure, Usage
 from netsh import personality
 from netsh.builtins import builtin
+from netsh.drawing.dot import dot_of
+from netsh.drawing.svg import svg_of
 from netsh.shell import ShellContext
 from stack.addr import Mac
+from stack.dev.files import WholeFile
+from stack.kern.errors import reason
 from stack.lab import Lab
 from stack.net.bridge import Bridge
 from stack.net.ifnet import Ifnet
 from stack.net.vlan import Vlan
 from stack.net.wire import Bus
 
-SYNOPSIS = "lab\nlab seed number"
-WORDS = {"seed": "what chance comes from: lab seed 7"}
+SYNOPSIS = "lab\nlab --svg file | --dot file\nlab seed number"
+WORDS = {
+    "seed": "what chance comes from: lab seed 7",
+    "--svg": "draw it into a file, as SVG",
+    "--dot": "write it into a file, as text for Graphviz",
+}
 
 
 class LabRow(NamedTuple):
@@ -62,10 +74,23 @@ class Alone(NamedTuple):
 TABLES: dict[type, str] = {LabRow: "", Segment: "", Port: "", Alone: ""}
 
 
-def parse(argv: list[str]) -> int | None:
-    """A seed, or nothing."""
+class Export(NamedTuple):
+    """A file, and which drawing goes there."""
+
+    form: str
+    path: str
+
+
+def parse(argv: list[str]) -> int | Export | None:
+    """A seed, a drawing, or nothing."""
     if not argv:
         return None
+    option, equals, path = argv[0].partition("=")
+    if option in ("--svg", "--dot"):
+        paths = [*([path] if equals else []), *argv[1:]]
+        if len(paths) != 1 or not paths[0]:
+            raise Usage(f"{option}: the name of one file is wanted")
+        return Export(option, paths[0])
     if argv[0] != "seed" or len(argv) != 2:
         raise Usage(f"{' '.join(argv)}: not understood; a lab is loaded with 'load', and named at the start by --lab")
     if not (argv[1].isascii() and argv[1].isdigit() and len(argv[1]) < 19):
@@ -73,10 +98,16 @@ def parse(argv: list[str]) -> int | None:
     return int(argv[1])
 
 
-async def run(ctx: ShellContext, seed: int | None) -> AsyncIterator[LabRow | Segment | Port | Alone]:
+async def run(ctx: ShellContext, seed: int | Export | None) -> AsyncIterator[LabRow | Segment | Port | Alone | Data]:
     """Show it."""
     lab = ctx.session.lab
-    if seed is None:
+    if isinstance(seed, Export):
+        text = svg_of(rows_of(lab)) if seed.form == "--svg" else dot_of(rows_of(lab))
+        if seed.path == "-":
+            yield Data(text.encode())
+        else:
+            _write(seed.path, text)
+    elif seed is None:
         yield LabRow(len(lab.hosts), len(lab.buses), lab.seed, ctx.session.clock.mode, lab.callouts.now)
         for row in rows_of(lab):
             yield row
@@ -85,6 +116,19 @@ async def run(ctx: ShellContext, seed: int | None) -> AsyncIterator[LabRow | Seg
     else:
         lab.seed = seed
         lab.rng.seed(seed)
+
+
+def _write(path: str, text: str) -> None:
+    """A new file, whole or not at all."""
+    try:
+        file = WholeFile(path)
+        try:
+            file.write(text.encode())
+            file.commit()
+        finally:
+            file.discard()
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path}: {reason(error)}") from None
 
 
 def rows_of(lab: Lab) -> Iterator[Segment | Port | Alone]:
