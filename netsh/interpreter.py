@@ -14,6 +14,7 @@ from commands.command import Command
 from netsh.grammar import parse
 from netsh.jobs import JobStarted
 from netsh.output import Caught, Closed, Output, Piped, Refused, Shared
+from netsh.prompt.abbreviations import Ambiguous, whole
 from netsh.shell import Shell, Stop
 from netsh.state import Function, State
 from netsh.syntax import (
@@ -90,6 +91,7 @@ class Interpreter(Shell):
 
     async def run(self, script: Script) -> int:
         """Run statements; the status of the last."""
+        self.numbered = self.session.interactive and not self.function and bool(script) and script[-1].line > 1
         links = script[0].node.links if len(script) == 1 else ()
         self.alone = len(links) == 1 and isinstance(links[0][1], Pipeline)
         if self.job is None:
@@ -269,6 +271,12 @@ class Interpreter(Shell):
         words = expand_all(await self._filled(pipeline.words), self.scope)
         if not words:
             return 0
+        if self.session.interactive and self.source == "-" and not self.depth:
+            try:
+                words = whole(words, self.session)
+            except Ambiguous as ambiguous:
+                self.complain("netsh", str(ambiguous))
+                return _USAGE
         if (function := self._function(words)) is not None:
             return await self._piped(pipeline.filters, pipeline.redirects, lambda: self._call(function, words))
         filters = tuple([await self._filled(filter) for filter in pipeline.filters])

@@ -71,6 +71,7 @@ class Shell:
         self.output: Output | None = None  # the child's
         self.alone = False  # it runs a single command, whose status is its own
         self.offset = 0  # how many lines of the file stand before the text that runs
+        self.numbered = False  # several lines were typed at once
         self.where = ""  # the file and the line, before each complaint
         self.complained = False
         self.last = "netsh"  # the command that ran last
@@ -319,7 +320,8 @@ class Shell:
     # -- complaining ----------------------------------------------------------------------------------
 
     def _at(self, line: int) -> None:
-        self.where = f"{self.source}:{line + self.offset}: " if self.source != "-" else ""
+        numbered = f"line {line + self.offset}: " if self.numbered else ""
+        self.where = f"{self.source}:{line + self.offset}: " if self.source != "-" else numbered
 
     def complain(self, name: str, text: str, where: str | None = None) -> None:
         """One line on stderr, with the place in the script before it."""

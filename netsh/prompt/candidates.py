@@ -12,28 +12,72 @@ from importlib import import_module
 import commands
 import netsh.builtins
 from netsh.filters import FILTERS
+from netsh.grammar import KEYWORDS
 from netsh.prompt.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.state import State
 from netsh.summaries import summary
+from stack.addr import Prefix
 from stack.host import Host
 from stack.net.bridge import Bridge
+from stack.net.route import RTF_GATEWAY, RTF_LOCAL
 
 _ENOUGH = 1000  # a menu of more is no help
+_IN_LOOPS = {"break": "leave the loop", "continue": "go on with its next turn"}
+_LOOSE = 20  # of those that only have the letters
+_LONGEST = 10_000  # what is longer was pasted
 _OPTION_HELP = re.compile(r"(?:^| ) +(-\w)(?: \S+){0,2}  +(\S.*?)(?= {2,}-\w|; -\w|$)", re.MULTILINE)  # in a docstring
 
 
-def candidates(line: str, state: State) -> Iterator[Candidate]:
-    """What may be typed at the end of a line, best first."""
+class Loose(str):
+    """A piece of a word whose letters may be anywhere in the word, in their order."""
+
+
+def fits(name: str, typed: str) -> bool:
+    """Whether a word may be meant by what is typed of it."""
+    if not isinstance(typed, Loose):
+        return name.startswith(typed)
+    letters = iter(name)
+    return all(letter in letters for letter in typed)
+
+
+def candidates(line: str, state: State, cursor: int | None = None) -> Iterator[Candidate]:
+    """What may be typed at the cursor, or at the end of a line, best first: what begins so, else what has the letters.
+
+    What follows the cursor does not matter.
+    """
+    line = line[:cursor]
+    if len(line) > _LONGEST:
+        return
     following = what_comes_next(line, len(line), vocabulary(state))
     quote = following.word[:1] if following.word[:1] in ("'", '"') else ""
     prefix = following.word[len(quote) :]
-    found = 0
+    seen: set[str] = set()
     for text, help in _all(following, prefix, state):
-        if text.startswith(prefix) and text != prefix:
-            yield Candidate(f"{quote}{text}" if quote else _quoted(text), help, len(following.word))
-            found += 1
-            if found == _ENOUGH:
+        if text.startswith(prefix) and text not in seen:
+            seen.add(text)
+            if text != prefix:
+                yield Candidate(f"{quote}{text}" if quote else _quoted(text), help, len(following.word))
+            if len(seen) == _ENOUGH:
                 return
+    if not seen and len(prefix) > 1:
+        for text, help in _loosely(following, prefix, state):
+            yield Candidate(f"{quote}{text}" if quote else _quoted(text), help, len(following.word))
+
+
+def _loosely(following: Next, prefix: str, state: State) -> list[tuple[str, str]]:
+    """What has the letters typed so far in their order, the closest together first."""
+    loose = Loose(prefix)
+    found = [pair for pair in _all(following, loose, state) if fits(pair[0], loose)]
+    found.sort(key=lambda pair: (_spread(pair[0], prefix), len(pair[0])))
+    return found[:_LOOSE]
+
+
+def _spread(name: str, letters: str) -> int:
+    """Between how many letters of a name those that were typed stand; each is the first that can be."""
+    begin = at = name.index(letters[0])
+    for letter in letters[1:]:
+        at = name.index(letter, at + 1)
+    return at - begin
 
 
 def vocabulary(state: State) -> Vocabulary:
@@ -43,7 +87,11 @@ def vocabulary(state: State) -> Vocabulary:
         command = state.find(name)
         return None if command is None else command.synopsis
 
-    return Vocabulary(state.lab.hosts, synopsis, lambda name: words_of(name, state))
+    def aliased(name: str) -> list[str]:
+        alias = state.aliases.get(name)
+        return [] if alias is None else [word.bare or "" for word in alias.words]
+
+    return Vocabulary(state.lab.hosts, synopsis, lambda name: words_of(name, state), aliased, state.functions)
 
 
 def words_of(name: str, state: State) -> Mapping[str, str]:
@@ -73,8 +121,17 @@ def _host_of(state: State, following: Next) -> Host | None:
 def _commands(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
     for name in state.names():
         yield name, help_of(name)
+    for name in state.functions:
+        yield name, "a function"
+    yield from _aliases(state, following, _prefix)
     if not following.command and not following.host:
-        yield "for", "do it for each of some words"
+        yield from KEYWORDS.items()
+        yield from _IN_LOOPS.items()
+
+
+def _aliases(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    for name, alias in state.aliases.items():
+        yield name, alias.source
 
 
 @cache
@@ -87,11 +144,33 @@ def help_of(name: str) -> str:
 
 
 def _hosts(state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
+    by_number = prefix[:1].isdigit() and not isinstance(prefix, Loose)
     for name, host in state.lab.hosts.items():
-        if not name.startswith(prefix):  # there may be ten thousand
-            continue
-        addresses = (str(ifa.address) for ifp in host.interfaces.values() for ifa in ifp.addresses)
-        yield name, ", ".join(address for address in addresses if not address.startswith("127."))
+        if by_number or fits(name, prefix):  # there may be ten thousand
+            addresses = [str(ifa.address) for ifp in host.interfaces.values() for ifa in ifp.addresses]
+            yield name, ", ".join(address for address in addresses if not address.startswith("127."))
+            if by_number:
+                yield from ((address, name) for address in addresses if address.startswith(prefix))
+
+
+def _addresses(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    host = _host_of(state, following)
+    for name, ifp in host.interfaces.items() if host is not None else ():
+        for ifa in ifp.addresses:
+            yield str(ifa.address), name
+
+
+def _routes(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    """The destinations in the routing table, neighbours and our own addresses apart."""
+    host = _host_of(state, following)
+    for rt in host.routes if host is not None else ():
+        if not rt.flags & RTF_LOCAL:
+            yield _typed(rt.dst), f"by {rt.nexthop if rt.flags & RTF_GATEWAY else rt.ifp.name}"
+
+
+def _typed(destination: Prefix) -> str:
+    """A destination as it is typed."""
+    return "default" if not destination.plen else str(destination)
 
 
 def _interfaces(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
@@ -114,7 +193,7 @@ def _places(state: State, following: Next, prefix: str) -> Iterable[tuple[str, s
     for name, help in _buses(state, following, ""):
         yield f"bus:{name}", help
     for name, host in state.lab.hosts.items():
-        if name.startswith(prefix[: len(name)]):  # there may be ten thousand
+        if isinstance(prefix, Loose) or name.startswith(prefix[: len(name)]):  # there may be ten thousand
             for ifname, ifp in host.interfaces.items():
                 yield f"{name}:{ifname}", ", ".join(f"{ifa.address}/{ifa.plen}" for ifa in ifp.addresses)
 
@@ -129,10 +208,11 @@ def _options(state: State, following: Next, _prefix: str) -> Iterable[tuple[str,
         return
     known = words_of(following.command, state)
     told = dict(_OPTION_HELP.findall(command.run.__globals__.get("__doc__") or ""))
-    for option, value in options_of(command.synopsis, known).items():
+    options = options_of(command.synopsis, known)
+    for option, value in options.items():
         yield option, f"{value}  {told.get(option) or known.get(option, '')}".strip()
     for word, help in known.items():
-        if word.startswith("-") and len(word) > 2:
+        if word.startswith("-") and word not in options:
             yield word, help
 
 
@@ -156,7 +236,7 @@ def _jobs(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, s
 def _sysctls(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     host = _host_of(state, following)
     for name in host.sysctl.walk() if host is not None else ():
-        if name.startswith(prefix) and host is not None:
+        if fits(name, prefix) and host is not None:
             yield name, f"{host.sysctl.get(name)}, {host.sysctl.variable(name).help}"
 
 
@@ -220,5 +300,5 @@ KINDS: dict[str, Finder] = {
     "command": _commands, "host": _hosts, "interface": _interfaces, "keyword": _keywords, "option": _options,
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
     "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
-    "bridge": _bridges, "place": _places,
+    "bridge": _bridges, "place": _places, "alias": _aliases, "address": _addresses, "route": _routes,
 }  # fmt: skip

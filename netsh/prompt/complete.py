@@ -27,6 +27,8 @@ class Vocabulary(NamedTuple):
     hosts: Collection[str]
     synopsis: Callable[[str], str | None]  # of a command; None when there is none of that name
     words: Callable[[str], Mapping[str, str]]  # WORDS of a command
+    aliases: Callable[[str], list[str]] = lambda name: []  # the words that a name stands for
+    functions: Container[str] = ()
 
 
 class Next(NamedTuple):
@@ -42,7 +44,7 @@ class Next(NamedTuple):
 # The placeholders of a synopsis, in lower case, and the kinds of things they stand for.
 PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "host": ("host",), "hostname": ("host",), "a": ("host",), "b": ("host",), "gateway": ("host",),
-    "destination": ("host",), "dest": ("host",), "dst": ("host",), "address": ("host",), "addr": ("host",),
+    "destination": ("route", "host"), "dest": ("host",), "dst": ("host",), "address": ("host",), "addr": ("host",),
     "laddr": ("host",), "faddr": ("host",),
     "src_addr": ("host",), "src": ("host",), "source": ("host",), "asker": ("host",),
     "interface": ("interface",), "iface": ("interface",), "ifname": ("interface",), "place": ("place",),
@@ -51,6 +53,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
     "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
     "reason": ("reason",), "function": ("function",),
+    "alias": ("alias",), "name": ("alias",), "%job": ("job",),
     "modifiers": ("keyword",), "protocol": ("keyword",), "congctl": ("keyword",),
 }  # fmt: skip
 
@@ -79,6 +82,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("brconfig add", "brconfig delete", "learn", "-learn", "discover", "-discover"), ("interface",)),
     **dict.fromkeys(("protect", "-protect", "stp", "-stp", "static", "ifpriority", "ifpathcost"), ("interface",)),
     **dict.fromkeys(("maxaddr", "timeout", "deladdr", "priority", "hellotime", "fwddelay", "maxage"), ()),
+    **dict.fromkeys(("ifconfig delete", "ifconfig -alias"), ("address",)),
     **dict.fromkeys(("-iface", "-interface", "-ifp"), ("interface",)),
     **dict.fromkeys(("-dst", "-gateway", "-ifa"), ("host",)),
     **dict.fromkeys(("-netmask", "-prefixlen", "-mtu"), ()),
@@ -89,6 +93,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("delay", "rate", "loss", "duplicate", "reorder", "corrupt", "queue", "ecn", "seed"), ()),
 }  # fmt: skip
 
+_BEFORE_COMMANDS = ("if", "elif", "while", "!")  # what stands before a command and is none
 _TOKEN = re.compile(
     r"""[ \t\r]*(?:
     (?P<comment>\#[^\n]*)
@@ -113,7 +118,7 @@ class _Line(NamedTuple):
 
 def what_comes_next(line: str, cursor: int, vocabulary: Vocabulary) -> Next:
     """The kinds of things that may stand at the cursor; what follows the cursor does not matter."""
-    here = _scan(line[:cursor])
+    here = _scan(_innermost(line[:cursor]))
     if here.comment:
         return Next(())
     if (variable := _VARIABLE.search(here.word)) is not None and not here.word.startswith("'"):
@@ -125,6 +130,24 @@ def what_comes_next(line: str, cursor: int, vocabulary: Vocabulary) -> Next:
     if here.words[:1] == ["for"]:
         return _for(here)
     return _command(here, vocabulary)
+
+
+def _innermost(text: str) -> str:
+    """What is typed of the command in a word, `$(`, that the cursor stands in; else all."""
+    begins = [0]
+    quote = ""
+    for at, letter in enumerate(text):
+        if letter == quote == "'" or (letter == quote == '"'):
+            quote = ""
+        elif quote != "'" and letter == "(" and text[at - 1 : at] == "$":
+            begins.append(at + 1)
+        elif quote:
+            continue
+        elif letter in "'\"":
+            quote = letter
+        elif letter == ")" and len(begins) > 1:
+            begins.pop()
+    return text[begins[-1] :]
 
 
 def _scan(text: str) -> _Line:
@@ -139,6 +162,8 @@ def _scan(text: str) -> _Line:
         elif token["word"]:
             words.append(token["word"])
     touches = bool(words) and end == len(text)
+    while words[: len(words) - touches] and words[0] in _BEFORE_COMMANDS:
+        del words[0]
     return _Line(operator, words[:-1] if touches else words, words[-1] if touches else "", comment)
 
 
@@ -162,13 +187,16 @@ def _command(here: _Line, vocabulary: Vocabulary) -> Next:
         host, words = words[0], words[1:]
     if not words:
         return Next(("command",) if host else ("command", "host"), word, host=host)
+    words = [*(vocabulary.aliases(words[0]) or words[:1]), *words[1:]]
     synopsis = vocabulary.synopsis(words[0])
+    if words[0] in vocabulary.functions:
+        return Next(("host",), word, words[0], host)
     if synopsis is None:
         return Next((), word, words[0], host)
-    return _argument(words[0], words[1:], word, synopsis, vocabulary.words(words[0]))._replace(host=host)
+    return argument(words[0], words[1:], word, synopsis, vocabulary.words(words[0]))._replace(host=host)
 
 
-def _argument(command: str, before: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:
+def argument(command: str, before: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:
     """An argument: an option, the value of one, or an operand."""
     options = options_of(synopsis, known)
     if word.startswith("--") and "=" in word:

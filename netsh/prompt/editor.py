@@ -7,24 +7,22 @@ milliseconds, so that a key never waits long.  What jobs say meanwhile is drawn 
 from __future__ import annotations
 
 import asyncio
-import os
+import re
 import select
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
 from typing import Protocol, TextIO
 
 from prompt_toolkit.application import Application
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, get_common_complete_suffix
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.history import FileHistory
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
-from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
+from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
 from prompt_toolkit.output import create_output
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
@@ -32,11 +30,16 @@ from prompt_toolkit.styles import Style
 
 from netsh import grammar
 from netsh.prompt.complete import Candidate
+from netsh.prompt.history import History
+from netsh.prompt.keys import bindings
+from netsh.prompt.questions import answer
 from netsh.render.screen import Screen
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
-_LINES = {"f6": "pause", "f7": "step", "f8": "go"}  # keys that are a whole line
+_HISTORY = 10_000  # lines
+_BEGINS = re.compile(r"(?:^|[;&|{}])\s*$")
+_LONG = 10_000  # letters of a line that is not coloured, since it was pasted
 
 _STYLE = Style.from_dict(
     {
@@ -49,6 +52,8 @@ _STYLE = Style.from_dict(
         "pygments.number.float": "ansicyan",
         "pygments.number.hex": "ansimagenta",
         "pygments.comment": "ansibrightblack",
+        "pygments.error": "ansired",
+        "auto-suggestion": "ansibrightblack",
     }
 )
 
@@ -71,6 +76,9 @@ class Behind(Protocol):
 
     def candidates(self, line: str) -> Iterable[Candidate]:
         """What may be typed at the end of a line, best first."""
+
+    def wrong(self, text: str) -> Sequence[tuple[int, int]]:
+        """The words of a text that cannot be right."""
 
     def pump(self, budget: int) -> float | None:
         """Let the lab go on, so many pieces of work; the seconds until there is more to do, None for never."""
@@ -105,7 +113,10 @@ class Editor:
             completer=self.completer,
             complete_while_typing=True,
             complete_style=CompleteStyle.COLUMN,
-            history=_History(_history_file()),
+            history=History(self.tell, _HISTORY),
+            auto_suggest=AutoSuggestFromHistory(),
+            enable_open_in_editor=True,
+            tempfile_suffix=".netsh",
             multiline=Condition(self._unfinished),
             prompt_continuation=lambda width, _number, wrapped: "" if wrapped else "> ".rjust(width),
             bottom_toolbar=self._toolbar,
@@ -113,8 +124,9 @@ class Editor:
             include_default_pygments_style=False,
             output=create_output(terminal),
             reserve_space_for_menu=6,
-            key_bindings=self._keys(),
+            key_bindings=bindings(self),
         )
+        self.prompt.default_buffer.enable_history_search = to_filter(True)  # given above, it ends completion
 
     @property
     def app(self) -> Application[str]:
@@ -230,7 +242,10 @@ class Editor:
 
     def _show(self) -> None:
         self.batch = None
-        self.screen.show()
+        if self.app._running_in_terminal:  # an editor has it
+            self.batch = self.loop.call_later(_BATCH, self._show)
+        else:
+            self.screen.show()
 
     def _above(self, draw: Callable[[], None]) -> None:
         """Let something be written where the line stands, and draw the line again below it."""
@@ -262,48 +277,28 @@ class Editor:
             return error.incomplete
         return False
 
-    def _keys(self) -> KeyBindings:
-        bindings = KeyBindings()
-        bindings.add("tab")(self._tab)
-        for key, line in _LINES.items():
-            bindings.add(key)(partial(self._whole_line, line))
-        bindings.add("c-z")(lambda _event: None)  # there is nothing to suspend, and it is no part of a line
-        return bindings
+    def explain(self, before: str) -> None:
+        """List what may come next."""
+        self.prompt.default_buffer.cancel_completion()
+        size = self.app.output.get_size()
+        self.tell(answer(list(self.candidates(before)), size.columns, max(size.rows - 5, 4)).rstrip("\n"))
 
-    def _whole_line(self, line: str, event: KeyPressEvent) -> None:
-        """Run a line at once; what was being typed stands there again afterwards."""
-        buffer = event.current_buffer
-        self.begun = buffer.text
-        buffer.complete_state = None
-        buffer.text = line
-        event.app.exit(result=line)
-
-    def _tab(self, event: KeyPressEvent) -> None:
-        """Complete at once what there is one way to complete, as sh does; else show the ways, then go through them.
-
-        prompt_toolkit's own Tab does nothing while the menu for the key before it is still being made.
-        """
-        buffer = event.current_buffer
-        if buffer.complete_state is not None and len(buffer.complete_state.completions) > 1:
-            return buffer.complete_next()
-        found = list(self.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
-        if len(found) == 1:
-            buffer.apply_completion(found[0])
-            buffer.insert_text("" if found[0].text.endswith(("/", "=")) else " ")
-        elif common := get_common_complete_suffix(buffer.document, found):
-            buffer.insert_text(common)
-        else:
-            buffer.start_completion()
+    def tell(self, text: str) -> None:
+        """Say something above the line."""
+        self.screen.text.write(f"{text}\n")
+        if self.app.is_running:
+            self._show()
 
     def _lexer(self) -> Lexer | None:
         """The lexer, made when there is something to colour, since pygments takes its time."""
-        if self.lexer is None and self.prompt.default_buffer.text:
+        text = self.prompt.default_buffer.text
+        if self.lexer is None and text:
             from netsh.prompt.lexer import NetshLexer
 
             lexer = PygmentsLexer(NetshLexer)
-            lexer.pygments_lexer = NetshLexer(self.behind.hosts, stripnl=False, ensurenl=False)
+            lexer.pygments_lexer = NetshLexer(self.behind.hosts, self.behind.wrong, stripnl=False, ensurenl=False)
             self.lexer = lexer
-        return self.lexer
+        return self.lexer if len(text) < _LONG else None
 
 
 class _Completer(Completer):
@@ -313,30 +308,8 @@ class _Completer(Completer):
         self.editor = editor
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Completion]:
-        if not event.completion_requested and not document.current_line_before_cursor.strip():
-            return  # nothing of the line is there yet: a list of all commands would stand in the way
+        if not event.completion_requested and _BEGINS.search(document.current_line_before_cursor):
+            return  # nothing of the command is there yet: a list of all of them would stand in the way
         with suppress(Exception):  # a command that cannot be imported says so when it is run
             for found in self.editor.candidates(document.text_before_cursor):
                 yield Completion(found.text, -found.replaced, display_meta=found.help)
-
-
-class _History(FileHistory):
-    """Lines typed before, in a file of the user's; a file that cannot be had does not matter."""
-
-    def load_history_strings(self) -> Iterable[str]:
-        with suppress(OSError):
-            return list(super().load_history_strings())
-        return []
-
-    def store_string(self, string: str) -> None:
-        path = Path(str(self.filename))
-        with suppress(OSError):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-            super().store_string(string)
-
-
-def _history_file() -> str:
-    """Where the XDG base directory specification puts such files."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(state, "netsh", "history")

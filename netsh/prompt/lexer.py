@@ -1,28 +1,41 @@
 """The language for pygments: colours at the prompt, and in documents that show sessions.
 
 A command and the host before it cannot be told apart without a lab, so `NetshLexer(hosts=...)` may be
-given the hosts' names; all else is the grammar of netsh.grammar.
+given the hosts' names, and who knows which words cannot be right; all else is the grammar of netsh.grammar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from pygments.lexer import RegexLexer
-from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Text, Whitespace, _TokenType
+from pygments.lexer import RegexLexer, include
+from pygments.token import (
+    Comment,
+    Error,
+    Keyword,
+    Name,
+    Number,
+    Operator,
+    Punctuation,
+    String,
+    Text,
+    Whitespace,
+    _TokenType,
+)
 
 _STRINGS = [
     (r"'[^']*'?", String.Single),
     (r'"', String.Double, "quoted"),
     (r"\\(.|\n)", String.Escape),
     (r"\$\(\(.*?(\)\)|$)", Name.Variable),
+    (r"\$\(", Name.Variable, "command"),
     (r"\$(\w+|[#@*?]|\{[^}]*\}?)", Name.Variable),
 ]
 
 
 class NetshLexer(RegexLexer):
-    """The language of the shell; `hosts` is a callable that yields names of hosts, or nothing."""
+    """The language of the shell; `hosts` yields names of hosts, `wrong` where the wrong words of a text stand."""
 
     name = "netsh"
     aliases: ClassVar[list[str]] = ["netsh"]
@@ -34,6 +47,11 @@ class NetshLexer(RegexLexer):
             (r"[ \t\r\n]+", Whitespace),
             (r"#.*", Comment.Single),
             (r"for(?=\s)", Keyword, "for"),
+            (r"(?:if|elif|while|else|!)(?=\s|\{|$)", Keyword),
+            (r"(?:break|continue|return)(?=\s*(?:[;&|}\n]|$))", Keyword),
+            (r"return(?=\s)", Keyword, "arguments"),
+            (r"[A-Za-z_]\w*(?=\s*\(\)\s*(\{|$))", Name.Function),
+            (r"\(\)", Punctuation),
             (r"[{}]", Punctuation),
             (r"[;&|]+", Operator),
             (r"-(?=[\w ])", Operator),
@@ -57,7 +75,9 @@ class NetshLexer(RegexLexer):
         ],
         "arguments": [
             (r"(?=[;&|\n])", Text, "#pop"),
-            (r"[ \t\r]+(?=\}\s*($|[;&|]))", Whitespace, "#pop"),
+            (r"[ \t\r]+(?=\}\s*($|[;&|]|el(se|if)\b))", Whitespace, "#pop"),
+            (r"[ \t\r]+(?=\{(\s|$))", Whitespace, "#pop"),
+            (r"(?=\))", Text, "#pop"),
             (r"[ \t\r]+#.*", Comment.Single),
             (r"[ \t\r]+", Whitespace),
             (r">>|[<>]", Operator),
@@ -67,8 +87,12 @@ class NetshLexer(RegexLexer):
             (r"\d+(?:\.\d+)?(?:%|[A-Za-z][\w/]*)?(?![\w.])", Number.Integer),
             (r"https?://[^\s;&|<>'\"]+", String.Other),
             *_STRINGS,
-            (r"[^\s;&|<>'\"\\$]+", Text),
+            (r"[^\s;&|<>'\"\\$)]+", Text),
             (r".", Text),
+        ],
+        "command": [
+            (r"\)", Name.Variable, "#pop"),
+            include("root"),
         ],
         "quoted": [
             (r'"', String.Double, "#pop"),
@@ -79,16 +103,21 @@ class NetshLexer(RegexLexer):
         ],
     }
 
-    def __init__(self, hosts: Callable[[], Collection[str]] = frozenset, **options: Any) -> None:
+    def __init__(
+        self, hosts: Callable[[], Collection[str]] = frozenset,
+        wrong: Callable[[str], Sequence[tuple[int, int]]] = lambda text: (), **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**options)
         self.hosts = hosts
+        self.wrong = wrong
 
     def get_tokens_unprocessed(
         self, text: str, stack: Iterable[str] = ("root",)
     ) -> Iterator[tuple[int, _TokenType, str]]:
         """As the table above says, but a host's name before a command is one, and the command is the next word."""
         hosts = self.hosts()
-        after_host = False
+        wrong = dict(self.wrong(text))
+        after_host, bad = False, -1
         for at, token, value in super().get_tokens_unprocessed(text, stack):
             if token is Name.Function and value in hosts:
                 token, after_host = Name.Namespace, True
@@ -96,4 +125,5 @@ class NetshLexer(RegexLexer):
                 token, after_host = Name.Function, False
             elif token is not Whitespace:
                 after_host = False
-            yield at, token, value
+            bad = max(bad, wrong.get(at, -1))
+            yield at, Error if at < bad else token, value

@@ -18,6 +18,8 @@ from netsh.prompt.candidates import candidates
 from netsh.prompt.complete import Candidate
 from netsh.prompt.keyboard import Modes
 from netsh.prompt.welcome import first_prompt, hint, tell
+from netsh.prompt.wrong import Span, wrong_words
+from netsh.render.pointer import Pointer
 from netsh.render.screen import Screen
 from netsh.session import Session
 from stack.kern.pipe import Pipe
@@ -53,6 +55,9 @@ def main(session: Session) -> int:
 
 def _run(session: Session, text: str) -> None:
     """Run a line; a defect in the shell itself ends that line and nothing else."""
+    if session.printer.format == "rich" and session.printer.err.isatty():
+        indent = len(session.host.name if session.host is not None else "") + 2  # that of the prompt
+        session.printer.pointer = Pointer(text, indent, session.printer.columns())
     try:
         session.run(text)
     except Exception as defect:
@@ -88,6 +93,10 @@ class Here:
     def candidates(self, line: str) -> Iterable[Candidate]:
         """What may be typed at the end of a line, best first."""
         return candidates(line, self.session)
+
+    def wrong(self, text: str) -> list[Span]:
+        """The words of a text that cannot be right."""
+        return wrong_words(text, self.session)
 
 
 class Keyboard(Modes):

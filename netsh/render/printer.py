@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from commands.command import Command, Complaint, Data, ErrorData, Note
 from netsh.render.json_rows import json_of
 from netsh.render.palette import (
+    BAD,
     FAINT,
     ascii_of,
     highlight,
@@ -27,6 +28,7 @@ from netsh.render.palette import (
     wants_ascii,
     wants_colour,
 )
+from netsh.render.pointer import Pointer
 from netsh.render.screen import terminal_width
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
@@ -67,6 +69,7 @@ class Printer:
     """
 
     complain_raw: Callable[[bytes], None] | None = None  # where a program's stderr goes; None for our own
+    pointer: Pointer | None = None  # what was typed, as long as nothing has been said since
 
     def __init__(
         self, format: str, out: TextIO, err: TextIO, *, width: int | None = None,
@@ -90,6 +93,7 @@ class Printer:
 
     def row(self, command: Command, row: Any, *, host: str, job: int | None = None) -> None:
         """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
+        self.pointer = None
         if isinstance(row, Complaint):
             self.complaint(command.name, row.text)
         elif isinstance(row, ErrorData):
@@ -121,11 +125,14 @@ class Printer:
     def complaint(self, name: str, text: str) -> None:
         """One line on stderr, in every format; whatever was typed, nothing in it steers a terminal."""
         self.out.flush()
-        self.err.write(f"{name}: {steady(text)}\n")
+        mark = self.pointer.under(name, text) if self.pointer is not None else ""
+        self.pointer = None
+        self.err.write(f"{paint(mark, BAD) if mark and self.colour else mark}{name}: {steady(text)}\n")
         self.err.flush()
 
     def write(self, data: str | bytes) -> None:
         """Text or raw bytes, as they are, in order."""
+        self.pointer = None
         if isinstance(data, str):
             self.out.write(ascii_of(data) if self.plain else data)
         elif (buffer := getattr(self.out, "buffer", None)) is not None:

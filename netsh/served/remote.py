@@ -11,7 +11,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import TextIO
 
@@ -132,6 +132,10 @@ class Remote(Client):
         while self.known[0] != str(self.asked) and (left := deadline - time.monotonic()) > 0 and not self.over:
             self._take(left)
         return self.known[1] if self.known[0] == str(self.asked) else []
+
+    def wrong(self, text: str) -> Sequence[tuple[int, int]]:
+        """Nothing is known here of the commands there."""
+        return ()
 
     def pump(self, budget: int) -> float | None:
         """Take what has come; only more of it can bring more to do."""

@@ -16,6 +16,7 @@ from netsh.clock import Clock
 from netsh.local import VERSION
 from netsh.options import FORMATS
 from netsh.prompt.candidates import candidates
+from netsh.render.pointer import Pointer
 from netsh.served import frames
 from netsh.served.confine import Guard
 from netsh.served.guest import Guest, GuestPrinter, width_of
@@ -300,6 +301,9 @@ class Visitor:
         if kind == "lines":
             session.scope.arguments = list(arguments)
         session.interactive = kind == "typed"
+        if session.interactive and session.printer.format == "rich":
+            indent = len(session.host.name if session.host is not None else "") + 2  # that of the prompt
+            session.printer.pointer = Pointer(text, indent, session.printer.columns())
         return session.start(text, name or "-")
 
     def _follow(self, proc: Proc, then: Callable[[], None]) -> None:

@@ -55,6 +55,20 @@ def lexed(line: str) -> list[tuple[_TokenType, str]]:
                 (Text, "f"),
             ],
         ),
+        (
+            "if ! true { f } else { break }",
+            [
+                (Keyword, "if"), (Keyword, "!"), (Name.Function, "true"), (Punctuation, "{"), (Name.Function, "f"),
+                (Punctuation, "}"), (Keyword, "else"), (Punctuation, "{"), (Keyword, "break"), (Punctuation, "}"),
+            ],
+        ),
+        (
+            "f() { x=$(ping w) }",
+            [
+                (Name.Function, "f"), (Punctuation, "()"), (Punctuation, "{"), (Name.Variable, "x"), (Operator, "="),
+                (Name.Variable, "$("), (Name.Function, "ping"), (Text, "w"), (Name.Variable, ")"), (Punctuation, "}"),
+            ],
+        ),
         ("ps | !less", [(Name.Function, "ps"), (Operator, "|"), (Name.Other, "!less")]),
     ],
 )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Keys at the prompt in a real terminal: questions, history, suggestions, pastes, an editor, colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.netsh_terminal.terminal import Terminal
+
+UP, RIGHT = "\x1b[A", "\x1b[C"
+_PASTE, _PASTED = "\x1b[200~", "\x1b[201~"
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with Terminal(tmp_path) as found:
+        found.until_prompt()
+        yield found
+
+
+def run(terminal: Terminal, line: str) -> None:
+    terminal.type(f"{line}\r")
+    terminal.until_prompt()
+
+
+def test_a_question_mark_lists_what_may_come_next(terminal: Terminal) -> None:
+    terminal.type("route ?")
+    terminal.until_text("the route that a destination has")
+    terminal.until(lambda terminal: terminal.line == "me# route")
+    terminal.type("sho '?")
+    terminal.until(lambda terminal: terminal.line == "me# route sho '?")
+
+
+def test_up_finds_the_line_that_begins_so(terminal: Terminal) -> None:
+    for line in ("echo one", "true", "echo two", "true"):
+        run(terminal, line)
+    terminal.type("ec")
+    terminal.until_text("Write words")  # the menu is no obstacle
+    terminal.type(UP)
+    terminal.until(lambda terminal: terminal.line == "me# echo two")
+    terminal.type(UP)
+    terminal.until(lambda terminal: terminal.line == "me# echo one")
+
+
+def test_ctrl_r_looks_through_the_history(terminal: Terminal) -> None:
+    run(terminal, "echo needle")
+    run(terminal, "true")
+    terminal.type("\x12need")
+    terminal.until_text("echo needle")
+    terminal.type("\r\r")
+    terminal.until(lambda terminal: terminal.lines.count("needle") == 2)
+
+
+def test_the_last_line_that_begins_so_is_suggested(terminal: Terminal) -> None:
+    run(terminal, "echo some long words")
+    terminal.type("echo s")
+    terminal.until(lambda terminal: terminal.line == "me# echo some long words")
+    terminal.until(lambda terminal: terminal.screen.cursor.x == len("me# echo s"))
+    terminal.type(f"{RIGHT}\r")
+    terminal.until(lambda terminal: terminal.lines.count("some long words") == 2)
+
+
+def test_a_pasted_configuration_runs_line_by_line(terminal: Terminal) -> None:
+    terminal.type(f"{_PASTE}echo one\rnope\rfor x in a b {{\r  echo $x\r}}\rping nosuch{_PASTED}")
+    terminal.until(lambda terminal: terminal.line == "  > ping nosuch")
+    terminal.type("\r")
+    terminal.until_text("line 6: ping: nosuch: Host name lookup failure")
+    terminal.until_text("line 2: netsh: nope: unknown command")
+    assert [line for line in terminal.lines if line in ("one", "a", "b")] == ["one", "a", "b"]
+
+
+def test_a_megabyte_that_is_pasted_is_no_line(terminal: Terminal) -> None:
+    terminal.type(f"{_PASTE}echo {'x' * 1_000_000}{_PASTED}")
+    terminal.until_text("1000005 letters are too many for a line")
+    run(terminal, "echo well")
+
+
+def test_an_editor_edits_the_line(tmp_path: Path) -> None:
+    with Terminal(tmp_path, EDITOR="sed -i s/one/two/") as terminal:
+        terminal.until_prompt()
+        terminal.type("echo one\x18\x05")
+        terminal.until(lambda terminal: "two" in terminal.lines)
+
+
+def test_wrong_words_are_red_before_enter(terminal: Terminal) -> None:
+    terminal.type("pign www; ping nosuch ; ping www")
+    terminal.until(lambda terminal: terminal.line.endswith("ping www"))
+
+    def colours(word: str) -> set[str]:
+        row = terminal.screen.buffer[terminal.screen.cursor.y]
+        at = terminal.line.rindex(word)
+        return {row[column].fg for column in range(at, at + len(word))}
+
+    terminal.until(lambda _: colours("pign") == {"red"} == colours("nosuch"))
+    assert "red" not in colours("www") | colours("ping")
+
+
+def test_a_caret_stands_under_the_wrong_word(terminal: Terminal) -> None:
+    terminal.type("route get nosuch\r")
+    terminal.until_text("route: nosuch")
+    at = terminal.lines.index("me# route get nosuch")
+    assert terminal.lines[at + 1 : at + 3] == [" " * 14 + "^^^^^^", "route: nosuch: Host name lookup failure"]
