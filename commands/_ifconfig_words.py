@@ -14,7 +14,26 @@ from stack.header.dot1q import VLAN_MAX, VLAN_MIN
 from stack.kern.errors import oserror, strerror
 from stack.lab import is_name
 from stack.net.ethernet import Ethernet
-from stack.net.ifnet import IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_POINTOPOINT, Ifnet, unit_of
+from stack.net.ifnet import (
+    IFCAP_LRO,
+    IFCAP_NAMES,
+    IFCAP_TSO4,
+    IFF_DEBUG,
+    IFF_LINK0,
+    IFF_LINK1,
+    IFF_LINK2,
+    IFF_NOARP,
+    IFF_POINTOPOINT,
+    IFCAP_CSUM_IPv4_Rx,
+    IFCAP_CSUM_IPv4_Tx,
+    IFCAP_CSUM_TCPv4_Rx,
+    IFCAP_CSUM_TCPv4_Tx,
+    IFCAP_CSUM_UDPv4_Rx,
+    IFCAP_CSUM_UDPv4_Tx,
+    Ifnet,
+    flag_words,
+    unit_of,
+)
 from stack.net.vlan import Vlan
 
 
@@ -118,6 +137,18 @@ class Setting(NamedTuple):
 def _flags(on: int = 0, off: int = 0) -> Callable[[Setting, Any], None]:
     def act(at: Setting, _value: Any) -> None:
         at.ifp.set_flags(on, off)
+
+    return act
+
+
+def _capable(on: int = 0, off: int = 0) -> Callable[[Setting, Any], None]:
+    def act(at: Setting, _value: Any) -> None:
+        ifp = at.ifp
+        try:
+            ifp.set_capenable(ifp.capenable & ~off | on)
+        except OSError as error:
+            able = flag_words(ifp.capabilities, IFCAP_NAMES) or "nothing of the kind"
+            raise Failure(f"SIOCSIFCAP: {strerror(error.errno or 0)} ({ifp.name} can do {able})") from None
 
     return act
 
@@ -249,6 +280,22 @@ def class_of(address: Ip4) -> int:
     return 8 if address >> 31 == 0 else 16 if address >> 30 == 2 else 24
 
 
+# Words for what a device may do for the stack (ifconfig's ifcapskw), and what each is good for.
+CAPABILITIES: dict[str, tuple[int, str]] = {
+    "tso4": (IFCAP_TSO4, "hand it super-segments of TCP, which it cuts"),
+    "lro": (IFCAP_LRO, "take super-segments from it"),
+    **{
+        f"{name}{half}": (bits, f"leave {what} sums to it{how}")
+        for name, what, rx, tx in (
+            ("ip4csum", "IP", IFCAP_CSUM_IPv4_Rx, IFCAP_CSUM_IPv4_Tx),
+            ("tcp4csum", "TCP", IFCAP_CSUM_TCPv4_Rx, IFCAP_CSUM_TCPv4_Tx),
+            ("udp4csum", "UDP", IFCAP_CSUM_UDPv4_Rx, IFCAP_CSUM_UDPv4_Tx),
+        )
+        for half, bits, how in (("", rx | tx, ""), ("-rx", rx, ", of what comes"), ("-tx", tx, ", of what goes"))
+    },
+}
+
+
 class Keyword(NamedTuple):
     """A keyword: its help, what it does, and the name and reader of its value, if it has one."""
 
@@ -281,6 +328,8 @@ KEYWORDS: dict[str, Keyword] = {
     "-link1": Keyword("clear it", _flags(off=IFF_LINK1)),
     "link2": Keyword("set a flag of the driver", _flags(on=IFF_LINK2)),
     "-link2": Keyword("clear it", _flags(off=IFF_LINK2)),
+    **{word: Keyword(text, _capable(on=bits)) for word, (bits, text) in CAPABILITIES.items()},
+    **{f"-{word}": Keyword("do not", _capable(off=bits)) for word, (bits, _) in CAPABILITIES.items()},
     "metric": Keyword("its routing metric", _metric, "number", metric),
     "media": Keyword("choose a medium: autoselect", _nothing, "type", media),
     "mediaopt": Keyword("options of the medium: there are none", _nothing, "options", mediaopt),

@@ -65,6 +65,12 @@ ETHER = {
         "On the real machine: 'ip link set tapN up'.",
         bsd="net/if_tap.c",
     ),
+    "badvnet": Why(
+        "the header that the real machine put before a frame on the TAP makes no sense",
+        "It says that a sum or a cut is left to us, of a packet where that cannot be.",
+        "'ifconfig virtN -lro -tcp4csum -udp4csum' has the real machine leave nothing to us.",
+        bsd="dev/pci/if_vioif.c",
+    ),
     "taperror": Why(
         "the real machine would not take the frame on the TAP",
         "The device was deleted under us, or the kernel found fault with the frame.",

@@ -9,12 +9,13 @@
     ifconfig shmif0 mtu 1400 up                    several words are done in order
     ifconfig vlan0 create vlan 5 vlanif shmif0     make one of shmif0's frames with tag 5
     ifconfig bridge0 create                        make a bridge: see brconfig
+    ifconfig virt0 -tso4                           send wire frames, no super-segments
     ifconfig -w 10                                 wait until no address is tentative
     ifconfig -l -u                                 the names of those that are up
 
     -a  all        -l  names only     -b  only with broadcast   -d  only down       -u  only up
     -s  only with a link; status 1 when the one named has none  -v  with counters   -z  and clear them
-    -C  kinds that can be created     -N  names for addresses   -m  media           -L  lifetimes (IPv6's)
+    -C  kinds that can be created     -N  names for addresses   -m  media and capabilities   -L  lifetimes (IPv6's)
     -w SECONDS  wait until no address is tentative; -W  nor detached
 """
 
@@ -31,6 +32,7 @@ from stack.kern.proc import pause
 from stack.net.bridge import Bridge
 from stack.net.ethernet import Ethernet
 from stack.net.ifnet import (
+    IFCAP_NAMES,
     IFF_LOOPBACK,
     IFF_NAMES,
     IFF_POINTOPOINT,
@@ -43,6 +45,7 @@ from stack.net.ifnet import (
     Ifnet,
 )
 from stack.net.vlan import Vlan
+from stack.net.wire import Shmif
 
 SYNOPSIS = """ifconfig [-LmNsvz] interface [inet]
 ifconfig -a [-bdLmNsuvz] [inet]
@@ -55,6 +58,7 @@ ifconfig interface keyword ..."""
 
 __doc__ = (__doc__ or "") + "\nKeywords:\n" + "\n".join(f"    {word:<12} {text}" for word, text in WORDS.items())
 
+_BITS_WIDTH = 55  # MAX_PRINT_LEN
 _POLL = 0.125  # seconds between two looks at tentative addresses
 
 
@@ -105,6 +109,8 @@ class Interface(NamedTuple):
     output: Traffic | None = None
     vlan: int | None = None
     parent: str | None = None
+    capabilities: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
     time: float = 0.0
 
 
@@ -243,11 +249,19 @@ def row_of(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Interface:
         row = row._replace(media=(*row.media, "media autoselect"))
     if not options.keys().isdisjoint("vz"):
         row = row._replace(link=("unknown", "down", "up")[ifp.link_state])
+    if ifp.capabilities and ("m" in options or _capable(ifp)):
+        able, enabled = ifp.capabilities, ifp.capabilities & ifp.capenable
+        row = row._replace(capabilities=words_of(able, IFCAP_NAMES), enabled=words_of(enabled, IFCAP_NAMES))
     if isinstance(ifp, Vlan) and ifp.parent is not None:
         row = row._replace(vlan=ifp.vid, parent=ifp.parent.name)
     if "z" in options:
         ifp.zero()
     return row
+
+
+def _capable(ifp: Ifnet) -> bool:
+    """Whether its capabilities are worth a line: all buses of a lab have the same, mostly."""
+    return not isinstance(ifp, Shmif) or ifp.capenable != ifp.capusual
 
 
 def words_of(flags: int, names: dict[int, str]) -> tuple[str, ...]:
@@ -275,6 +289,9 @@ def show(row: Interface | Names) -> str:
 def _lines(row: Interface) -> Iterator[str]:
     metric = f" metric {row.metric}" if row.metric else ""
     yield f"{row.name}: flags={_bits(row.flags, IFF_NAMES)}{metric} mtu {row.mtu}"
+    if row.capabilities:
+        yield from (f"\tcapabilities={line}" for line in _bit_lines(row.capabilities, IFCAP_NAMES))
+        yield from (f"\tenabled={line}" for line in _bit_lines(row.enabled, IFCAP_NAMES))
     if row.vlan is not None:
         yield f"\tvlan: {row.vlan} parent: {row.parent}"
     if row.address is not None:
@@ -299,6 +316,18 @@ def _bits(words: tuple[str, ...], names: dict[int, str]) -> str:
     """snprintb(3): `0x8802<BROADCAST,SIMPLEX,MULTICAST>`, and 0x0 alone."""
     value = sum(bit for bit, word in names.items() if word in words)
     return f"{value:#x}<{','.join(words)}>" if words else "0x0"
+
+
+def _bit_lines(words: tuple[str, ...], names: dict[int, str]) -> Iterator[str]:
+    """snprintb_m(3): `3f80<TSO4,IP4CSUM_Rx>`, in lines that begin with the number, and 0 alone."""
+    value = f"{sum(bit for bit, word in names.items() if word in words):x}"
+    line: list[str] = []
+    for word in words:
+        if line and len(f"{value}<{','.join((*line, word))}>") > _BITS_WIDTH:
+            yield f"{value}<{','.join(line)}>"
+            line = []
+        line.append(word)
+    yield f"{value}<{','.join(line)}>" if line else value
 
 
 def _address_line(row: Address) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
+from commands._ifconfig_words import CAPABILITIES
 from commands.command import Command, Complaint
 from netsh import personality
 from netsh.clock import Clock
@@ -25,7 +26,7 @@ from stack.lab import Lab
 from stack.net.bridge import IFBIF_DISCOVER, IFBIF_LEARNING, IFBIF_PROTECTED, IFBIF_STP, Bridge, Member
 from stack.net.bridge_rt import BRIDGE_RTABLE_MAX, BRIDGE_RTABLE_TIMEOUT, IFBAF_STATIC
 from stack.net.ethernet import Ethernet
-from stack.net.ifnet import IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, Ifaddr, Ifnet
+from stack.net.ifnet import IFCAP_GSO, IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, Ifaddr, Ifnet
 from stack.net.neighbor import LLE_PUB, LLE_STATIC
 from stack.net.route import RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC, Rtentry
 from stack.net.stp_port import (
@@ -104,6 +105,7 @@ def lines_of(host: Host) -> Iterator[str]:
     vlans = [ifp for ifp in host.interfaces.values() if isinstance(ifp, Vlan)]
     for ifp in host.interfaces.values():
         yield from create_lines(ifp)
+        yield from capability_lines(host, ifp)
         if not isinstance(ifp, Vlan):
             yield from interface_lines(ifp)
     for vlan in sorted(vlans, key=depth_of):  # their parents must be there
@@ -123,6 +125,17 @@ def create_lines(ifp: Ifnet) -> Iterator[str]:
     """The command that makes an interface."""
     if ifp.name != "lo0":
         yield f"ifconfig {ifp.name} create"
+
+
+def capability_lines(host: Host, ifp: Ifnet) -> Iterator[str]:
+    """The command that switches what its device does for it, where that is not as usual."""
+    if isinstance(ifp, Ethernet):
+        usual = ifp.capusual if host.gso else ifp.capusual & ~IFCAP_GSO
+        changed = (ifp.capenable ^ usual) & ifp.capabilities
+        bits = {word: bit for word, (bit, _) in CAPABILITIES.items() if bit & changed == bit and not bit & (bit - 1)}
+        words = [word if ifp.capenable & bit else f"-{word}" for word, bit in bits.items()]
+        if words:
+            yield f"ifconfig {ifp.name} {' '.join(words)}"
 
 
 def depth_of(ifp: Ifnet | None) -> int:

@@ -179,7 +179,7 @@ class Virt(Ethernet):
             try:
                 burst += vnet.packets(view, self.capenable)
             except ValueError:
-                self._bad(Mbuf(bytes(view)))
+                self._bad(Mbuf(bytes(view[vnet.HEADER_LEN :])))
             if size >= vnet.LENT_FROM:
                 clusters.lend(cluster)
                 cluster = clusters.get()

@@ -85,6 +85,8 @@ def set_offload(fd: int, capenable: int) -> None:
 
 def packets(view: memoryview, capenable: int) -> list[Mbuf]:
     """What a read has brought, mostly one packet; ValueError for what no kernel sends."""
+    if len(view) < HEADER_LEN + ETHER_HDR_LEN:
+        raise ValueError("no frame at all")
     flags, kind, _, gso_size, start, offset = _HEADER.unpack_from(view)
     if kind & ~GSO_ECN == GSO_NONE:
         m = _devget(view)

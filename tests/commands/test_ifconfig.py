@@ -12,7 +12,7 @@ from netsh.render.json_rows import fields_of
 from stack.addr import Ip4
 from stack.host import Host
 from stack.lab import Lab
-from stack.net.ifnet import IFF_UP, Ifnet
+from stack.net.ifnet import IFCAP_NAMES, IFF_UP, Ifnet
 from tests.commands.runner import Answer, run
 
 
@@ -64,6 +64,8 @@ BAD = [
     ("shmif0 inet6 fd00::1/64", 2, "there is no IPv6 yet"),
     ("shmif0 media 10baseT", 2, "unknown Ethernet media subtype: 10baseT"),
     ("shmif0 mediaopt full-duplex", 2, "unknown Ethernet media option: full-duplex"),
+    ("shmif0 tcp4csum", 1, "SIOCSIFCAP: Invalid argument (shmif0 can do TSO4,LRO)"),
+    ("lo0 tso4", 1, "SIOCSIFCAP: Invalid argument (lo0 can do nothing of the kind)"),
     ("shmif0 metric x", 2, "x: not a number"),
     ("shmif0 up create", 2, "create: comes first"),
     ("shmif0 destroy up", 2, "destroy: stands alone"),
@@ -248,3 +250,40 @@ def test_every_keyword_has_its_help() -> None:
     assert all(text and text[0].islower() for text in WORDS.values())
     page = COMMAND.run.__globals__["__doc__"]
     assert all(f"    {word}" in page for word in WORDS)
+
+
+# --- capabilities -----------------------------------------------------------------------------------
+
+
+def lines_of(lab: Lab, words: str) -> list[str]:
+    return [line.strip() for line in run(lab, "me", f"ifconfig {words}").lines]
+
+
+def test_capabilities_are_switched_and_shown_where_they_are_not_as_usual(lab: Lab) -> None:
+    assert not any("enabled" in line for line in lines_of(lab, "shmif0"))
+    assert lines_of(lab, "-m shmif0")[1:3] == ["capabilities=100080<TSO4,LRO>", "enabled=100000<LRO>"]
+    assert run(lab, "me", "ifconfig shmif0 tso4 -lro").status == 0
+    assert lines_of(lab, "shmif0")[1:3] == ["capabilities=100080<TSO4,LRO>", "enabled=80<TSO4>"]
+    run(lab, "me", "ifconfig shmif0 -tso4")
+    assert lines_of(lab, "shmif0")[1:3] == ["capabilities=100080<TSO4,LRO>", "enabled=0"]
+    run(lab, "me", "ifconfig shmif0 lro")
+    assert not any("enabled" in line for line in lines_of(lab, "shmif0"))
+
+
+def test_one_knob_does_it_on_all_interfaces(lab: Lab) -> None:
+    assert run(lab, "me", "ifconfig shmif0 tso4").status == 0
+    assert run(lab, "me", "sysctl -w net.link.gso=0").status == 0
+    assert lines_of(lab, "shmif0")[2] == "enabled=0"
+    run(lab, "me", "sysctl -w net.link.gso=1")
+    assert lines_of(lab, "-m shmif0")[2] == "enabled=100000<LRO>"
+
+
+def test_a_long_list_of_capabilities_is_broken_as_snprintb_breaks_it() -> None:
+    every = tuple(IFCAP_NAMES.values())
+    row = Interface("virt0", 2, (), 0, 1500, None, None, (), capabilities=every, enabled=every[:6])
+    assert COMMAND.show(row).splitlines()[1:] == [
+        "\tcapabilities=103f80<TSO4,IP4CSUM_Rx,IP4CSUM_Tx,TCP4CSUM_Rx>",
+        "\tcapabilities=103f80<TCP4CSUM_Tx,UDP4CSUM_Rx,UDP4CSUM_Tx,LRO>",
+        "\tenabled=1f80<TSO4,IP4CSUM_Rx,IP4CSUM_Tx,TCP4CSUM_Rx>",
+        "\tenabled=1f80<TCP4CSUM_Tx,UDP4CSUM_Rx>",
+    ]

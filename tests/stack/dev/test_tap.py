@@ -10,12 +10,15 @@ from collections.abc import Iterator
 import pytest
 
 from stack.addr import Ip4
-from stack.dev import tap
+from stack.dev import tap, vnet
 from stack.dev.tap import BURST, Virt
 from stack.host import Host
 from stack.lab import Lab
-from stack.mbuf import Mbuf
-from stack.net.ifnet import IFF_RUNNING
+from stack.mbuf import CSUM_TCP, Mbuf
+from stack.net.ethernet import m_devget
+from stack.net.gso import frames
+from stack.net.ifnet import IFCAP_LRO, IFCAP_TSO4, IFF_RUNNING
+from tests.stack.net.test_gso import noise, packet
 
 ADDRESS = Ip4.parse("10.9.0.2")
 STRANGE = b"\x12\x34"  # an ethertype that nobody takes
@@ -231,3 +234,70 @@ def test_what_is_wrong_and_the_cure(monkeypatch: pytest.MonkeyPatch, number: int
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(OSError, match="a TAP's name has"):
         tap.open_tap(name)
+
+
+# --- with the header ----------------------------------------------------------------------------------
+
+
+def with_header(bench: Bench) -> None:
+    """Let the device be one whose frames have a header."""
+    bench.virt.vnet = True
+    bench.virt.set_capenable(vnet.CAPABILITIES)
+
+
+def test_super_segments_go_through_the_device(bench: Bench) -> None:
+    with_header(bench)
+    m = packet(noise(10_000), 1000)
+    assert bench.virt.transmit(m) == 0
+    (raw,) = bench.drain()
+    assert raw == b"".join(vnet.parts(m, vnet.CAPABILITIES)) and raw[1] == vnet.GSO_TCPV4
+    bench.virt.set_capenable(vnet.CAPABILITIES & ~IFCAP_TSO4)
+    assert bench.virt.transmit(m) == 0
+    assert [raw[vnet.HEADER_LEN :] for raw in bench.drain()] == [half_summed(frame) for frame in frames(m)]
+    bench.virt.vnet = False
+    assert bench.virt.transmit(m) == 0
+    assert bench.drain() == frames(m)
+
+
+def half_summed(frame: bytes) -> bytes:
+    """With the pseudo-header's sum in its place."""
+    return b"".join(vnet.parts(_open(frame), vnet.CAPABILITIES))[vnet.HEADER_LEN :]
+
+
+def _open(frame: bytes) -> Mbuf:
+    m = m_devget(frame)
+    m.transport, m.csum = m.transport[:16] + b"\0\0" + m.transport[18:], CSUM_TCP
+    return m
+
+
+def test_large_frames_stay_in_their_clusters(bench: Bench) -> None:
+    with_header(bench)
+    came: list[Mbuf] = []
+    bench.virt.taps += (lambda _ifp, m, _out: came.append(m),)
+    for size in (10_000, 50, 20_000):
+        bench.wires[0].far.send(b"".join(vnet.parts(packet(noise(size), 1000), vnet.CAPABILITIES)))
+    bench.virt.receive()
+    bench.lab.run(0)
+    assert [isinstance(m.data, memoryview) for m in came] == [True, False, True]
+    assert [bytes(m.data) for m in came] == [noise(10_000), noise(50), noise(20_000)]
+    assert len(bench.virt.clusters.lent) == 2
+
+
+def test_nonsense_before_a_frame_is_counted(bench: Bench) -> None:
+    with_header(bench)
+    bench.wires[0].far.send(bytes((vnet.NEEDS_CSUM, 3)) + bytes(100))
+    bench.wires[0].far.send(bytes(12))
+    bench.virt.receive()
+    assert bench.virt.ierrors == 2 and bench.drops() == {"badvnet": 1, "tooshort": 1}
+
+
+def test_a_burst_of_segments_is_joined_if_it_may_be(bench: Bench) -> None:
+    came: list[int] = []
+    bench.virt.taps += (lambda _ifp, m, _out: came.append(m.gso_size),)
+    for lro in (True, False):
+        bench.virt.set_capenable(IFCAP_LRO * lro)
+        for frame in frames(packet(noise(3000), 1000)):
+            bench.wires[0].far.send(frame)
+        bench.virt.receive()
+        bench.lab.run(0)
+    assert came == [1000, 0, 0, 0]
