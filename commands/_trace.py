@@ -142,4 +142,4 @@ def show_step(row: TraceStep) -> str:
     verdict = f" => {row.verdict}" if row.verdict else ""
     label = f"{row.packet}.{row.step}" if row.packet else "-"
     text = f"{'  ' * row.depth}{row.function}{': ' + facts if facts else ''}{verdict}"
-    return f"{'  ' * row.level}{row.time:.6f} {row.host:<10} {label:<6} {text}"
+    return f"{'  ' * row.level}{row.time:9.6f} {row.host:<10} {label:<6} {text}"

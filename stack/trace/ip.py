@@ -245,7 +245,7 @@ def _send(frame: FrameType, facts: Facts) -> None:
     if isinstance(inp, Inpcb):
         facts["socket"] = socket_name(owner.name, inp)
     if address is not None:
-        facts["to"] = end(*address)
+        facts["to"] = end(*address) if address[1] else str(Ip4(address[0]))
     facts["data"] = len(frame.f_locals["data"])
 
 

@@ -19,6 +19,7 @@ from stack.header.tcp import TH_FIN, TH_SYN
 from stack.kern.proc import Channel, Proc
 from stack.lab import Lab
 from stack.mbuf import Mbuf
+from stack.net.bridge import Bridge
 from stack.net.ethernet import m_devget
 from stack.net.wire import Bus
 from stack.netinet import ip_output
@@ -57,6 +58,8 @@ _MAKERS: dict[CodeType, tuple[str, str]] = {
 _ARP_SEND = Arp._send.__code__
 _DEVGET = m_devget.__code__
 _OUTPUT, _TCP_INPUT = IpOutput.output.__code__, TcpInput.input.__code__
+_COPY = Mbuf.copy.__code__
+_CARRIERS = {Bus.deliver.__code__, Bridge._flood.__code__}  # what they hand on is a copy, even when it is the only one
 _RUN = Proc._run.__code__
 _JOIN, _FREED = Reassembly._join.__code__, Arp.nd_sent.__code__
 _ENDS = ("delivered", "dropped", "answered")  # verdicts that say what became of a packet,
@@ -232,11 +235,15 @@ class Recorder:
         serial = getattr(m, "serial", 0)
         packet = self.packets.get(serial)
         if packet is None:
-            if not 0 < serial <= self.serial:
+            cause = 0
+            if serial > 0:
+                cause = m.cause  # forgotten, it was so long ago
+            else:
+                cause = -serial  # its copy went on in its place (see _keeps)
                 self.serial += 1
-                serial, m.cause = self.serial, 0
-                m.serial = serial
-            packet = self._know(Packet(serial, m.cause, SENT, self.number, self.lab.callouts.now, host, m))
+                m.serial, m.cause = self.serial, cause
+            kind = COPY if serial < 0 else SENT
+            packet = self._know(Packet(m.serial, cause, kind, self.number, self.lab.callouts.now, host, m))
             _snap(packet)
         return packet
 
@@ -269,12 +276,24 @@ class Recorder:
         elif maker.f_code is _ARP_SEND:
             kind = ASKS if maker.f_locals["op"] == 1 else ANSWER
         m: Mbuf = frame.f_locals["self"]
+        if maker.f_code is _COPY and self._keeps(m, maker):
+            return
         self.serial += 1
         m.serial, m.cause = self.serial, cause
         packet = self._know(Packet(self.serial, cause, kind, self.number, self.lab.callouts.now, visit.host, m))
         for each in visits:
             if each.step is not None and not each.step.serial:
                 each.step.belongs(packet)  # what led to it is the beginning of its journey
+
+    def _keeps(self, copy: Mbuf, maker: FrameType) -> bool:
+        """The only copy that a bus or a bridge hands on is the packet itself, and has its serial."""
+        carrier = maker.f_back
+        if carrier is None or carrier.f_code not in _CARRIERS or len(carrier.f_locals["takers"]) != 1:
+            return False
+        m: Mbuf = maker.f_locals["self"]
+        copy.serial, copy.cause = m.serial, m.cause
+        m.serial = -m.serial  # should it be handed on once more, that is another one
+        return True
 
     def _joined(self, frame: FrameType, value: object) -> None:
         """Fragments were put together."""

@@ -258,11 +258,11 @@ TCP = (
     ),
     door(
         TcpAcks.ack_arrives, "It acknowledges what we sent before {ack}; up to {snd_una} was acknowledged already, of "
-        "{snd_max} that were sent.", _ack, bsd="tcp_input", rfc="RFC 9293 3.10.7.4",
+        "{snd_max} that were sent.", _ack, rfc="RFC 9293 3.10.7.4",
     ),
     door(
         TcpAcks._fast_retransmit, "Enough duplicate acks: what is missing is sent again without waiting for the timer.",
-        _block, _changed, bsd="tcp_fast_retransmit", rfc="RFC 5681 3.2",
+        _block, _changed, rfc="RFC 5681 3.2",
     ),
     door(
         TcpSegments._append, "The data is in order: {data} bytes go to the socket {socket}.", _append, _appended,

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -26,9 +26,12 @@ from tests.stack.labs import attach, ip4
 ROOT = Path(stack.__file__).parent.parent
 
 
-def busy(seed: int) -> tuple[list[Captured], list[tuple[str, str, str]]]:
-    """A lab with all that is left to chance: what every interface saw, and what died."""
+def busy(
+    seed: int, look: Callable[[Lab], object] = lambda lab: None
+) -> tuple[list[Captured], list[tuple[str, str, str]]]:
+    """A lab with all that is left to chance: what every interface saw, and what died; somebody may look on."""
     lab = Lab(seed)
+    look(lab)
     a, r, b = (lab.add_host(name) for name in "arb")
     deaths: list[tuple[str, str, str]] = []
     lab.probes.drop += (lambda host, protocol, reason, m: deaths.append((host, protocol, reason)),)
