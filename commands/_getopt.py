@@ -12,9 +12,9 @@ _LONGEST = 1e9  # seconds: thirty years
 USAGE = 2  # the status of a command that was called wrongly
 
 
-def wrong(text: str) -> Failure:
+def wrong(text: str, *, line: str = "", column: int = 0) -> Failure:
     """A word of the command line makes no sense: one line says which and what would, and the status is 2."""
-    return Failure(text, USAGE)
+    return Failure(text, USAGE, line=line, column=column)
 
 
 def getopt(name: str, argv: list[str], letters: str, long: Collection[str] = ()) -> tuple[dict[str, str], list[str]]:

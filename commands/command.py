@@ -26,17 +26,24 @@ from stack.kern.proc import Proc
 from stack.kern.socket import Socket
 from stack.lab import Lab
 
+_BEFORE, _SHOWN = 50, 72  # characters of a line with a mark
+
 
 class Usage(Exception):
     """The command line makes no sense; the shell prints the words given here, then the synopsis."""
 
 
 class Failure(Exception):
-    """The command could not do it: one line for stderr, without the command's name; and a status."""
+    """The command could not do it: one line for stderr, without the command's name; and a status.
 
-    def __init__(self, message: str, status: int = 1) -> None:
+    Where a word of several is wrong, `line` is what was typed and `column` where: they stand below, with a mark.
+    """
+
+    def __init__(self, message: str, status: int = 1, *, line: str = "", column: int = 0) -> None:
         super().__init__(message)
         self.status = status
+        begin = max(column - _BEFORE, 0)
+        self.mark = f"    {line[begin : begin + _SHOWN]}\n    {' ' * (column - begin)}^" if line else ""
 
 
 class Note(NamedTuple):

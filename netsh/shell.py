@@ -209,6 +209,7 @@ class Shell:
             return self._usage(command.name, str(usage), command.synopsis, where)
         except Failure as failure:
             self.complain(command.name, str(failure), where)
+            self.show_place(failure.mark)
             return failure.status
         except (Refused, Closed):
             raise
@@ -327,6 +328,11 @@ class Shell:
         """One line on stderr, with the place in the script before it."""
         self.complained = True
         self.session.complain((self.where if where is None else where) + name, text)
+
+    def show_place(self, mark: str) -> None:
+        """Below a complaint: the line that was typed, and a mark."""
+        if mark:
+            self.session.printer.below(mark)
 
     def _usage(self, name: str, text: str, synopsis: str, where: str | None = None) -> int:
         """Words say what is wrong, and one line is enough; without them it is how the command is used."""

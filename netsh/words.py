@@ -17,6 +17,9 @@ _PLAIN = re.compile(r"[^ \t\r\n'\"\\$`;&|<>]+")
 _IN_QUOTES = re.compile(r"[^\"\\$`]+")
 _PARAMETER = re.compile(r"\$(?:([A-Za-z_]\w*|[0-9?#@*])|\{([A-Za-z_]\w*|[0-9]+|[?#@*])(?::-([^}]*))?\})", re.ASCII)
 _QUOTED = {"'": re.compile(r"'[^']*'"), '"': re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)}
+CALL = re.compile(r"[A-Za-z_]\w*\((?!\)(?![ \t]*/))")  # `name()` may define a function, and needs no care
+_IN_CALL = re.compile(r"[^'\"$()\n]+")
+_GOES_ON = re.compile(r"[ \t]*/[ \t]*")
 _ENDS_WORD = " \t\r\n;&|<>"
 _ESCAPED_IN_QUOTES = '"\\$`'
 _DEPTH = 20  # of $( in one another
@@ -98,6 +101,8 @@ def scan(text: str, start: int) -> tuple[Word, int]:
     """Read the word that begins at `start`; returns it and where it ends."""
     parts: list[Part] = []
     at = start
+    if CALL.match(text, at):
+        return _scan_calls(text, at)
     while at < len(text) and text[at] not in _ENDS_WORD:
         match text[at]:
             case "'":
@@ -120,6 +125,76 @@ def scan(text: str, start: int) -> tuple[Word, int]:
                 parts.append(Part("text", found[0], False))
                 at = found.end()
     return Word(tuple(parts), text[start:at], start), at
+
+
+def _scan_calls(text: str, start: int) -> tuple[Word, int]:
+    """Read an expression: calls, and texts in quotes, with slashes between them."""
+    parts: list[Part] = []
+    at = start
+    while True:
+        begin = at
+        while at < len(text) and text[at] not in _ENDS_WORD and text[at] not in "('\"$/":
+            at += 1
+        _literal(parts, text[begin:at])
+        if text[at : at + 1] in ("'", '"'):
+            at = _scan_string(text, at, parts)
+        elif text[at : at + 1] == "(":
+            at = _scan_call(text, at, parts)
+        goes_on = _GOES_ON.match(text, at)
+        if goes_on is None:
+            break
+        _literal(parts, goes_on[0])
+        at = goes_on.end()
+    begin = at
+    while at < len(text) and text[at] not in _ENDS_WORD:  # what makes no sense there is for who reads it
+        at += 1
+    _literal(parts, text[begin:at])
+    return Word(tuple(parts), text[start:at], start), at
+
+
+def _scan_call(text: str, start: int, parts: list[Part]) -> int:
+    """Read up to the parenthesis that closes the one at `start`."""
+    at, depth = start, 0
+    while at < len(text) and text[at] != "\n":
+        here = text[at]
+        if here in "'\"":
+            at = _scan_string(text, at, parts)
+        elif here == "$":
+            at = _scan_dollar(text, at, parts, True)
+        else:
+            depth += (here == "(") - (here == ")")
+            found = _IN_CALL.match(text, at + 1)
+            end = found.end() if found is not None and depth else at + 1
+            _literal(parts, text[at:end])
+            at = end
+            if not depth:
+                return at
+    raise GrammarError("the parenthesis ( is not closed", start, incomplete=at == len(text))
+
+
+def _scan_string(text: str, start: int, parts: list[Part]) -> int:
+    """Read a text in quotes with its quotes, as Python has it; `$` has its meaning in double ones."""
+    quote, at = text[start], start + 1
+    begin = start
+    while at < len(text) and text[at] not in (quote, "\n"):
+        if text[at] == "$" and quote == '"':
+            _literal(parts, text[begin:at])
+            begin = at = _scan_dollar(text, at, parts, True)
+        else:
+            at += 1 + (text[at] == "\\")
+    if at >= len(text) or text[at] == "\n":
+        raise GrammarError(f"the quote {quote} is not closed", start, incomplete=at >= len(text))
+    _literal(parts, text[begin : at + 1])
+    return at + 1
+
+
+def _literal(parts: list[Part], text: str) -> None:
+    """Text as it is, together with what stands before it."""
+    if not text:
+        return
+    if parts and parts[-1].kind == "text":
+        text = parts.pop().text + text
+    parts.append(Part("text", text, True))
 
 
 def _scan_backslash(text: str, at: int, parts: list[Part]) -> int:

@@ -92,6 +92,9 @@ class _Quiet(Shell):
         self.complained = True
         self.complaints.append(text)
 
+    def show_place(self, mark: str) -> None:
+        """The words alone are kept."""
+
     def _usage(self, name: str, text: str, synopsis: str, where: str | None = None) -> int:
         """Keep how it is used, when there is nothing more to say."""
         self.complain(name, text or f"usage: {synopsis}")

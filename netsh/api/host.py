@@ -31,6 +31,7 @@ from commands import (
     ps,
     route,
     rtquery,
+    send,
     sysctl,
     tcpdrop,
     tcpdump,
@@ -182,6 +183,10 @@ class Host:
     def rtquery(self, *words: Word) -> Rows[rtquery.Answer | rtquery.Entry]:
         """What a routing daemon knows, by RIP."""
         return self.run("rtquery", *words)
+
+    def send(self, *words: Word) -> Rows[send.Row]:
+        """Packets in scapy's notation: `send('IP(dst="www")/ICMP()')`."""
+        return self.run("send", *words)
 
     def sysctl(self, *words: Word) -> Rows[sysctl.Row]:
         """Knobs: `sysctl("net.inet.ip.ttl")`, `sysctl("-w", "net.inet.ip.ttl=3")`."""

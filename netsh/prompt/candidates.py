@@ -16,6 +16,7 @@ from netsh.grammar import KEYWORDS
 from netsh.prompt.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.state import State
 from netsh.summaries import summary
+from netsh.words import CALL
 from stack.addr import Prefix
 from stack.host import Host
 from stack.net.bridge import Bridge
@@ -111,6 +112,8 @@ def _all(following: Next, prefix: str, state: State) -> Iterator[tuple[str, str]
 
 def _quoted(text: str) -> str:
     """A word as it must be typed; variables, options and URLs are not quoted."""
+    if CALL.match(text):
+        return text
     return shlex.quote(text) if re.search(r"[\s'\"\\;&|<>#]", text) else text
 
 
@@ -294,6 +297,35 @@ def _files(_state: State, _following: Next, prefix: str) -> Iterable[tuple[str, 
             yield f"{folder}{slash}{name}{'/' if is_folder else ''}", ""
 
 
+_OPEN = re.compile(r"(\w*)\(|(\))|'[^'\n]*('?)|\"[^\"\n]*(\"?)")
+_TAIL = re.compile(r"\w*$")
+
+
+def _layers(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
+    """Layers of a packet that is being written, the fields of one, and in quotes the hosts."""
+    command = state.find(following.command)
+    layers: Mapping[str, tuple[str, tuple[str, ...]]] = command.run.__globals__["LAYERS"] if command is not None else {}
+    tail = _TAIL.search(prefix)
+    head = prefix[: tail.start()] if tail is not None else prefix
+    inside: list[str] = []
+    quoted = False
+    for found in _OPEN.finditer(prefix):
+        quoted = found[0][0] in "'\"" and not (found[3] or found[4])
+        if found[0].endswith("("):
+            inside.append(found[1])
+        elif found[2] and inside:
+            inside.pop()
+    if quoted:
+        for name, help in _hosts(state, following, ""):
+            yield f"{head}{name}", help
+    elif inside and head[-1:] in "(, ":
+        for field in layers.get(inside[-1], ("", ()))[1]:
+            yield f"{head}{field}=", f"of {inside[-1]}"
+    elif not head or head.rstrip()[-1:] in ("/", "["):
+        for name, (help, _) in layers.items():
+            yield f"{head}{name}(", help
+
+
 Finder = Callable[[State, Next, str], Iterable[tuple[str, str]]]
 
 KINDS: dict[str, Finder] = {
@@ -301,4 +333,5 @@ KINDS: dict[str, Finder] = {
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
     "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
     "bridge": _bridges, "place": _places, "alias": _aliases, "address": _addresses, "route": _routes,
+    "layer": _layers,
 }  # fmt: skip

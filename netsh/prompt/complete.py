@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Collection, Container, Mapping
 from typing import NamedTuple
 
+from netsh.words import CALL, GrammarError, scan
+
 
 class Candidate(NamedTuple):
     """A word that fits, and what it is; it takes the place of the `replaced` characters before the cursor."""
@@ -67,6 +69,7 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     **dict.fromkeys(("tree", "grid", "matrix", "random"), ((), (), ("keyword",))),
     "host": (("host",),),
     "sysctl": (("sysctl",),),
+    "send": (("layer", "place"), ("layer",)),
     **dict.fromkeys(("tcpdump", "ladder", "replay"), (("keyword", "host"),)),
     "kill": (("process", "job"),),
     "load": (("file",), ()),
@@ -154,10 +157,13 @@ def _scan(text: str) -> _Line:
     """Find the command at the end of a text, however unfinished the text is."""
     words: list[str] = []
     operator, end, comment = "", 0, False
-    for token in _TOKEN.finditer(text):
+    while (token := _TOKEN.match(text, end)) is not None:
         comment = token["comment"] is not None
         end = token.end()
-        if token["operator"] or token["word"] in ("{", "}"):
+        if token["word"] and CALL.match(text, token.start("word")):  # IP(dst="www", ttl=1)/TCP() is one word
+            end = _end_of_call(text, token.start("word"))
+            words.append(text[token.start("word") : end])
+        elif token["operator"] or token["word"] in ("{", "}"):
             operator, words = token["operator"] or ";", []
         elif token["word"]:
             words.append(token["word"])
@@ -165,6 +171,14 @@ def _scan(text: str) -> _Line:
     while words[: len(words) - touches] and words[0] in _BEFORE_COMMANDS:
         del words[0]
     return _Line(operator, words[:-1] if touches else words, words[-1] if touches else "", comment)
+
+
+def _end_of_call(text: str, start: int) -> int:
+    """Where an expression ends; perhaps it is not typed to its end yet."""
+    try:
+        return scan(text, start)[1]
+    except GrammarError:
+        return len(text)
 
 
 def _for(here: _Line) -> Next:

@@ -86,6 +86,8 @@ class NetshLexer(RegexLexer):
             (r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d+)?(?![\w.])", Number.Float),
             (r"\d+(?:\.\d+)?(?:%|[A-Za-z][\w/]*)?(?![\w.])", Number.Integer),
             (r"https?://[^\s;&|<>'\"]+", String.Other),
+            (r"/(?=[A-Za-z_]\w*\()", Punctuation),
+            (r"[A-Za-z_]\w*\(", Name.Class, "call"),
             *_STRINGS,
             (r"[^\s;&|<>'\"\\$)]+", Text),
             (r".", Text),
@@ -93,6 +95,19 @@ class NetshLexer(RegexLexer):
         "command": [
             (r"\)", Name.Variable, "#pop"),
             include("root"),
+        ],
+        "call": [  # IP(dst="www", ttl=(1, 3)): quotes are its own
+            (r"\n", Text, "#pop"),
+            (r"\)", Name.Class, "#pop"),
+            (r"[A-Za-z_]\w*\(", Name.Class, "call"),
+            (r"\(", Punctuation, "call"),
+            (r"b?'(?:[^'\\\n]|\\.)*'?", String.Single),
+            (r'b?"(?:[^"\\\n]|\\.)*"?', String.Double),
+            (r"[A-Za-z_]\w*(?=\s*=)", Name.Attribute),
+            (r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?", Number),
+            (r"\$(\w+|\{[^}]*\}?)", Name.Variable),
+            (r"[ \t]+", Whitespace),
+            (r"[^\s]", Text),
         ],
         "quoted": [
             (r'"', String.Double, "#pop"),

@@ -70,6 +70,7 @@ class Printer:
 
     complain_raw: Callable[[bytes], None] | None = None  # where a program's stderr goes; None for our own
     pointer: Pointer | None = None  # what was typed, as long as nothing has been said since
+    pointed = False  # the last complaint stands below its place
 
     def __init__(
         self, format: str, out: TextIO, err: TextIO, *, width: int | None = None,
@@ -127,7 +128,15 @@ class Printer:
         self.out.flush()
         mark = self.pointer.under(name, text) if self.pointer is not None else ""
         self.pointer = None
+        self.pointed = bool(mark)
         self.err.write(f"{paint(mark, BAD) if mark and self.colour else mark}{name}: {steady(text)}\n")
+        self.err.flush()
+
+    def below(self, mark: str) -> None:
+        """What stands below a complaint, to show the place, where it could not be shown above."""
+        if self.pointed:
+            return
+        self.err.write("".join(f"{steady(line)}\n" for line in mark.split("\n")))
         self.err.flush()
 
     def write(self, data: str | bytes) -> None:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from stack.net.bpf import DLT_EN10MB, DLT_NULL
 
+NEEDED = "this needs scapy, which is not here (pip install scapy)"
+
 
 class Part(NamedTuple):
     """A field of a packet: which layer it belongs to, and the bytes it stands in."""
@@ -19,10 +21,13 @@ class Part(NamedTuple):
 
 
 def dissect(data: bytes, linktype: int) -> list[Part]:
-    """All fields in their order; bits that share a byte have all of it."""
-    from scapy.layers.inet import IP
-    from scapy.layers.l2 import Ether, Loopback
-    from scapy.packet import Packet, Raw
+    """All fields in their order (OSError without scapy); bits that share a byte have all of it."""
+    try:
+        from scapy.layers.inet import IP
+        from scapy.layers.l2 import Ether, Loopback
+        from scapy.packet import Packet, Raw
+    except ImportError:
+        raise OSError(NEEDED) from None
 
     kinds: dict[int, type[Packet]] = {DLT_EN10MB: Ether, DLT_NULL: Loopback}
     try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from commands.command import Command, Complaint, Context, Data, ErrorData, Failure, Note, Usage, find
-from stack.kern.errors import strerror
+from stack.kern.errors import reason
 from stack.kern.pipe import Pipe
 from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc
 from stack.lab import Deadlock, Lab
@@ -147,12 +147,12 @@ async def _status(command: Command, ctx: Context, argv: list[str], answer: Answe
             answer.complain(str(usage))
         return 2
     except Failure as failure:
-        answer.complain(str(failure))
+        answer.complain(str(failure) + (f"\n{failure.mark}" if failure.mark else ""))
         return failure.status
     except Interrupt as interrupt:
         return 128 + interrupt.signal
     except OSError as error:
-        answer.complain((f"{error.filename}: " if error.filename else "") + strerror(error.errno or 0))
+        answer.complain((f"{error.filename}: " if error.filename else "") + reason(error))
         return 1
 
 

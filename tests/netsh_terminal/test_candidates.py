@@ -165,3 +165,25 @@ def test_tcpdump_knows_where_packets_pass_and_what_filters_are_made_of(session: 
     assert texts("tcpdump -n host w", session) == ["www"]
     assert {"icmp", "igmp", "ip"} == set(texts("tcpdump -n i", session))
     assert "link header" in helps("tcpdump -", session)["-e"]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("send IP(d", ["IP(dst="]),
+        ("send IP(dst='gw', tt", ["IP(dst='gw', ttl="]),
+        ("send IP(dst='w", ["IP(dst='www"]),
+        ('gw send shmif0 Ether()/IP(dst="gw") / TC', ['Ether()/IP(dst="gw") / TCP(']),
+        ("send IP(options=[IPOption_R", ["IP(options=[IPOption_RR("]),
+        ("send gw:shmif1", []),
+        ("send IP(ttl=", []),
+        ("send IP(dst='gw', ttl=2) | wc -", []),
+    ],
+)
+def test_packets_are_completed_layer_by_layer(line: str, found: list[str], session: Session) -> None:
+    assert [text for text in texts(line, session) if "(" in text] == found
+
+
+def test_a_packet_begins_with_a_layer_behind_a_place_perhaps(session: Session) -> None:
+    assert {"IP(", "Ether(", "gw:shmif1"} <= set(texts("send ", session))
+    assert {"IP(", "Ether("} <= set(texts("send -c 2 gw:shmif1 ", session))

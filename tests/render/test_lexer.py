@@ -69,6 +69,15 @@ def lexed(line: str) -> list[tuple[_TokenType, str]]:
                 (Name.Variable, "$("), (Name.Function, "ping"), (Text, "w"), (Name.Variable, ")"), (Punctuation, "}"),
             ],
         ),
+        (
+            "send IP(dst='a;b', n=[1])/T() | wc",
+            [
+                (Name.Function, "send"), (Name.Class, "IP("), (Name.Attribute, "dst"), (Text, "="),
+                (String.Single, "'a;b'"), (Text, ","), (Name.Attribute, "n"), (Text, "="), (Text, "["), (Number, "1"),
+                (Text, "]"), (Name.Class, ")"), (Punctuation, "/"), (Name.Class, "T("),
+                (Name.Class, ")"), (Operator, "|"), (Name.Function, "wc"),
+            ],
+        ),
         ("ps | !less", [(Name.Function, "ps"), (Operator, "|"), (Name.Other, "!less")]),
     ],
 )  # fmt: skip
@@ -76,7 +85,11 @@ def test_tokens(line: str, tokens: list[tuple[_TokenType, str]]) -> None:
     assert lexed(line) == tokens
 
 
-@pytest.mark.parametrize("line", ["'", '"', "\\", "$", "ping '", 'ping "$', "for", "for x in {", "a }{", "`", "\x00é"])
+ODD = ["'", '"', "\\", "$", "ping '", 'ping "$', "for", "for x in {", "a }{", "`", "\x00é", "send IP(",
+       "send IP('", "send IP(b"]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ODD)
 def test_what_is_unfinished_or_odd_is_lexed_whole_and_without_errors(line: str) -> None:
     tokens = list(LEXER.get_tokens_unprocessed(line))
     assert "".join(text for _, _, text in tokens) == line
