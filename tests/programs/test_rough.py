@@ -225,10 +225,13 @@ def test_signals_at_any_moment(theatre: Theatre) -> None:
         """
         import os, signal, socket, subprocess, sys
         heard = []
-        signal.signal(signal.SIGUSR1, lambda number, frame: heard.append(socket.gethostbyname("www")))
-        sender = subprocess.Popen(
-            [sys.executable, "-c", "import os, time\\nwhile True: os.kill(os.getppid(), 10), time.sleep(0.003)"]
-        )
+        def handler(number, frame):
+            heard.append(socket.gethostbyname("www"))
+            os.write(sender.stdin.fileno(), b".")
+        signal.signal(signal.SIGUSR1, handler)
+        again = "import os, time\\nwhile os.read(0, 1): time.sleep(0.003), os.kill(os.getppid(), 10)"
+        sender = subprocess.Popen([sys.executable, "-c", again], stdin=subprocess.PIPE)
+        os.write(sender.stdin.fileno(), b".")
         with socket.create_server(("", 7)) as listener:
             client = socket.create_connection(("me", 7))
             server, _ = listener.accept()
