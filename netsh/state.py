@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import netsh.builtins
 from commands import command
@@ -33,6 +33,24 @@ class Function(NamedTuple):
     source: str
 
 
+class Companion(Protocol):
+    """Somebody who reads along at the prompt, and has words of his own."""
+
+    commands: dict[str, Command]
+
+    def toolbar(self) -> str:
+        """Where he is, in a few words."""
+
+    def meant(self, text: str) -> str:
+        """What a line means that was typed; an empty one, too."""
+
+    def look(self) -> None:
+        """A line was run."""
+
+    def leave(self) -> None:
+        """Make everything as it was before."""
+
+
 class State:
     """The session's things; netsh.shell runs lines in it, netsh.session is its whole."""
 
@@ -56,6 +74,7 @@ class State:
         self.python: dict[str, Any] | None = None  # the names that `py` knows, once it has run
         self.debugs = False  # it has said `pause`, or set a breakpoint
         self.told = False  # that the lab stands still
+        self.companion: Companion | None = None  # a lesson
         self._found: dict[str, Command | None] = {}
         self.world.sessions.append(self)
 
@@ -78,17 +97,21 @@ class State:
 
     def names(self) -> list[str]:
         """All commands, those of the shell among them."""
-        return sorted({*netsh.builtins.names(), *command.names()})
+        own = self.companion.commands if self.companion is not None else ()
+        return sorted({*netsh.builtins.names(), *command.names(), *own})
 
     def find(self, name: str) -> Command | None:
         """A command by its name; the shell's own come first."""
+        if self.companion is not None and name in self.companion.commands:
+            return self.companion.commands[name]
         if name not in self._found:
             self._found[name] = netsh.builtins.find(name) or command.find(name)
         return self._found[name]
 
     def is_builtin(self, name: str) -> bool:
         """Whether a command is one of the shell's own."""
-        return netsh.builtins.module_of(name) is not None
+        own = self.companion is not None and name in self.companion.commands
+        return own or netsh.builtins.module_of(name) is not None
 
     # -- processes ------------------------------------------------------------------------------------
 

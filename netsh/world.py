@@ -82,6 +82,10 @@ class World:
 
     def use(self, lab: Lab) -> None:
         """Go on in another lab; this one ends, with all that runs in it but the shells that are waited for."""
+        end(self.exchange(lab))
+
+    def exchange(self, lab: Lab) -> Lab:
+        """Go on in another lab; the old one stands still until somebody goes on in it, or ends it."""
         old, self.lab = self.lab, lab
         for session in self.sessions:
             for shell in session.foreground:
@@ -92,7 +96,7 @@ class World:
             session.move()
         self.clock.use(lab)
         self._adopt()
-        end(old)
+        return old
 
     def enter(self, proc: Proc) -> None:
         """Give a process that is on no host a number in this lab."""

@@ -64,13 +64,24 @@ class Replay:
                 build(self.session, None)
             for part in self.lesson.parts:
                 if isinstance(part, Start):
-                    self._start(part)
+                    self.build(part)
                 elif isinstance(part, Block):
                     yield from self._block(part)
                 elif isinstance(part, Task):
                     yield from self._task(part)
         finally:
             end(self.session.lab)
+
+    def stage(self, count: int) -> Iterator[Said]:
+        """Run the first parts, as many as are counted, without any checks: the lab is then what they make it."""
+        if not isinstance(first_of(self.lesson), Start):
+            build(self.session, None)
+        for part in self.lesson.parts[:count]:
+            if isinstance(part, Start):
+                self.build(part)
+            for each in part.solution if isinstance(part, Task) else (part,):
+                if isinstance(each, Block):
+                    yield from self._block(each)
 
     def _fault(self, line: int, text: str) -> None:
         self.faults.append(Fault(self.lesson.path, line, text))
@@ -87,7 +98,8 @@ class Replay:
         line = said.typed.line + said.typed.text.count("\n") + 1 + at
         self._fault(line, f"the lesson says {old}, the lab {new}")
 
-    def _start(self, start: Start) -> None:
+    def build(self, start: Start) -> None:
+        """Build a new lab."""
         self._take()
         if build(self.session, start):
             self._fault(start.line, f"the lab cannot be built: {self._take().strip()}")

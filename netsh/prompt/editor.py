@@ -133,12 +133,12 @@ class Editor:
         """prompt_toolkit's application."""
         return self.prompt.app
 
-    def read_line(self) -> str:
-        """What to run next; "" for Ctrl-C, and `exit` for Ctrl-D on an empty line."""
+    def read_line(self) -> str | None:
+        """What to run next; None for Ctrl-C, and `exit` for Ctrl-D on an empty line."""
         try:
             return self.read()
         except KeyboardInterrupt:
-            return ""
+            return None
         except EOFError:
             return "exit"
 

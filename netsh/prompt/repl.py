@@ -43,11 +43,15 @@ def main(session: Session) -> int:
         try:
             while session.exiting is None and not session.closed:
                 text = editor.read_line()
-                if text.strip():
+                if text is not None and session.companion is not None:
+                    text = session.companion.meant(text)
+                if text is not None and text.strip():
                     with keyboard.lent(editor.typed_ahead()):
                         _run(session, text)
                     editor.type_ahead(keyboard.left())
         finally:
+            if session.companion is not None:
+                session.companion.leave()
             screen.flush()
             editor.close()
     return session.scope.status if session.exiting is None else session.exiting
@@ -60,6 +64,8 @@ def _run(session: Session, text: str) -> None:
         session.printer.pointer = Pointer(text, indent, session.printer.columns())
     try:
         session.run(text)
+        if session.companion is not None:
+            session.companion.look()
     except Exception as defect:
         session.complain("netsh", f"internal error: {type(defect).__name__}: {defect}")
 
@@ -87,7 +93,8 @@ class Here:
     def toolbar(self) -> list[str]:
         """The clock, and what runs in the background."""
         clock, jobs = self.session.clock, len(self.session.jobs.running())
-        told = tell(clock.mode, clock.drive.state, jobs)
+        lesson = [self.session.companion.toolbar()] if self.session.companion is not None else []
+        told = [*lesson, *tell(clock.mode, clock.drive.state, jobs)]
         return [*told, "time stands still at the prompt"] if jobs and clock.rate is None else told
 
     def candidates(self, line: str) -> Iterable[Candidate]:

@@ -205,6 +205,18 @@ def source(rows: Sequence[Any], _look: Look) -> RenderableType:
     return code
 
 
+def _lesson(name: str) -> View:
+    """A view of a lesson's, whose Markdown takes 40 ms to import."""
+
+    def view(rows: Sequence[Any], width: int) -> RenderableType:
+        from netsh.render import lesson_views
+
+        found: View = getattr(lesson_views, name)
+        return found(rows, width)
+
+    return view
+
+
 VIEWS: dict[str, View] = {
     "commands.brconfig.BridgeRow": bridges,
     "commands._routes.Route": routes,
@@ -221,6 +233,13 @@ VIEWS: dict[str, View] = {
     "netsh.builtins.bus.BusRow": buses,
     "netsh.builtins.lab.LabRow": lab_view.labs,
     "netsh.builtins.source.SourceLine": source,
+    **{
+        f"netsh.lessons.rows.{row}": _lesson(name)
+        for row, name in {
+            "Page": "pages", "Try": "tries", "Question": "questions", "Goal": "goals", "Told": "words",
+            "Listed": "lessons",
+        }.items()
+    },
 }
 
 

@@ -191,7 +191,7 @@ def _read_lines(remote: Remote, screen: Screen, terminal: TextIO) -> None:
     editor = Editor(remote, screen, terminal)
     try:
         while remote.exiting is None and not remote.over:
-            text = editor.read_line()
+            text = editor.read_line() or ""
             if remote.over:
                 break
             if text.strip():
