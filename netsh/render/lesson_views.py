@@ -16,7 +16,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from netsh.render.palette import BAD, FAINT, GOOD, NAME
-from netsh.render.rich_views import column, fitting
+from netsh.render.rich_views import Look, column, fitting
 
 _WIDEST = 92  # columns: longer lines are hard to read
 _KINDS = {"done": ("Done. ", GOOD), "right": ("Right. ", GOOD), "wrong": ("Not so. ", BAD), "hint": ("Hint: ", NAME)}
@@ -72,31 +72,27 @@ def _markdown(text: str) -> RenderableType:
     return _Lesson(text, hyperlinks=False, inline_code_theme=None)
 
 
-def _wide(width: int) -> int:
-    return min(width, _WIDEST)
-
-
 def _narrow(content: RenderableType, width: int) -> RenderableType:
     """Not wider than what is good to read."""
     return Padding(content, (0, max(width - _WIDEST, 0), 0, 0))
 
 
-def pages(rows: Sequence[Any], width: int) -> RenderableType:
+def pages(rows: Sequence[Any], look: Look) -> RenderableType:
     """The text of a step, below a line that says where we are."""
     drawn: list[RenderableType] = []
     for row in rows:
         where = Text(f"{row.lesson}  {row.step}/{row.steps}", FAINT)
         drawn += [Text(""), Rule(where, style=FAINT, align="left", characters="-"), _markdown(row.text), Text("")]
-    return _narrow(Group(*drawn), width)
+    return _narrow(Group(*drawn), look.width)
 
 
-def tries(rows: Sequence[Any], width: int) -> RenderableType:
+def tries(rows: Sequence[Any], look: Look) -> RenderableType:
     """What to type."""
     drawn: list[RenderableType] = []
     for row in rows:
         drawn.append(Text("Type, or press Enter to have it typed:", FAINT))
         drawn += [Text.assemble("  ", _typed(each)) for each in row.commands]
-    return _narrow(Group(*drawn), width)
+    return _narrow(Group(*drawn), look.width)
 
 
 def _typed(line: str) -> Text:
@@ -104,27 +100,27 @@ def _typed(line: str) -> Text:
     return Text.assemble((prompt + mark, FAINT), (command, NAME))
 
 
-def questions(rows: Sequence[Any], width: int) -> RenderableType:
+def questions(rows: Sequence[Any], look: Look) -> RenderableType:
     """A prediction, in a frame."""
     drawn: list[RenderableType] = []
     for row in rows:
         parts: list[RenderableType] = [_markdown(row.question)]
         parts += [Text.assemble((f" {choice.letter}) ", NAME), choice.text) for choice in row.choices]
         drawn.append(Panel(Group(*parts), title="What will you see?", title_align="left", box=box.ROUNDED))
-    return _narrow(Group(*drawn), width)
+    return _narrow(Group(*drawn), look.width)
 
 
-def goals(rows: Sequence[Any], width: int) -> RenderableType:
+def goals(rows: Sequence[Any], look: Look) -> RenderableType:
     """A task, in a frame."""
     drawn: list[RenderableType] = []
     for row in rows:
         hints = f"hint ({row.hints}) helps, " if row.hints else ""
         drawn.append(Panel(_markdown(row.goal), title="Task", title_align="left", box=box.HEAVY, border_style=NAME))
         drawn.append(Text(f"{hints}skip shows a solution, again shows this again", FAINT))
-    return _narrow(Group(*drawn), width)
+    return _narrow(Group(*drawn), look.width)
 
 
-def words(rows: Sequence[Any], width: int) -> RenderableType:
+def words(rows: Sequence[Any], look: Look) -> RenderableType:
     """How it goes."""
     drawn: list[RenderableType] = []
     for row in rows:
@@ -134,11 +130,11 @@ def words(rows: Sequence[Any], width: int) -> RenderableType:
         mark, style = _KINDS.get(row.kind, ("", FAINT))
         drawn.append(_markdown(f"**{mark.strip()}** {row.text}") if mark else Text(row.text, FAINT))
         if style == GOOD:
-            drawn[-1] = Padding(drawn[-1], 0, style=Style.parse(GOOD))
-    return _narrow(Group(*drawn), width)
+            drawn[-1] = Padding(drawn[-1], 0, style=GOOD)
+    return _narrow(Group(*drawn), look.width)
 
 
-def lessons(rows: Sequence[Any], width: int) -> RenderableType:
+def lessons(rows: Sequence[Any], look: Look) -> RenderableType:
     """The course."""
     columns = [
         column("", ["" if row.number is None else str(row.number) for row in rows], number=True),
@@ -147,4 +143,4 @@ def lessons(rows: Sequence[Any], width: int) -> RenderableType:
         column("level", [Text(row.level, FAINT) for row in rows]),
         column("progress", [Text(row.progress, GOOD if row.progress == "done" else "") for row in rows]),
     ]
-    return fitting(columns, width)
+    return fitting(columns, look.width)

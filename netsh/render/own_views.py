@@ -208,11 +208,11 @@ def source(rows: Sequence[Any], _look: Look) -> RenderableType:
 def _lesson(name: str) -> View:
     """A view of a lesson's, whose Markdown takes 40 ms to import."""
 
-    def view(rows: Sequence[Any], width: int) -> RenderableType:
+    def view(rows: Sequence[Any], look: Look) -> RenderableType:
         from netsh.render import lesson_views
 
         found: View = getattr(lesson_views, name)
-        return found(rows, width)
+        return found(rows, look)
 
     return view
 
