@@ -152,7 +152,7 @@ def latency(words: Words) -> Reading:
         bench.address(target, name)
         _ping(bench, name, f"ping -q -o -c 2 -w 6 {target}")
         procs = load.begin(bench, name, target)[1] if load is not None else []
-        found = _ping(bench, name, f"ping -q -c 12 -w 20 {target}" if load else f"ping -q -c 3 -w 10 {target}")
+        found = _ping(bench, name, f"ping -q -c 12 -i 0.5 -w 15 {target}" if load else f"ping -q -c 3 -w 10 {target}")
         for proc in procs:
             bench.end(proc)
         value = {"min": found.min, "avg": found.avg, "max": found.max}[which] if found is not None else None

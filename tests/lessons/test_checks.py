@@ -42,7 +42,7 @@ SWITCH = (
     "host s", "ifconfig shmif0 create linkstr lan up", "ifconfig shmif1 create linkstr wan up",
     "ifconfig bridge0 create", "brconfig bridge0 add shmif0 add shmif1 stp shmif0 stp shmif1",
 )  # fmt: skip
-TRANSFER = ("www ttcp -r -s > /dev/null &", "ttcp -t -s -n 100000 www > /dev/null &", "sleep 1")
+TRANSFER = ("bus wan rate 1Mbit/s", "www ttcp -r -s &", "ttcp -t -s -n 100000 www &", "sleep 1")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_is_counted_since_the_task_began(text: str, holds: bool, after: tup
 )  # fmt: skip
 def test_what_is_sent_leaves_no_trace(text: str) -> None:
     """Neither the clock nor a table nor a counter nor a process of the learner's lab is another one afterwards."""
-    made = session("ping -c 1 gw")
+    made = session("bus wan rate 2Mbit/s", "ping -c 1 gw")
 
     def state() -> object:
         lab = made.lab
