@@ -131,7 +131,7 @@ class Guide:
         if holding == len(task.checks):
             self._count(tasks=1)
             yield Told("done", "That is it.")
-            yield from (Told("note", part.text) for part in task.solution if isinstance(part, Prose))
+            yield from (Told("text", part.text) for part in task.solution if isinstance(part, Prose))
             yield from self.forward()
         elif holding != self.holding:
             yield Told("note", f"({holding} of {len(task.checks)} things that are asked for hold)")
@@ -237,7 +237,7 @@ class Guide:
         (quiz, text), self.prediction = self.prediction, None
         right = is_right(quiz, text)
         if right is None:
-            yield Told("note", quiz.why)
+            yield Told("text", quiz.why)
             return
         yield Told("right", quiz.why) if right else Told("wrong", f"It is {right_of(quiz)}. {quiz.why}")
 
@@ -279,13 +279,13 @@ class Guide:
         if isinstance(act, Task):
             for part in act.solution:
                 if isinstance(part, Prose):
-                    yield Told("note", part.text)
+                    yield Told("text", part.text)
                 else:
                     await self._type(ctx, list(part.commands))
             for row in self.forward():
                 yield row
         elif isinstance(act, Quiz):
-            yield Told("note", f"{right_of(act)}: {act.why}" if right_of(act) else act.why)
+            yield Told("text", f"**{right_of(act)}.** {act.why}" if right_of(act) else act.why)
             for row in self.forward():
                 yield row
         else:

@@ -38,7 +38,7 @@ class Goal(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A line or two about how it goes: `kind` is note, done, right, wrong, hint, typed."""
+    """A line or two about how it goes: `kind` is note, text (Markdown), done, right, wrong, hint, typed."""
 
     kind: str
     text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from rich import box
@@ -13,13 +13,14 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.style import Style
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.text import Text
 
+from netsh.lessons.rows import MARKS
 from netsh.render.palette import BAD, FAINT, GOOD, NAME
 from netsh.render.rich_views import Look, column, fitting
 
 _WIDEST = 92  # columns: longer lines are hard to read
-_KINDS = {"done": ("Done. ", GOOD), "right": ("Right. ", GOOD), "wrong": ("Not so. ", BAD), "hint": ("Hint: ", NAME)}
 
 
 class _Heading(Heading):
@@ -72,27 +73,26 @@ def _markdown(text: str) -> RenderableType:
     return _Lesson(text, hyperlinks=False, inline_code_theme=None)
 
 
-def _narrow(content: RenderableType, width: int) -> RenderableType:
-    """Not wider than what is good to read."""
-    return Padding(content, (0, max(width - _WIDEST, 0), 0, 0))
+def speech(rows: Sequence[Any], look: Look) -> RenderableType:
+    """What a lesson says: texts, what to type, questions, tasks, and how it goes; not wider than is good to read."""
+    drawn = [each for row in rows for each in _DRAW[type(row).__name__](row)]
+    return Padding(Group(*drawn), (0, max(look.width - _WIDEST, 0), 0, 0))
 
 
-def pages(rows: Sequence[Any], look: Look) -> RenderableType:
+def _page(row: Any) -> Iterator[RenderableType]:
     """The text of a step, below a line that says where we are."""
-    drawn: list[RenderableType] = []
-    for row in rows:
-        where = Text(f"{row.lesson}  {row.step}/{row.steps}", FAINT)
-        drawn += [Text(""), Rule(where, style=FAINT, align="left", characters="-"), _markdown(row.text), Text("")]
-    return _narrow(Group(*drawn), look.width)
+    where = Text(f"{row.lesson}  {row.step}/{row.steps}", FAINT)
+    yield Text("")
+    yield Rule(where, style=FAINT, align="left", characters="-")
+    yield _markdown(row.text)
+    yield Text("")
 
 
-def tries(rows: Sequence[Any], look: Look) -> RenderableType:
+def _try(row: Any) -> Iterator[RenderableType]:
     """What to type."""
-    drawn: list[RenderableType] = []
-    for row in rows:
-        drawn.append(Text("Type, or press Enter to have it typed:", FAINT))
-        drawn += [Text.assemble("  ", _typed(each)) for each in row.commands]
-    return _narrow(Group(*drawn), look.width)
+    yield Text("Type, or press Enter to have it typed:", FAINT)
+    for each in row.commands:
+        yield Text.assemble("  ", _typed(each))
 
 
 def _typed(line: str) -> Text:
@@ -100,38 +100,37 @@ def _typed(line: str) -> Text:
     return Text.assemble((prompt + mark, FAINT), (command, NAME))
 
 
-def questions(rows: Sequence[Any], look: Look) -> RenderableType:
+def _question(row: Any) -> Iterator[RenderableType]:
     """A prediction, in a frame."""
-    drawn: list[RenderableType] = []
-    for row in rows:
-        parts: list[RenderableType] = [_markdown(row.question)]
-        parts += [Text.assemble((f" {choice.letter}) ", NAME), choice.text) for choice in row.choices]
-        drawn.append(Panel(Group(*parts), title="What will you see?", title_align="left", box=box.ROUNDED))
-    return _narrow(Group(*drawn), look.width)
+    parts: list[RenderableType] = [_markdown(row.question)]
+    parts += [Text.assemble((f" {choice.letter}) ", NAME), choice.text) for choice in row.choices]
+    yield Text("")
+    yield Panel(Group(*parts), title="What will you see?", title_align="left", box=box.ROUNDED)
 
 
-def goals(rows: Sequence[Any], look: Look) -> RenderableType:
+def _goal(row: Any) -> Iterator[RenderableType]:
     """A task, in a frame."""
-    drawn: list[RenderableType] = []
-    for row in rows:
-        hints = f"hint ({row.hints}) helps, " if row.hints else ""
-        drawn.append(Panel(_markdown(row.goal), title="Task", title_align="left", box=box.HEAVY, border_style=NAME))
-        drawn.append(Text(f"{hints}skip shows a solution, again shows this again", FAINT))
-    return _narrow(Group(*drawn), look.width)
+    hints = f"hint ({row.hints}) helps, " if row.hints else ""
+    yield Panel(_markdown(row.goal), title="Task", title_align="left", box=box.HEAVY, border_style=NAME)
+    yield Text(f"{hints}skip shows a solution, again shows this again", FAINT)
 
 
-def words(rows: Sequence[Any], look: Look) -> RenderableType:
+def _told(row: Any) -> Iterator[RenderableType]:
     """How it goes."""
-    drawn: list[RenderableType] = []
-    for row in rows:
-        if row.kind == "typed":
-            drawn.append(_typed(row.text))
-            continue
-        mark, style = _KINDS.get(row.kind, ("", FAINT))
-        drawn.append(_markdown(f"**{mark.strip()}** {row.text}") if mark else Text(row.text, FAINT))
-        if style == GOOD:
-            drawn[-1] = Padding(drawn[-1], 0, style=GOOD)
-    return _narrow(Group(*drawn), look.width)
+    if row.kind == "typed":
+        yield _typed(row.text)
+    elif row.kind == "text":
+        yield _markdown(row.text)
+    elif row.kind in MARKS:
+        beside = Table.grid(padding=(0, 1, 0, 0))
+        beside.add_row(Text(MARKS[row.kind].strip(), _STYLES.get(row.kind, NAME)), _markdown(row.text))
+        yield beside
+    else:
+        yield Text(row.text, FAINT)
+
+
+_STYLES = {"done": GOOD, "right": GOOD, "wrong": BAD}
+_DRAW = {"Page": _page, "Try": _try, "Question": _question, "Goal": _goal, "Told": _told}
 
 
 def lessons(rows: Sequence[Any], look: Look) -> RenderableType:

@@ -236,8 +236,7 @@ VIEWS: dict[str, View] = {
     **{
         f"netsh.lessons.rows.{row}": _lesson(name)
         for row, name in {
-            "Page": "pages", "Try": "tries", "Question": "questions", "Goal": "goals", "Told": "words",
-            "Listed": "lessons",
+            **dict.fromkeys(("Page", "Try", "Question", "Goal", "Told"), "speech"), "Listed": "lessons",
         }.items()
     },
 }
