@@ -43,6 +43,11 @@ class Told(NamedTuple):
     kind: str
     text: str
 
+    @property
+    def mark(self) -> str:
+        """The word that it begins with; "" for most."""
+        return _MARKS.get(self.kind, "")
+
 
 class Listed(NamedTuple):
     """A lesson of the course, and how far one is."""
@@ -57,7 +62,7 @@ class Listed(NamedTuple):
 
 Row = Page | Try | Question | Goal | Told | Listed
 
-MARKS = {"done": "Done. ", "right": "Right. ", "wrong": "Not so. ", "hint": "Hint: "}
+_MARKS = {"done": "Done.", "right": "Right.", "wrong": "Not so.", "hint": "Hint:"}
 
 
 def show(row: Row) -> str:
@@ -73,7 +78,7 @@ def show(row: Row) -> str:
         case Goal():
             return f"{row.goal}\n({_help(row.hints)})"
         case Told():
-            return f"{MARKS.get(row.kind, '')}{row.text}"
+            return f"{row.mark} {row.text}".strip()
     number = "" if row.number is None else row.number
     return f"{number:>3}  {row.title}  ({row.minutes} minutes, {row.level})  {row.progress}".rstrip()
 

@@ -16,7 +16,6 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from netsh.lessons.rows import MARKS
 from netsh.render.palette import BAD, FAINT, GOOD, NAME
 from netsh.render.rich_views import Look, column, fitting
 
@@ -121,9 +120,9 @@ def _told(row: Any) -> Iterator[RenderableType]:
         yield _typed(row.text)
     elif row.kind == "text":
         yield _markdown(row.text)
-    elif row.kind in MARKS:
+    elif row.mark:
         beside = Table.grid(padding=(0, 1, 0, 0))
-        beside.add_row(Text(MARKS[row.kind].strip(), _STYLES.get(row.kind, NAME)), _markdown(row.text))
+        beside.add_row(Text(row.mark, _STYLES.get(row.kind, NAME)), _markdown(row.text))
         yield beside
     else:
         yield Text(row.text, FAINT)
