@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from commands.command import Context, Failure
 from stack.addr import Ip4
 from stack.net.bpf import DLT_NULL
-from stack.net.bpf_filter import Insn
+from stack.net.bpf_filter import BPF_RET, Insn
 
 _WORD = re.compile(r"[A-Za-z][\w-]*(?![\w.:-])")
 # the words of pcap-filter(7), which are never names
@@ -74,6 +74,10 @@ class Filter:
         if found is None:
             found = self._programs[linktype] = self.compile(linktype)
         return found
+
+    def take_none(self, linktype: int) -> None:
+        """Take no frame of a link type that has not what the filter asks for."""
+        self._programs[linktype] = [Insn(BPF_RET, 0, 0, 0)]
 
     def compile(self, linktype: int) -> list[Insn]:
         """The program, even that of no filter at all, which keeps every frame."""

@@ -184,6 +184,12 @@ IP = {
         "'route get HOST' shows the route; 'route delete' takes it away.",
         "RFC 1812 5.2.7.1", "netinet/ip_output.c, RTF_REJECT",
     ),
+    "stopped": Why(
+        "it was stopped in mid-air and taken out by hand",
+        "Somebody said 'drop' at a breakpoint, with this packet in hand.",
+        "Nothing: it was meant so.",
+        bsd="ours alone: ddb(4) stops the whole kernel",
+    ),
     "tentative": Why(
         "too many packets wait until our new address is known to be ours alone",
         "For some seconds after 'ifconfig' others are asked whether they have the address; 64 packets may wait.",

@@ -59,6 +59,12 @@ ETHER = {
         "Make the bus file larger, or send more slowly; do not stop this process while others use the file.",
         bsd="rump if_shmem.c; the interface's input errors",
     ),
+    "stopped": Why(
+        "it was stopped in mid-air and taken out by hand",
+        "Somebody said 'drop' at a breakpoint, with this frame in hand.",
+        "Nothing: it was meant so.",
+        bsd="ours alone: ddb(4) stops the whole kernel",
+    ),
     "tapdown": Why(
         "the real machine's side of the TAP is down",
         "The kernel does not take frames on an interface that is not up.",

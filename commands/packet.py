@@ -1,5 +1,6 @@
 """Show one packet field by field, beside its bytes, as scapy takes it apart.
 
+packet               the one in hand, where a breakpoint has stopped the lab
 packet N             of what tcpdump has seen last, counted from 1 (tcpdump -# shows the numbers)
 -r file              of a file that tcpdump or Wireshark wrote
 
@@ -14,14 +15,15 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from commands._getopt import getopt, number, one_of
+from commands._tcpdump_lines import DLT_RAW
 from commands.command import Command, Context, Failure
 from stack.dev import savefile
 from stack.dev.dissect import dissect
 from stack.kern.errors import reason
 from stack.kern.proc import pause
-from stack.net.bpf import Frame, Recent
+from stack.net.bpf import DLT_EN10MB, Frame, Recent
 
-SYNOPSIS = "packet [-r file] number"
+SYNOPSIS = "packet [[-r file] number]"
 
 _VALUE, _BYTES = 40, 16  # how much of a field is shown as text
 
@@ -29,7 +31,7 @@ _VALUE, _BYTES = 40, 16  # how much of a field is shown as text
 class Args(NamedTuple):
     """The command line."""
 
-    number: int
+    number: int | None
     read: str | None
 
 
@@ -50,17 +52,30 @@ TABLES = {Field: ""}
 def parse(argv: list[str]) -> Args:
     """Read the command line."""
     found, words = getopt("packet", argv, "r:")
+    if not words and "r" not in found:
+        return Args(None, None)
     return Args(number(one_of(words, "the number of a packet"), "the number of a packet", 1), found.get("r"))
 
 
 async def run(ctx: Context, args: Args) -> AsyncIterator[Field]:
     """Take it apart."""
-    if args.read is not None:
+    if args.number is None:
+        frame, linktype = _in_hand(ctx)
+    elif args.read is not None:
         frame, linktype = await _from_file(args.read, args.number)
     else:
         frame, linktype = _recent(ctx, args.number)
     for part in dissect(frame.data, linktype):
         yield Field(part.layer, part.depth, part.name, part.value, part.offset, part.data.hex())
+
+
+def _in_hand(ctx: Context) -> tuple[Frame, int]:
+    """The packet that was stopped, and its link type."""
+    stop = ctx.lab.stopped
+    if stop is None or stop.seen is None:
+        raise Failure("no packet is in hand; 'packet N' shows one that tcpdump has seen")
+    data = stop.seen.frame()
+    return Frame(0, 0, None, data, len(data)), DLT_EN10MB if stop.seen.link else DLT_RAW
 
 
 def _recent(ctx: Context, wanted: int) -> tuple[Frame, int]:

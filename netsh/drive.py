@@ -133,6 +133,12 @@ class Drive:
         finally:
             self.flying = None
 
+    def arm(self, armed: bool) -> None:
+        """Somebody may want to stop in mid-air, from the next event on; or nobody any more."""
+        if armed and not self.armed and not self.stands:
+            self.callouts.ready.appendleft(self._halt)
+        self.armed = armed
+
     # -- time stands still ----------------------------------------------------------------------------
 
     def pause(self) -> None:

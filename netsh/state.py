@@ -18,7 +18,7 @@ from netsh.world import Foreground, World
 from stack.host import Host
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Nap, Proc
-from stack.lab import Lab, Stop
+from stack.lab import Lab
 
 _SIGPIPE = 13
 
@@ -176,10 +176,10 @@ class State:
 
     # -- the lab stands still -------------------------------------------------------------------------
 
-    def stopped(self, stop: Stop) -> None:
+    def stopped(self, row: object) -> None:
         """Say where, to who has a say in when it goes on."""
         if self.steers:
-            self.say("break", stop)
+            self.say("break", row)
 
     def paused(self) -> None:
         """Somebody else has said `pause`: who sits at a prompt is told."""

@@ -6,7 +6,7 @@ At a prompt of one's own there is one session in it; in a served lab as many as 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from netsh.clock import Clock
 from netsh.jobs import Jobs
@@ -44,8 +44,8 @@ class Member(Protocol):
     def steers(self) -> bool:
         """Whether it has a say in when time stands still: somebody at a prompt, a script that says `pause`."""
 
-    def stopped(self, stop: Stop) -> None:
-        """The lab stands still in mid-air."""
+    def stopped(self, row: object) -> None:
+        """The lab stands still in mid-air, as the row says."""
 
     def paused(self) -> None:
         """Somebody else has stopped the lab."""
@@ -66,6 +66,16 @@ class Member(Protocol):
         """A kernel of the lab has said something."""
 
 
+class Breakpoints(Protocol):
+    """Where the lab is to stop."""
+
+    def row(self, stop: Stop) -> NamedTuple:
+        """A stop, to be shown."""
+
+    def clear(self) -> None:
+        """Stop nowhere any more."""
+
+
 class World:
     """A lab, and all who are in it."""
 
@@ -74,6 +84,7 @@ class World:
         self.clock = clock
         self.sessions: list[Member] = []
         self.daemons: dict[int, list[str]] = {}  # what serves in the lab and is nobody's job: words by process
+        self.breaks: Breakpoints | None = None  # made when somebody wants one
         self.halt: Callable[[Member], None] | None = None  # ends the lab for a session, where it is served
         clock.drive.is_live = self._is_live
         clock.drive.stopped = self._stopped
@@ -86,6 +97,7 @@ class World:
 
     def exchange(self, lab: Lab) -> Lab:
         """Go on in another lab; the old one stands still until somebody goes on in it, or ends it."""
+        self._forget_breaks()
         old, self.lab = self.lab, lab
         for session in self.sessions:
             for shell in session.foreground:
@@ -141,13 +153,20 @@ class World:
             session.goes()
 
     def release(self) -> None:
-        """The end is near: nothing stands still any more."""
+        """The end is near: nothing stops or stands still any more."""
+        self._forget_breaks()
         if self.clock.drive.stands:
             self.go()
 
+    def _forget_breaks(self) -> None:
+        if self.breaks is not None:
+            self.breaks.clear()
+            self.breaks = None
+
     def _stopped(self, stop: Stop) -> None:
+        row = None if self.breaks is None else self.breaks.row(stop)
         for session in self.sessions:
-            session.stopped(stop)
+            session.stopped(row)
 
     def _at_rest(self) -> bool:
         """Nobody can go on: who has a say gets the prompt back; whether there was one."""

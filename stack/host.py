@@ -20,6 +20,7 @@ from stack.header.ip import IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP
 from stack.kern.errors import oserror
 from stack.kern.socket import SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, Socket, Usrreqs
 from stack.kern.sysctl import Sysctl, Variable
+from stack.mbuf import Mbuf
 from stack.net.bridge import Bridge, Bridging
 from stack.net.ethernet import Ether, Ethernet
 from stack.net.ifnet import Ifaddr, Ifnet, unit_of
@@ -272,6 +273,13 @@ class Host:
         rt = Rtentry(dst, way.ifp, flags, gateway=gateway, ifa=way.ifa)
         self.routes.add(rt)
         return rt
+
+    def take_out(self, m: Mbuf) -> None:
+        """A packet was stopped, and dies by hand."""
+        if m.net or m.transport:
+            self.ip.drop("stopped", m)
+        else:
+            self.ether.drop("stopped", m)
 
     # --- sockets ------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ class Stop(NamedTuple):
     line: int
     m: Mbuf | None
     why: str  # what stopped it: `break 1`, `step`
+    what: str  # what has happened: a drop, another state; "" when the function has only been entered
+    seen: Mbuf | None  # the packet with its header, where it gets that later
 
 
 class Deadlock(RuntimeError):

@@ -82,7 +82,7 @@ def test_after_a_file_was_read_its_packets_are_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "text"),
     [
-        ("", 2, "the number of a packet is missing"),
+        ("", 1, "no packet is in hand; 'packet N' shows one that tcpdump has seen"),
         ("0", 2, "the number of a packet is between 1 and"),
         ("x", 2, "x: not a number"),
         ("1 2", 2, "2: one word too many"),

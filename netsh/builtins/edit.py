@@ -1,0 +1,68 @@
+"""Change the packet in hand at a stop.
+
+    edit ip.ttl=1                 any field of any layer, as 'packet' names them
+    edit ttl=1 tcp.dport=81       several; the layer may be left out where it is clear
+    edit ip.dst=www data="other"  an address may be the name of a host
+
+Lengths and checksums follow, unless they are given: 'edit ip.chksum=0' makes a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from commands.command import Failure, Usage
+from netsh import hand, rewrite
+from netsh.breaks import Breaks
+from netsh.builtins import builtin, no_rows
+from netsh.rewrite import Change
+from netsh.shell import ShellContext
+
+SYNOPSIS = "edit field=value ..."
+
+
+def parse(argv: list[str]) -> list[Change]:
+    """Fields and their values."""
+    if not argv:
+        raise Usage("a field and its value are wanted, such as ip.ttl=1")
+    try:
+        return [rewrite.parse(word) for word in argv]
+    except ValueError as error:
+        raise Usage(str(error)) from None
+
+
+async def run(ctx: ShellContext, changes: list[Change]) -> AsyncIterator[Any]:
+    """Change them, all or none."""
+    breaks, stop = in_hand(ctx)
+    lab = ctx.session.lab
+
+    def resolve(name: str) -> str:
+        try:
+            return str(lab.resolve(name, ctx.session.host))
+        except OSError:
+            raise ValueError(f"{name}: no address, and no host of the lab") from None
+
+    assert stop.seen is not None
+    data, linktype = hand.bytes_of(stop.seen)
+    try:
+        breaks.change(rewrite.rewrite(data, linktype, changes, resolve))
+    except ValueError as error:
+        raise Failure(str(error)) from None
+    return
+    yield
+
+
+def in_hand(ctx: ShellContext) -> tuple[Breaks, Any]:
+    """The breakpoints and the stop, if a packet is in hand that still lives; Failure if not."""
+    breaks, stop = ctx.session.world.breaks, ctx.session.lab.stopped
+    if stop is None or not isinstance(breaks, Breaks):
+        raise Failure("no packet is in hand; 'break' stops one")
+    if stop.m is None:
+        raise Failure(f"no packet is in hand in {stop.function}; 'break' stops one")
+    if breaks.call is None:
+        raise Failure("nothing can be done to this packet any more; 'break HOST ip_input' stops it earlier")
+    return breaks, stop
+
+
+COMMAND = builtin("edit", SYNOPSIS, parse, run, no_rows)

@@ -1,0 +1,87 @@
+"""The packet in hand: found among the arguments of a function that was stopped, shown, and changed.
+
+What a function was told about the packet beside it (its IP header as a number, the header that it is to get) is
+changed along with it.
+"""
+
+from __future__ import annotations
+
+from commands._tcpdump_core import Options
+from commands._tcpdump_lines import DLT_RAW, Lines
+from netsh.trap import Call
+from stack.header.checksum import partial
+from stack.header.ether import ETHERTYPE_IP
+from stack.mbuf import Mbuf
+from stack.net.bpf import DLT_EN10MB, Frame, Source
+from stack.net.ethernet import m_devget
+from stack.netinet.tcp_segment import Segment
+from stack.probe import Protocol
+
+# what leads from a thing of the stack's to the protocol of the host that it belongs to
+_ABOVE = ("ether", "tcp", "inet", "ifp", "ip", "protocol")
+_NO_LINK = bytes(12) + ETHERTYPE_IP.to_bytes(2)
+_TEMPLATE = ~(0xFFFFFFFF << 112 | 0xFFFF << 64)  # without length, identification and checksum
+
+
+def protocol_of(thing: object) -> Protocol | None:
+    """The protocol that something belongs to, whose host is its own."""
+    for _ in range(len(_ABOVE)):
+        if thing is None or isinstance(thing, Protocol):
+            return thing
+        thing = next((above for name in _ABOVE if (above := getattr(thing, name, None)) is not None), None)
+    return None
+
+
+def packet_of(call: Call) -> Mbuf | None:
+    """The packet that a function was called with."""
+    m = call.get("m")
+    if isinstance(m, Mbuf):
+        return m
+    segment = call.get("seg")
+    return segment.m if isinstance(segment, Segment) else None
+
+
+def whole(call: Call, m: Mbuf) -> Mbuf:
+    """The packet with the header that it will get, if it has none yet."""
+    template = call.get("template")
+    if m.net or not isinstance(template, int):
+        return m
+    copy = m.copy()
+    x = template | m.len + 20 << 128
+    copy.net = (x | 0xFFFF - partial(x.to_bytes(20)) % 0xFFFF << 64).to_bytes(20)
+    copy.len += 20
+    return copy
+
+
+def bytes_of(m: Mbuf) -> tuple[bytes, int]:
+    """A packet's bytes, and of which link type they are."""
+    if m.link:
+        return m.frame(), DLT_EN10MB
+    return m.frame(), DLT_RAW
+
+
+def line_of(m: Mbuf) -> str:
+    """A packet in a line, as tcpdump has it."""
+    data, linktype = bytes_of(m)
+    lines = Lines(Options(numeric=True, stamp=1), lambda _address: None)
+    return lines.row(Frame(0, 0, None, data, len(data)), [Source("", "", linktype)]).text
+
+
+def change(call: Call, data: bytes) -> None:
+    """Let the packet in hand have other bytes; ValueError where nobody would look at them any more."""
+    m = packet_of(call)
+    if m is None or call.get("seg") is not None:
+        raise ValueError("its header has been read already; stop it earlier, in tcp_input")
+    x = call.get("x")
+    follows = isinstance(x, int) and x == int.from_bytes(m.net[:20])
+    made = not m.net and isinstance(call.get("template"), int)
+    fresh = m_devget(data if m.link else _NO_LINK + data)
+    m.net, m.transport, m.data, m.csum = fresh.net, fresh.transport, fresh.data, 0
+    if m.link:
+        m.link = fresh.link
+    m.len = fresh.len
+    if follows:
+        call.set("x", int.from_bytes(m.net[:20]))
+    if made:
+        call.set("template", int.from_bytes(m.net[:20]) & _TEMPLATE)
+        m.net, m.len = b"", m.len - len(fresh.net)
