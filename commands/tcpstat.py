@@ -36,6 +36,7 @@ from stack.netinet.tcp_var import Tcpcb
 
 SYNOPSIS = "tcpstat [-c count] [-w seconds] [host:port | port]"
 WORDS = {"-c": "so many times", "-w": "again after so many seconds"}
+LIVE = "200ms"  # often enough for `tcpstat --live`
 _FOREVER = 1 << 62
 
 

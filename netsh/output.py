@@ -60,6 +60,7 @@ class Output:
 
     def abandon(self) -> None:
         """The command was killed, and nothing can be said any more."""
+        self.printer.leave(self.job)
 
     def move(self, job: int) -> None:
         """The command is a job now; what was gathered of it moves along."""

@@ -11,6 +11,7 @@ from typing import Any
 from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failure, Usage
 from netsh.files import open_for_reading
 from netsh.jobs import row_of
+from netsh.live import live
 from netsh.output import Closed, Output, Refused, Shared, build
 from netsh.prompt.nearest import nearest
 from netsh.state import State
@@ -37,8 +38,9 @@ class Stop(Exception):
 class ShellContext:
     """What a command of the shell itself may touch: the session, and the shell that runs it."""
 
-    def __init__(self, shell: Shell, host: Host | None, proc: Proc, stdin: Pipe) -> None:
+    def __init__(self, shell: Shell, host: Host | None, proc: Proc, stdin: Pipe, *, terminal: bool = False) -> None:
         self.shell = shell
+        self.terminal = terminal  # a person watches
         self.session = shell.session
         self.host = host
         self.proc = proc
@@ -85,6 +87,8 @@ class Shell:
         command = self.session.find(argv[0])
         if command is None:
             return self._unknown(argv[0], alone=argv is not words)
+        if "--live" in argv and (watched := live(command, argv)) is not None:
+            argv, command = watched, self.session.find("watch") or command
         self.last = command.name
         if host is None and not self.session.is_builtin(argv[0]):
             self.complain(command.name, "there is no host to run it on; 'host NAME' makes one")
@@ -163,10 +167,10 @@ class Shell:
         if stdin is not session.stdin:
             proc.closers.append(lambda: session.clock.forget(stdin))
         context: Context | ShellContext
+        watched = session.terminal and output.job is None and type(output) is Output
         if host is None or session.is_builtin(argv[0]):
-            context = ShellContext(self, host, proc, stdin)
+            context = ShellContext(self, host, proc, stdin, terminal=watched)
         else:
-            watched = session.terminal and output.job is None and type(output) is Output
             context = Context(session.lab, host, proc, stdin, terminal=watched, columns=session.printer.columns)
         try:
             try:

@@ -151,7 +151,7 @@ class Keyboard(Modes):
         self.before()
         self.screen.flush()
         clock = self.session.clock
-        if self.pipe.readable.sleepers or clock.readers or clock.writers:
+        if self.session.printer.panel is None and (self.pipe.readable.sleepers or clock.readers or clock.writers):
             self.set(self.ordinary)
             self.screen.lost = True
         else:

@@ -28,6 +28,7 @@ from netsh.render.palette import (
     wants_ascii,
     wants_colour,
 )
+from netsh.render.panel import Held, Panel, Sight
 from netsh.render.pointer import Pointer
 from netsh.render.screen import terminal_width
 
@@ -48,6 +49,13 @@ def tables_of(command: Command) -> dict[type, str]:
     """The row types that a command wants drawn, with their titles."""
     tables: dict[type, str] = getattr(sys.modules[command.run.__module__], "TABLES", {})
     return tables
+
+
+@cache
+def panels_of(command: Command) -> dict[type, Callable[[Any], Sight]]:
+    """The row types that fill a screen of their own where there is one."""
+    panels: dict[type, Callable[[Any], Sight]] = getattr(sys.modules[command.run.__module__], "PANELS", {})
+    return panels
 
 
 class Gathered:
@@ -85,6 +93,7 @@ class Printer:
         self.colour = wants_colour(out.isatty(), environ)
         self.plain = wants_ascii(out, environ)
         self.seen: dict[tuple[str, str], Any] = {}  # what views know from the last look
+        self.panel: Panel | None = None  # it has the screen
         self.gathered: dict[int | None, Gathered] = {}
         self._draw = FORMATS[format]
 
@@ -102,14 +111,40 @@ class Printer:
             data = visible_bytes(row.data) if self.err.isatty() else row.data
             self.err.write(data.decode(errors="replace"))
             self.err.flush()
+        elif job is None and (sight_of := panels_of(command).get(type(row))) is not None and self.may_redraw():
+            self._open_panel().show(sight_of(row))
         else:
             self._draw(self, command, row, host, job)
+
+    def may_redraw(self) -> bool:
+        """Whether what is printed goes to a terminal that can be drawn on anywhere, for people to see."""
+        return self.format != "json" and self.out.isatty() and self.environ.get("TERM") not in ("dumb", "unknown")
+
+    def _open_panel(self) -> Panel:
+        """The panel; it has the screen, and what others say waits."""
+        if self.panel is None:
+            self.panel = Panel(self.out, self.theme, colour=self.colour, plain=self.plain)
+            is_one = self.err is self.out
+            self.out = Held(self.out)
+            self.err = self.out if is_one else Held(self.err)
+        return self.panel
+
+    def leave(self, job: int | None) -> None:
+        """The screen is as it was before the panel of a command, and has what others said meanwhile."""
+        if self.panel is not None and job is None:
+            self.panel.close()
+            self.panel = None
+            held = {id(out): out for out in (self.out, self.err) if isinstance(out, Held)}
+            self.out, self.err = (out.real if isinstance(out, Held) else out for out in (self.out, self.err))
+            for out in held.values():
+                out.real.write(out.getvalue())
 
     async def drain(self) -> None:
         """Wait until more can be taken; our own files take it at once."""
 
     def end(self, command: Command, *, job: int | None = None) -> None:
         """A command has said all: draw what was gathered."""
+        self.leave(job)
         gathered = self.gathered.pop(job, None)
         if gathered is not None:
             self._draw_gathered(command, gathered)
@@ -119,6 +154,7 @@ class Printer:
 
     def move(self, job: int | None, to: int) -> None:
         """What speaks has another number now."""
+        self.leave(job)
         gathered = self.gathered.pop(job, None)
         if gathered is not None:
             self.gathered[to] = gathered

@@ -7,8 +7,9 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from copy import copy, deepcopy
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pexpect
 import pyte
@@ -17,11 +18,28 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 20.0  # seconds; reached only when something is broken
 
 
+class Screen(pyte.Screen):
+    """A screen that has a second one, as xterm (mode 1049)."""
+
+    def set_mode(self, *modes: int, **words: bool) -> None:
+        super().set_mode(*modes, **words)
+        if 1049 in modes:
+            screen: Any = self
+            self.first: tuple[Any, Any] = deepcopy(screen.buffer), copy(screen.cursor)
+            self.erase_in_display(2)
+
+    def reset_mode(self, *modes: int, **words: bool) -> None:
+        super().reset_mode(*modes, **words)
+        if 1049 in modes:
+            self.buffer, self.cursor = self.first
+            self.dirty.update(range(self.lines))
+
+
 class Terminal:
     """A program in a terminal of 80 by 24 that answers as xterm does."""
 
     def __init__(self, home: Path, *words: str, columns: int = 80, lines: int = 24, **environ: str) -> None:
-        self.screen = pyte.Screen(columns, lines)
+        self.screen = Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         self.child = pexpect.spawn(
