@@ -19,6 +19,14 @@ from stack.lab import Lab
 
 # They stream: each is told at once, in a line that the terminal may wrap, with the colours of what it says.
 _LINES = """
+    tutorial.Page
+    tutorial.Page
+    tutorial.Page
+    tutorial.Page
+    tutorial.Page
+    send.Total
+    send.Answered
+    send.Sent
     step.Stepped
     alias.Alias arp.Done clock.ClockRow drops.Dropped drops.Total echo.Words fetch.Header fetch.Line
     fetch.Status help.Explanation help.Page help.Reason help.Summary hostname.Hostname httpd.Request
