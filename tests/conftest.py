@@ -56,7 +56,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     def stop(number: int, frame: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        pytest.exit(f"stopped by SIGTERM in {', '.join(_running) or 'no test'}")
+        raise KeyboardInterrupt(f"stopped by SIGTERM in {', '.join(_running) or 'no test'}")
 
     if not hasattr(session.config, "workerinput"):  # a worker's end is told by its master
         signal.signal(signal.SIGTERM, stop)
