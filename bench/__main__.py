@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bench import boot, bus, capture, chain, flood, forward, networks, processes, programs, start, tcp, tcp_many
+from bench import boot, bus, capture, chain, flood, forward, networks, processes, programs, start, tcp, tcp_many, trace
 
 
 def main() -> None:
     """Run them in the order of the README's table; bench.lossy wants root and Linux, and stands alone."""
-    for bench in (boot, chain, networks, processes, forward, tcp, tcp_many, bus, capture, programs, flood, start):
+    for bench in (boot, chain, networks, processes, forward, tcp, tcp_many, bus, capture, trace, programs, flood, start):
         bench.main()
 
 
