@@ -38,6 +38,11 @@ class TracedPacket(NamedTuple):
     length: int
     fate: str
 
+    @property
+    def why(self) -> str:
+        """What it is because of, in words; else where it began."""
+        return _KINDS[self.kind].format(f"#{self.cause}") if self.kind else f"from {self.host}"
+
 
 class TraceStep(NamedTuple):
     """A step: a function of the stack that a packet went through."""
@@ -131,9 +136,8 @@ def facts_text(facts: dict[str, Fact]) -> str:
 
 def show_packet(row: TracedPacket) -> str:
     """`#7 (the answer to #3) IP 10.0.0.1 > ...: delivered to ...`."""
-    why = _KINDS[row.kind].format(f"#{row.cause}") if row.kind else f"from {row.host}"
     fate = f" => {row.fate}" if row.fate else ""
-    return f"{'  ' * row.level}#{row.packet} ({why}) {row.text}{fate}"
+    return f"{'  ' * row.level}#{row.packet} ({row.why}) {row.text}{fate}"
 
 
 def show_step(row: TraceStep) -> str:

@@ -47,9 +47,13 @@ class Failure(Exception):
 
 
 class Note(NamedTuple):
-    """Words around rows that are no data: a heading, a blank line.  JSON and rich views leave them out."""
+    """Words around rows that are no data: a heading, a blank line.  JSON and rich views leave them out.
+
+    With `draw` there are no words at all: what was gathered for a view is to be drawn now, since more may take a while.
+    """
 
     text: str
+    draw: bool = False
 
 
 class Complaint(NamedTuple):

@@ -54,6 +54,7 @@ WORDS = {
     "path": "the way from a host to another",
     **_FILTER,
 }
+TABLES: dict[type, str] = {TracedPacket: "", TraceStep: "", Hop: "Way"}
 _LAST = 20
 _REDRAW = 1 / 30  # seconds between two that are shown live
 
@@ -169,23 +170,28 @@ async def _live(ctx: Context, args: Args) -> AsyncIterator[Row]:
         _start(ctx, recorder, args.words)
     if ours:
         ctx.proc.closers.append(recorder.stop)
-    rows = Rows(ctx, recorder, numeric=args.numeric)
-    seen, left = recorder.count, args.most
-    try:
-        while left is None or left > 0:
-            if recorder.count == seen:
+    rows, seen, left = Rows(ctx, recorder, numeric=args.numeric), recorder.count, args.most
+    going = True
+    while left is None or left > 0:
+        if going and recorder.count == seen:
+            try:
                 await tsleep(recorder.grown)
-                continue
-            fresh, missed = _since(recorder, seen)
-            seen = recorder.count
-            if missed:
-                yield Complaint(f"{missed} more steps came too quickly to be shown")
-            for step in fresh if left is None else fresh[:left]:
-                yield rows.step(step)
-            left = None if left is None else left - len(fresh)
+            except Interrupt:
+                return
+        fresh, missed = _since(recorder, seen)
+        seen = recorder.count
+        if missed:
+            yield Complaint(f"{missed} more steps came too quickly to be shown")
+        for step in fresh[:left]:
+            yield rows.step(step)
+        yield Note("", draw=True)
+        left = None if left is None else left - len(fresh)
+        if not going:
+            return
+        try:
             await pause(_REDRAW)
-    except Interrupt:
-        pass
+        except Interrupt:
+            going = False  # but what has come meanwhile is shown
 
 
 def _since(recorder: Recorder, seen: int) -> tuple[list[Step], int]:

@@ -23,6 +23,7 @@ from netsh.render.pointer import Pointer
 from netsh.render.screen import Screen
 from netsh.session import Session
 from stack.kern.pipe import Pipe
+from stack.trace.hook import Away
 
 
 def main(session: Session) -> int:
@@ -39,10 +40,12 @@ def main(session: Session) -> int:
         first_prompt(host, screen, session.printer.colour)
         from netsh.prompt.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
 
-        editor = Editor(Here(session), screen, terminal)
+        here = Here(session)
+        editor = Editor(here, screen, terminal)
         try:
             while session.exiting is None and not session.closed:
-                text = editor.read_line()
+                with here.editing:
+                    text = editor.read_line()
                 if text is not None and session.companion is not None:
                     text = session.companion.meant(text)
                 if text is not None and text.strip():
@@ -77,10 +80,15 @@ class Here:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.pump = session.clock.pump
+        self.editing = Away()  # a trace has nothing to see in the editor, only where that lets the lab go on
         self.descriptors = session.clock.descriptors
         self.servants = session.clock.servants
         self.defect = session.defect
+
+    def pump(self, budget: int) -> float | None:
+        """Let the lab go on for so many pieces of work; the seconds until there is more."""
+        with self.editing.back():
+            return self.session.clock.pump(budget)
 
     def host(self) -> str:
         """Where the prompt is."""

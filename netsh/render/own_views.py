@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from netsh.render import cards, counter_views, lab_view, packet_view, route_view
+from netsh.render import cards, counter_views, lab_view, packet_view, route_view, trace_view
 from netsh.render.palette import ADDRESS, BAD, DROP, FAINT, GOOD, MAC, NAME, OWN, WARN, host_style
 from netsh.render.rich_views import Column, Look, View, cell, column, fitting, view_of_fields
 
@@ -225,6 +225,9 @@ VIEWS: dict[str, View] = {
     "commands._netstat_if.InterfaceTraffic": traffic,
     "commands._netstat_sockets.Connection": sockets,
     "commands._netstat_stats.Statistics": counter_views.statistics,
+    "commands._trace.TracedPacket": trace_view.journey,
+    "commands._trace.TraceStep": trace_view.steps,
+    "commands._trace_path.Hop": trace_view.path,
     "commands.ifconfig.Interface": cards.interfaces,
     "commands.packet.Field": packet_view.draw,
     "commands.route.Lookup": route_view.lookups,

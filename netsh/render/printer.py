@@ -31,6 +31,7 @@ from netsh.render.palette import (
 from netsh.render.panel import Held, Panel, Sight
 from netsh.render.pointer import Pointer
 from netsh.render.screen import terminal_width
+from stack.trace.hook import Away
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
 
@@ -39,7 +40,7 @@ def text_of(command: Command, row: Any) -> str | bytes:
     """What the text format prints for a row: text with its newline, or bytes as they are."""
     if isinstance(row, Data):
         return row.data
-    if isinstance(row, Complaint):
+    if isinstance(row, Complaint) or isinstance(row, Note) and row.draw:
         return ""
     return (row.text if isinstance(row, Note) else command.show(row)) + "\n"
 
@@ -114,7 +115,8 @@ class Printer:
         elif job is None and (sight_of := panels_of(command).get(type(row))) is not None and self.may_redraw():
             self._open_panel().show(sight_of(row))
         else:
-            self._draw(self, command, row, host, job)
+            with Away():
+                self._draw(self, command, row, host, job)
 
     def may_redraw(self) -> bool:
         """Whether what is printed goes to a terminal that can be drawn on anywhere, for people to see."""
@@ -147,7 +149,8 @@ class Printer:
         self.leave(job)
         gathered = self.gathered.pop(job, None)
         if gathered is not None:
-            self._draw_gathered(command, gathered)
+            with Away():
+                self._draw_gathered(command, gathered)
             if not gathered.drawn:
                 self._draw_headings(gathered)
         self.out.flush()
@@ -200,7 +203,9 @@ class Printer:
         gathered = self.gathered.setdefault(job, Gathered(host))
         if gathered.rows and tables.get(type(row)) != tables[type(gathered.rows[0])]:
             self._draw_gathered(command, gathered)
-        if isinstance(row, Note):
+        if isinstance(row, Note) and row.draw:
+            self.out.flush()
+        elif isinstance(row, Note):
             gathered.notes.append(row)
         elif type(row) in tables:
             gathered.rows.append(row)

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 
 from stack.kern.errors import oserror
@@ -77,6 +78,38 @@ def hook() -> Hook:
     if not isinstance(owner, Hook):
         raise oserror(errno.EBUSY)
     return owner
+
+
+class Away:
+    """Keeps the hook away from what is no part of the stack, such as drawing and typing, which it would slow down.
+
+    `with Away():` around that; what runs there and is of the stack after all is put into `with away.back():`.
+    """
+
+    __slots__ = ("hook",)
+
+    def __init__(self) -> None:
+        self.hook: Hook | None = None
+
+    def __enter__(self) -> Away:
+        owner = getattr(sys.getprofile(), "__self__", None)
+        self.hook = owner if isinstance(owner, Hook) else None
+        if self.hook is not None:
+            sys.setprofile(None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.hook is not None and (self.hook.entered or self.hook.left):
+            sys.setprofile(self.hook.profile)
+
+    @contextmanager
+    def back(self) -> Iterator[None]:
+        """The hook is back for a while."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
 
 def look_on(probes: Probes) -> None:

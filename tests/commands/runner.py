@@ -60,6 +60,8 @@ class Answer:
             self.err += row.data.decode()
             self.both += row.data.decode()
             return
+        if isinstance(row, Note) and row.draw:
+            return
         self.rows.append(row)
         if isinstance(row, Data):
             data = row.data

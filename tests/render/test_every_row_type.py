@@ -33,7 +33,7 @@ _LINES = """
     route.Change route.Flushed route.Gateway route.RoutingMessage routed.RouteChange rtquery.Answer
     shmif_dumpbus.Header sockets.SocketsRow source.Listing sysctl.Bare sysctl.Turned tcpdrop.Droppable
     tcpdrop.Dropped tcpdump.Instruction tcpdump.Interface tcpdump.Packet tcpstat.ControlBlock tcpstat.Listener
-    explain.Explained explain.TracedPacket trace.Hop trace.TracedPacket trace.TraceState trace.TraceStep
+    explain.Explained explain.TracedPacket trace.TraceState
     traceroute.Hop traceroute.NarrowLink traceroute.TraceStart ttcp.Accepted ttcp.Opening ttcp.Step
     ttcp.Transfer
 """
@@ -62,6 +62,9 @@ SAMPLES = {
     "sysctl.Description": "sysctl -d net",
     "bus.BusRow": "bus lan loss 1% delay 10ms rate 10Mbit/s; bus",
     "host.HostRow": "host",
+    "trace.Hop": "trace path me www",
+    "trace.TracedPacket": "trace on icmp; ping -qc 1 www; trace off; trace show 1; trace",
+    "trace.TraceStep": "trace -f -c 30 icmp & ping -qc 1 www; wait",
     "lab.LabRow": "lab",
     "lab.Segment": "gw ifconfig bridge0 create; gw brconfig bridge0 add shmif0; lab",
     "lab.Port": "link gw www; ifconfig vlan0 create vlan 5 vlanif shmif0; lab",

@@ -16,7 +16,7 @@ from stack.netinet.ip_input import Ip
 from stack.netinet.ip_output import IpOutput
 from stack.trace.door import host_of, packet_of
 from stack.trace.doors import DOORS, find
-from stack.trace.hook import hook
+from stack.trace.hook import Away, hook
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +108,31 @@ def test_doors_have_names_that_source_knows() -> None:
     assert find("nothing") == []
     assert all(door.place[0].startswith("stack/") and door.place[1] > 1 for door in DOORS.values())
     assert find("ip_forward")[0].rfc == "RFC 1812 5.2" and find("ip_forward")[0].file == "netinet/ip_input.c"
+
+
+def test_the_hook_is_away_from_what_is_no_stack() -> None:
+    ours, heard = hook(), list[str]()
+    code = IpOutput.output.__code__
+
+    def entered(frame: FrameType) -> None:
+        heard.append(host_of(frame))
+
+    ours.listen(code, entered)
+    lab, away = two_hosts(), Away()
+    with away:
+        assert sys.getprofile() is None
+        with Away():  # within another
+            send(lab)
+        assert heard == []
+        with away.back():
+            send(lab)
+        assert heard == ["a", "b"]
+        assert sys.getprofile() is None
+    assert sys.getprofile() is ours.profile
+    with away, away.back():
+        ours.ignore(code, entered)  # nobody listens any more
+    assert sys.getprofile() is None
+    with away, away.back():
+        hook().listen(code, entered)  # or somebody begins to
+    assert sys.getprofile() is not None
+    hook().ignore(code, entered)
