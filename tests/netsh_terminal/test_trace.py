@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,12 @@ def type_slowly(terminal: Terminal, text: str) -> None:
     """A key at a time: after each, the line at the cursor is what was typed so far, whatever has come above it."""
     for end in range(1, len(text) + 1):
         terminal.type(text[end - 1])
-        typed = f"me# {text[:end]}".rstrip()
-        terminal.until(lambda terminal, typed=typed: terminal.line.rstrip() == typed)
+        terminal.until(partial(stands, f"me# {text[:end]}".rstrip()))
+
+
+def stands(line: str, terminal: Terminal) -> bool:
+    """Whether that is the line at the cursor."""
+    return terminal.line.rstrip() == line
 
 
 @pytest.mark.parametrize("format", ["rich", "text"])
