@@ -4,7 +4,7 @@
     statement := ["-"] chain
     chain     := link (("&&" | "||") link)*
     link      := NAME=WORD ... | NAME "()" "{" script "}" | "break" | "continue" | "return" [WORD]
-               | ["!"] (compound | WORD+) ("|" WORD+)* ("<" | ">" | ">>" WORD)*
+               | ["!"] (compound | WORD+) ("|" WORD+)* ("<" | "<<<" | ">" | ">>" WORD)*
     compound  := "for" NAME "in" WORD* "{" script "}"
                | "while" chain "{" script "}"
                | "if" chain "{" script "}" ("elif" chain "{" script "}")* ["else" "{" script "}"]
@@ -50,8 +50,9 @@ KEYWORDS = {
     "else": "do it if none did",
     "return": "leave a function or a script",
 }
-_OPERATORS = ("&&", "||", ">>", ";", "&", "|", "<", ">", "\n")  # the longer first
+_OPERATORS = ("<<<", "&&", "||", ">>", ";", "&", "|", "<", ">", "\n")  # the longer first
 _STARTS = frozenset(";&|<>\n")
+_INPUTS = ("<", "<<<")  # from a file, or the word itself as a line
 _DEPTH = 30
 _FILTERS = 50  # behind one command
 
@@ -335,12 +336,12 @@ class _Parser:
         """The filters and the files behind a command."""
         filters: list[tuple[Word, ...]] = []
         redirects: list[Redirect] = []
-        while (operator := self.operator) in ("|", "<", ">", ">>"):
-            if operator == "<" and compound:
-                raise GrammarError("< belongs to a command, not to a { }", self.token.start)
+        while (operator := self.operator) in ("|", *_INPUTS, ">", ">>"):
+            if operator in _INPUTS and compound:
+                raise GrammarError(f"{operator} belongs to a command, not to a {{ }}", self.token.start)
             self.at += 1
             if operator == "|":
-                if any(redirect.operator != "<" for redirect in redirects):
+                if any(redirect.operator not in _INPUTS for redirect in redirects):
                     raise GrammarError("> stands behind the last filter", self.tokens[self.at - 1].start)
                 self._newlines()
                 if len(filters) == _FILTERS:
@@ -355,15 +356,16 @@ class _Parser:
     def _redirect(self, operator: str, filters: list[tuple[Word, ...]], redirects: list[Redirect]) -> Redirect:
         mark = self.tokens[self.at - 1]
         before = self.tokens[self.at - 2]
-        if operator != "<" and before.end == mark.start and before.text.isdigit():
+        if operator not in _INPUTS and before.end == mark.start and before.text.isdigit():
             raise GrammarError(f"{before.text}>: only the output proper can go to a file", before.start)
-        if any((redirect.operator == "<") == (operator == "<") for redirect in redirects):
+        if any((redirect.operator in _INPUTS) == (operator in _INPUTS) for redirect in redirects):
             raise GrammarError(f"{operator} a second time", mark.start)
-        if operator == "<" and filters:
-            raise GrammarError("< belongs to the command, before the first |", mark.start)
+        if operator in _INPUTS and filters:
+            raise GrammarError(f"{operator} belongs to the command, before the first |", mark.start)
         target = self.token.word
         if target is None:
-            raise self._unexpected(f"after {operator}, a file's name")
+            what = "a word" if operator == "<<<" else "a file's name"
+            raise self._unexpected(f"after {operator}, {what}")
         self.at += 1
         return Redirect(operator, target)
 
@@ -378,7 +380,7 @@ class _Parser:
                     return None
                 raise GrammarError(f"{word.source}: after {pairs[-1][0]}=, a ; or a new line is missing", word.position)
             pairs.append((name, word._replace(parts=(first._replace(text=rest), *word.parts[1:]))))
-        if self.operator in ("|", "<", ">", ">>"):
+        if self.operator in ("|", *_INPUTS, ">", ">>"):
             raise self._unexpected("after an assignment, a ; or a new line")
         return Assign(tuple(pairs), self.line_of(begin))
 

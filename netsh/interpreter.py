@@ -387,7 +387,7 @@ class Interpreter(Shell):
             filters = tuple([await self._filled(filter) for filter in filters])
             source, piped = self._behind(output, filters, await self._files(redirects))
             if source is not None:
-                raise Refused("netsh", "< belongs to a command, not to a function")
+                raise Refused("netsh", f"{source[0]} belongs to a command, not to a function")
         except Refused as refused:
             return self._refused(refused)
         assert isinstance(piped, Piped)

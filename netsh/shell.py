@@ -111,11 +111,11 @@ class Shell:
 
     def _behind(
         self, output: Output, filters: tuple[tuple[Word, ...], ...], redirects: tuple[Redirect, ...]
-    ) -> tuple[str | None, Output]:
-        """The file that a command reads, and its output with filters and a file."""
+    ) -> tuple[tuple[str, str] | None, Output]:
+        """What a command reads (< and a file, or <<< and a text), and its output with filters and a file."""
         words = [expand_all(filter, self.scope) or [""] for filter in filters]
         files = {redirect.operator: expand_one(redirect.target, self.scope) for redirect in redirects}
-        source = files.pop("<", None)
+        source = next(((operator, files.pop(operator)) for operator in ("<", "<<<") if operator in files), None)
         return source, build(output, words, next(iter(files.items()), None), self.session.clock, self.target)
 
     def _addressed(self, words: list[str]) -> tuple[Host | None, list[str]]:
@@ -147,10 +147,13 @@ class Shell:
         job = self.session.jobs.find(word) if word.startswith("%") else None
         return str(job.proc.pid) if job is not None else word
 
-    def _stdin(self, path: str | None, job: int | None) -> Pipe:
-        """What a command reads: a file, else our own input, in the background nothing."""
-        if path is None:
+    def _stdin(self, source: tuple[str, str] | None, job: int | None) -> Pipe:
+        """What a command reads: a file or a line, else our own input, in the background nothing."""
+        if source is None:
             return self.session.stdin if job is None else Pipe(closed=True)
+        operator, path = source
+        if operator == "<<<":
+            return Pipe(f"{path}\n".encode(errors="surrogateescape"), closed=True)
         try:
             descriptor = open_for_reading(path)
         except (OSError, ValueError) as error:

@@ -100,7 +100,7 @@ _BEFORE_COMMANDS = ("if", "elif", "while", "!")  # what stands before a command 
 _TOKEN = re.compile(
     r"""[ \t\r]*(?:
     (?P<comment>\#[^\n]*)
-  | (?P<operator>&&|\|\||>>|[;&|<>\n])
+  | (?P<operator>&&|\|\||>>|<<<|[;&|<>\n])
   | (?P<word>(?:[^\s;&|<>'"\\]|\\.|\\$|'[^']*(?:'|$)|"(?:[^"\\]|\\.)*(?:"|\\?$))+)
     )""",
     re.VERBOSE | re.DOTALL,

@@ -80,7 +80,7 @@ class NetshLexer(RegexLexer):
             (r"(?=\))", Text, "#pop"),
             (r"[ \t\r]+#.*", Comment.Single),
             (r"[ \t\r]+", Whitespace),
-            (r">>|[<>]", Operator),
+            (r">>|<<<|[<>]", Operator),
             (r"(?<!\S)-{1,2}[\w-]+", Name.Attribute),
             (r"(?:[0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}\b", Number.Hex),
             (r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d+)?(?![\w.])", Number.Float),

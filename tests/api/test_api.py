@@ -94,6 +94,12 @@ def test_the_shell_is_there_too(tmp_path: Path) -> None:
         Lab.load(f"{tmp_path}/five")
 
 
+def test_a_line_as_input() -> None:
+    with Lab.home() as home:
+        said = home.lines("www nc -k -u -l 70 &\nx=there; nc -u -w 1 www 70 <<< \"hello $x\"")
+        assert said == "hello there\n"
+
+
 def test_a_notebook_shows_them() -> None:
     with Lab.home() as home:
         page = home["gw"].route("show")._repr_html_()
