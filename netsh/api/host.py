@@ -29,6 +29,7 @@ from commands import (
     netstat,
     packet,
     ps,
+    replay,
     route,
     rtquery,
     send,
@@ -175,6 +176,10 @@ class Host:
     def python(self, *words: Word, stdin: bytes = b"") -> Rows[Any]:
         """An unmodified Python program, whose network this host is; what it prints is the rows' `data`."""
         return self.run("python", *words, stdin=stdin)
+
+    def replay(self, *words: Word) -> Rows[replay.Replayed]:
+        """The frames of a file, sent from an interface at their times."""
+        return self.run("replay", *words)
 
     def route(self, *words: Word) -> Rows[route.Row]:
         """Routes: `route("show")`, `route("get", "10.0.0.9")`, `route("add", "default", "10.0.0.254")`."""
