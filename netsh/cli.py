@@ -30,9 +30,20 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         status = 128 + 13
+    except SystemExit as leaving:
+        _forget_closed()
+        raise leaving
     if status == 128 + 13:
         _forget_stdout()
     return status
+
+
+def _forget_closed() -> None:
+    """The terminal may have disappeared, which is no fault at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
 
 
 def _serve(words: list[str]) -> int:

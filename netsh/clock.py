@@ -44,6 +44,7 @@ class Clock:
         self.readers: dict[int, Callable[[], None]] = {}  # what the shell itself waits for
         self.writers: dict[int, Callable[[], None]] = {}
         self.served = False  # others look on, who cannot know when time would jump
+        self.stop_key: Callable[[], None] = lambda: None  # Ctrl-Z was pressed
         self.before_waiting: Callable[[], None] = lambda: None  # whatever is buffered should be seen now
         self.at_rest: Callable[[], bool] = lambda: False  # time stands, nobody can go on: whether that helps somebody
         self._poller = select.poll()
@@ -131,7 +132,9 @@ class Clock:
     ) -> None:
         """Some of that: so many pieces of work, and a wait, so many seconds at the longest."""
         number = self.signals.take()
-        if number is not None:
+        if number == signal.SIGTSTP:
+            self.stop_key()
+        elif number is not None:
             proc.signal(number)
             self.drive.advance(self.lab.callouts.now, BUDGET)  # even while a program computes
         descriptors = self.descriptors()

@@ -36,7 +36,7 @@ from netsh.syntax import (
 )
 from netsh.words import ExpansionError, Part, Scope, Word, expand, expand_all, expand_one
 from stack.host import Host
-from stack.kern.proc import Interrupt, Proc, pause
+from stack.kern.proc import SIGINT, Interrupt, Proc, pause
 
 DEPTH = 100  # functions and scripts in one another
 _JOBS = 1000
@@ -94,6 +94,7 @@ class Interpreter(Shell):
         self.numbered = self.session.interactive and not self.function and bool(script) and script[-1].line > 1
         links = script[0].node.links if len(script) == 1 else ()
         self.alone = len(links) == 1 and isinstance(links[0][1], Pipeline)
+        self.session.shells.append(self)
         if self.job is None:
             self.session.foreground.append(self)
         try:
@@ -107,7 +108,12 @@ class Interpreter(Shell):
             if leaving.kind == "return" and not self.function and self.source == "-":
                 self.complain("return", "only in a function or a script")
                 self.scope.status = _USAGE
+        except Interrupt as interrupt:
+            if self.job is None and interrupt.signal != SIGINT:
+                self.session.exiting = 128 + interrupt.signal
+            raise
         finally:
+            self.session.shells.remove(self)
             if self in self.session.foreground:
                 self.session.foreground.remove(self)
         return self.scope.status
@@ -426,6 +432,7 @@ class Interpreter(Shell):
             self.complain("netsh", f"more than {_JOBS} jobs")
             return 1
         number = session.jobs.next
+        self.output = None
         try:
             proc = self._job(statement, number)
         except ExpansionError as error:
@@ -433,7 +440,7 @@ class Interpreter(Shell):
             return _USAGE
         if isinstance(proc, int):
             return proc
-        session.background(proc, statement.source)
+        session.background(proc, statement.source, self.output)
         if session.interactive and self.source == "-":
             session.say("jobs", JobStarted(number, proc.pid), job=number)
         return 0

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from stack.kern.proc import SIGNAL_NAMES, Proc
+from stack.kern.pipe import Pipe
+from stack.kern.proc import Proc
 
-_ENDED = {1: "Hangup", 2: "Interrupt", 9: "Killed", 15: "Terminated"}
+_ENDED = {1: "Hangup", 2: "Interrupt", 9: "Killed", 15: "Terminated"}  # STOP and CONT end nothing
+
+
+class Movable(Protocol):
+    """Where a command speaks."""
+
+    def move(self, job: int | None) -> None:
+        """The command is another job now, or none."""
+
+    def resume(self) -> None:
+        """Programs of the real machine that it speaks to go on, too."""
 
 
 class Job(NamedTuple):
@@ -17,14 +28,16 @@ class Job(NamedTuple):
     line: str
     host: str
     suspended: bool = False  # it was waited for until the lab stood still
+    output: Movable | None = None  # that of a command, if it is one
+    stdin: Pipe | None = None  # what it reads, when that was the keyboard
 
     @property
     def state(self) -> str:
         """What has become of it, in sh's words."""
         status = self.proc.status
         if status is None:
-            return "Suspended" if self.suspended else "Running"
-        if status > 128 and status - 128 in SIGNAL_NAMES:
+            return "Suspended" if self.suspended or self.proc.held else "Running"
+        if status - 128 in _ENDED:
             return _ENDED[status - 128]
         return f"Exit {status}" if status else "Done"
 
@@ -57,10 +70,10 @@ class Jobs:
         """The number that the next job gets."""
         return max(self.table, default=0) + 1
 
-    def add(self, proc: Proc, line: str) -> Job:
+    def add(self, proc: Proc, line: str, output: Movable | None = None) -> Job:
         """A process goes to the background."""
         number = self.next
-        job = self.table[number] = Job(number, proc, line, proc.hostname)
+        job = self.table[number] = Job(number, proc, line, proc.hostname, output=output)
         return job
 
     def suspend(self, number: int, *, suspended: bool = True) -> Job:

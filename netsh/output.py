@@ -62,10 +62,13 @@ class Output:
         """The command was killed, and nothing can be said any more."""
         self.printer.leave(self.job)
 
-    def move(self, job: int) -> None:
-        """The command is a job now; what was gathered of it moves along."""
+    def move(self, job: int | None) -> None:
+        """The command is another job now, or none; what was gathered of it moves along."""
         self.printer.move(self.job, job)
         self.job = job
+
+    def resume(self) -> None:
+        """Programs that were stopped with us go on."""
 
     async def drain(self) -> None:
         """Wait until more can be taken."""
@@ -126,10 +129,15 @@ class Piped(Output):
         for program in self.programs:
             program.end()
 
-    def move(self, job: int) -> None:
+    def move(self, job: int | None) -> None:
         """So is what it is piped into."""
         super().move(job)
         self.direct.job = job
+
+    def resume(self) -> None:
+        """Ctrl-Z stopped them, too, since they have our terminal."""
+        for program in self.programs:
+            program.resume()
 
     def discard(self) -> None:
         """The file stays as it was."""

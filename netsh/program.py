@@ -71,6 +71,11 @@ class Program(Sink):
         if self.failure is not None:
             raise self.failure
 
+    def resume(self) -> None:
+        """Let it go on, when it was stopped."""
+        if self.running:
+            os.kill(self.pid, signal.SIGCONT)
+
     async def room(self) -> None:
         """Sleep while so much waits for the program that its feeder should wait, too."""
         while len(self.waiting) > _ENOUGH and not self.done:

@@ -10,7 +10,7 @@ from typing import Any
 
 from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failure, Usage
 from netsh.files import open_for_reading
-from netsh.jobs import row_of
+from netsh.jobs import Movable, row_of
 from netsh.live import live
 from netsh.output import Closed, Output, Refused, Shared, build
 from netsh.prompt.nearest import nearest
@@ -20,7 +20,7 @@ from netsh.words import Scope, Word, expand_all, expand_one
 from stack.host import Host
 from stack.kern.errors import reason
 from stack.kern.pipe import Pipe
-from stack.kern.proc import SIGINT, SIGKILL, Interrupt, Proc, tsleep
+from stack.kern.proc import SIGINT, SIGKILL, SIGSTOP, Interrupt, Proc, tsleep
 
 _USAGE = 2
 _NOT_FOUND = 127  # as in sh
@@ -70,7 +70,8 @@ class Shell:
         self.child: Proc | None = None  # whom it waits for
         self.is_stuck = False
         self.is_suspended = False  # the lab stands still, and the child with it
-        self.output: Output | None = None  # the child's
+        self.is_held = False  # ... or it alone
+        self.output: Movable | None = None  # the child's
         self.alone = False  # it runs a single command, whose status is its own
         self.offset = 0  # how many lines of the file stand before the text that runs
         self.numbered = False  # several lines were typed at once
@@ -268,7 +269,7 @@ class Shell:
         try:
             while child.status is None:
                 if self.is_suspended:
-                    return self._suspended(child, line)
+                    return await self._suspended(child, line)
                 try:
                     await tsleep(child.exited)
                 except Interrupt as interrupt:
@@ -307,22 +308,29 @@ class Shell:
         else:
             self.proc.signal(SIGKILL)
 
-    def suspend(self) -> None:
-        """The lab stands still: the child goes to the background, with the shells that it is itself."""
-        self.is_suspended = True
+    def suspend(self, *, held: bool = False) -> None:
+        """The lab stands still, or the child is held: it goes to the background, with the shells that it is itself."""
+        self.is_suspended, self.is_held = True, held
         self.proc.awaken(True)
 
-    def _suspended(self, child: Proc, line: str) -> int:
+    async def _suspended(self, child: Proc, line: str) -> int:
         """Go on without a child, unless what it says is wanted here."""
+        if self.is_held and (not line or self.target is not None):
+            self.is_suspended = self.is_held = False
+            self.complain(child.argv[0], "it cannot be stopped here, only ended with Ctrl-C")
+            return await self._wait(child, line)
         if not line or self.target is not None:
             self.is_suspended = False
             self.complain(child.argv[0], "it cannot be waited for here while the lab stands still")
             raise Stop(1)
         session = self.session
         job = session.suspend(child, line)
-        if self.output is not None:
-            self.output.move(job.number)
+        if self.is_held:
+            job = session.hold(job)
         session.say("jobs", row_of(job), job=job.number)
+        if self.is_held:
+            self.is_held = False
+            raise Stop(128 + SIGSTOP)
         return 0
 
     # -- complaining ----------------------------------------------------------------------------------

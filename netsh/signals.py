@@ -26,6 +26,10 @@ class Signals:
             signal.signal(number, self._caught)
         self.arm()
 
+    def catch_stop(self) -> None:
+        """Take Ctrl-Z, too: somebody is at a prompt, and stops commands, not us."""
+        signal.signal(signal.SIGTSTP, self._caught)
+
     def arm(self) -> None:
         """See to it that a signal wakes poll(2): also one that comes just before it, when Python has no time to look.
 
@@ -36,6 +40,8 @@ class Signals:
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
         if not self.running and number != signal.SIGINT:
+            if number == signal.SIGTSTP:
+                return
             raise SystemExit(128 + number)
         self.pending = number
         if self.awake is not None:

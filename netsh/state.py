@@ -10,14 +10,14 @@ import netsh.builtins
 from commands import command
 from commands.command import Command
 from netsh.clock import Clock
-from netsh.jobs import Job, Jobs, row_of
+from netsh.jobs import Job, Jobs, Movable, row_of
 from netsh.render.printer import Printer
 from netsh.syntax import Pipeline, Script
 from netsh.words import Scope
 from netsh.world import Foreground, World
 from stack.host import Host
 from stack.kern.pipe import Pipe
-from stack.kern.proc import Nap, Proc
+from stack.kern.proc import SIGCONT, SIGSTOP, Nap, Proc
 from stack.lab import Lab
 
 _SIGPIPE = 13
@@ -66,6 +66,8 @@ class State:
         self.aliases: dict[str, Pipeline] = {}
         self.jobs = Jobs()
         self.foreground: list[Foreground] = []  # the shells that are waited for, the innermost last
+        self.shells: list[Foreground] = []  # all that run
+        self.stop_key: Callable[[], None] | None = None  # what Ctrl-Z does, when it is not the shell's
         self.interactive = interactive  # somebody sits at a prompt
         self.terminal = terminal  # output goes to a terminal
         self.stdin = Pipe(closed=True)  # what a command in the foreground reads
@@ -153,20 +155,76 @@ class State:
         """In fast time nothing is pending anywhere, and yet somebody waits: that ends."""
         self.foreground[-1].stuck()
 
-    def background(self, proc: Proc, line: str) -> Job:
+    def background(self, proc: Proc, line: str, output: Movable | None = None) -> Job:
         """Make a process a job; at a prompt its end is news."""
-        job = self.jobs.add(proc, line)
+        job = self.jobs.add(proc, line, output)
         if self.interactive:
             proc.exited.upcall = lambda: self.clock.soon(self.report)
         return job
 
     def suspend(self, proc: Proc, line: str) -> Job:
         """What was waited for is a job now, until time goes on; so are the shells in it."""
-        job = self.jobs.suspend(self.background(proc, line).number)
-        for shell in self.foreground[1:]:
-            shell.job = job.number
+        job = self.jobs.suspend(self.background(proc, line, self.foreground[0].output).number)
+        job = self.jobs.table[job.number] = job._replace(stdin=self.stdin)
+        inner = self.foreground[1:]
         del self.foreground[1:]
+        for shell in inner:
+            shell.job = job.number
+        self._move(job, job.number)
         return job
+
+    def stop(self) -> None:
+        """Ctrl-Z: what is waited for stops, and goes to the background."""
+        if self.stop_key is not None:
+            self.stop_key()
+        elif self.foreground and self.interactive:
+            self.foreground[0].suspend(held=True)
+
+    def hold(self, job: Job) -> Job:
+        """A job stops until somebody lets it go on."""
+        self._signal(job, SIGSTOP)
+        return self.jobs.suspend(job.number, suspended=False)
+
+    def resume(self, job: Job) -> Job:
+        """A job goes on, in the background."""
+        self._signal(job, SIGCONT)
+        for output in self._outputs(job):
+            output.resume()
+        return self.jobs.suspend(job.number, suspended=False)
+
+    def bring(self, job: Job) -> None:
+        """A job is waited for: it speaks as a command does, and has the keyboard."""
+        self._move(job, None)
+        inner = [shell for shell in self.shells if shell.job == job.number]
+        for shell in inner:
+            shell.job = None
+        self.foreground += inner
+        if job.stdin is not None:
+            for descriptor in [each for each, pipe in self.clock.inputs.items() if pipe is self.stdin]:
+                self.clock.inputs[descriptor] = job.stdin
+            self.stdin = job.stdin
+
+    def send_back(self, job: Job) -> None:
+        """It is not waited for any more."""
+        for shell in self.shells:
+            if shell.proc is job.proc or shell in self.foreground[1:]:
+                shell.job = job.number
+        del self.foreground[1:]
+        self._move(job, job.number)
+
+    def _signal(self, job: Job, signal: int) -> None:
+        shells = [shell for shell in self.shells if shell.job == job.number]
+        for proc in [job.proc, *(proc for shell in shells for proc in (shell.proc, shell.child))]:
+            if proc is not None:
+                proc.signal(signal)
+
+    def _outputs(self, job: Job) -> list[Movable]:
+        found = [job.output, *(shell.output for shell in self.shells if shell.job == job.number)]
+        return [output for output in found if output is not None]
+
+    def _move(self, job: Job, to: int | None) -> None:
+        for output in self._outputs(job):
+            output.move(to)
 
     def report(self) -> None:
         """At a prompt, say which jobs have ended, unless a command speaks right now."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from netsh.clock import Clock
-from netsh.jobs import Jobs
+from netsh.jobs import Jobs, Movable
 from stack.dev import shmif, tap
 from stack.host import Host
 from stack.kern.proc import SIGKILL, Proc
@@ -24,9 +24,13 @@ class Foreground(Protocol):
     proc: Proc
     child: Proc | None  # the command that it waits for
     job: int | None  # its number when it runs in the background
+    output: Movable | None  # that of the command it waits for
 
-    def suspend(self) -> None:
-        """The lab stands still: what it waits for goes to the background, and it goes on without."""
+    def suspend(self, *, held: bool = False) -> None:
+        """What it waits for goes to the background, and it goes on without.
+
+        The lab stands still, or somebody has pressed Ctrl-Z: then it is `held`, and what was to come does not come.
+        """
 
     def stuck(self) -> None:
         """Nothing can ever happen again: what it waits for ends now."""

@@ -298,7 +298,7 @@ def _forms(synopsis: str, typed: set[str], known: Mapping[str, str]) -> list[str
 
 def _slots(form: str) -> list[list[str]]:
     """The operands of one form, each as its alternatives: `cmd [-n] add|delete host ...` has two."""
-    rest = re.sub(r"\[-\w+(?: [^][|]+)?\]", " ", form.partition(" ")[2])
+    rest = re.sub(r"\[-[-\w]+(?:[ =][^][|]+)?\]", " ", form.partition(" ")[2])
     rest = re.sub(r"\s*\|\s*", "|", rest.translate(dict.fromkeys(map(ord, "[]{}()"), " ")))
     words = [[each for each in text.split("|") if not each.startswith("-")] for text in rest.split() if text != "..."]
     return [[re.split("[/:=]", each)[0] for each in alternatives] for alternatives in words if alternatives]

@@ -39,6 +39,7 @@ _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
 _HISTORY = 10_000  # lines
 _BEGINS = re.compile(r"(?:^|[;&|{}])\s*$")
+_REFRESH = 1.0  # seconds between two looks at what the line at the bottom tells
 _LONG = 10_000  # letters of a line that is not coloured, since it was pasted
 
 _STYLE = Style.from_dict(
@@ -124,6 +125,7 @@ class Editor:
             include_default_pygments_style=False,
             output=create_output(terminal),
             reserve_space_for_menu=6,
+            refresh_interval=_REFRESH,
             key_bindings=bindings(self),
         )
         self.prompt.default_buffer.enable_history_search = to_filter(True)  # given above, it ends completion
@@ -179,7 +181,7 @@ class Editor:
         """Leave the terminal as it was found, and the lab's descriptors alone, whatever ended the line."""
         if not reading.done():
             reading.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, OSError):  # the terminal may be gone
                 self.loop.run_until_complete(reading)
         for timer in (self.timer, self.batch):
             if timer is not None:

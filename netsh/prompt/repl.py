@@ -16,6 +16,7 @@ from typing import Self
 
 from netsh.prompt.candidates import candidates
 from netsh.prompt.complete import Candidate
+from netsh.prompt.gauge import Gauge
 from netsh.prompt.keyboard import Modes
 from netsh.prompt.welcome import first_prompt, hint, tell
 from netsh.prompt.wrong import Span, wrong_words
@@ -34,6 +35,9 @@ def main(session: Session) -> int:
         session.printer.out = screen.text
     if sys.stderr.isatty():
         session.printer.err = screen.text
+    session.clock.stop_key = session.stop
+    session.printer.tagged = True
+    session.clock.signals.catch_stop()
     with Keyboard(session, screen) as keyboard:
         host = session.host.name if session.host is not None else ""
         screen.text.write(hint(list(session.lab.hosts), host))
@@ -80,6 +84,7 @@ class Here:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.gauge = Gauge(lambda: session.lab)
         self.editing = Away()  # a trace has nothing to see in the editor, only where that lets the lab go on
         self.descriptors = session.clock.descriptors
         self.servants = session.clock.servants
@@ -99,10 +104,11 @@ class Here:
         return self.session.lab.hosts
 
     def toolbar(self) -> list[str]:
-        """The clock, and what runs in the background."""
+        """The clock, what happens in the lab, and what runs in the background."""
         clock, jobs = self.session.clock, len(self.session.jobs.running())
         lesson = [self.session.companion.toolbar()] if self.session.companion is not None else []
-        told = [*lesson, *tell(clock.mode, clock.drive.state, jobs)]
+        mode, *more = tell(clock.mode, clock.drive.state, jobs)
+        told = [*lesson, mode, *self.gauge.tell(), *more]
         return [*told, "time stands still at the prompt"] if jobs and clock.rate is None else told
 
     def candidates(self, line: str) -> Iterable[Candidate]:
@@ -125,7 +131,7 @@ class Keyboard(Modes):
         super().__init__()
         self.session = session
         self.screen = screen
-        self.pipe = Pipe(closed=True)
+        self.rest = b""
         self.before = session.clock.before_waiting
 
     def __enter__(self) -> Self:
@@ -137,7 +143,7 @@ class Keyboard(Modes):
         """The keys are a line's while it runs, and first of all those that were `typed` behind it."""
         clock = self.session.clock
         self.before = before = clock.before_waiting
-        self.pipe = self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
+        self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting
         self.screen.writers = clock.writers
         self.set(self.kept)
@@ -148,18 +154,19 @@ class Keyboard(Modes):
             self.screen.writers = None
             clock.before_waiting = before
             clock.inputs.pop(self.descriptor, None)
-            self.session.stdin = Pipe(closed=True)
+            self.rest, self.session.stdin = self.session.stdin.take(), Pipe(closed=True)
             self.set(self.editing)
 
     def left(self) -> bytes:
         """What the line did not read."""
-        return self.pipe.take()
+        return self.rest
 
     def _before_waiting(self) -> None:
         self.before()
         self.screen.flush()
         clock = self.session.clock
-        if self.session.printer.panel is None and (self.pipe.readable.sleepers or clock.readers or clock.writers):
+        reads = self.session.stdin.readable.sleepers or clock.readers or clock.writers
+        if self.session.printer.panel is None and reads:
             self.set(self.ordinary)
             self.screen.lost = True
         else:

@@ -20,6 +20,7 @@ from netsh.render.palette import (
     FAINT,
     ascii_of,
     highlight,
+    host_style,
     paint,
     steady,
     theme_of,
@@ -78,6 +79,7 @@ class Printer:
     """
 
     complain_raw: Callable[[bytes], None] | None = None  # where a program's stderr goes; None for our own
+    tagged = False  # lines of a job have the name of their host before them
     pointer: Pointer | None = None  # what was typed, as long as nothing has been said since
     pointed = False  # the last complaint stands below its place
 
@@ -155,7 +157,7 @@ class Printer:
                 self._draw_headings(gathered)
         self.out.flush()
 
-    def move(self, job: int | None, to: int) -> None:
+    def move(self, job: int | None, to: int | None) -> None:
         """What speaks has another number now."""
         self.leave(job)
         gathered = self.gathered.pop(job, None)
@@ -198,8 +200,9 @@ class Printer:
 
     def _rich(self, command: Command, row: Any, host: str, job: int | None) -> None:
         tables = tables_of(command)
+        tag = self._tag(command, host, job)
         if not tables:
-            return self._line(command, row)
+            return self._line(command, row, tag)
         gathered = self.gathered.setdefault(job, Gathered(host))
         if gathered.rows and tables.get(type(row)) != tables[type(gathered.rows[0])]:
             self._draw_gathered(command, gathered)
@@ -213,9 +216,15 @@ class Printer:
         else:
             self._write_notes(gathered)
             gathered.drawn = True
-            self._line(command, row)
+            self._line(command, row, tag)
 
-    def _line(self, command: Command, row: Any) -> None:
+    def _tag(self, command: Command, host: str, job: int | None) -> str:
+        """What stands before a line that nobody waits for."""
+        if job is None or not self.tagged or not host or not command.run.__module__.startswith("commands."):
+            return ""
+        return f"{paint(host, host_style(host), self.theme) if self.colour else host}| "
+
+    def _line(self, command: Command, row: Any, tag: str) -> None:
         """A row as text, coloured; on a terminal, what would steer it is shown instead."""
         text = text_of(command, row)
         if isinstance(row, Data) and row.kind and self.colour:
@@ -225,7 +234,8 @@ class Printer:
         elif isinstance(text, bytes):
             self.write(visible_bytes(text) if self.out.isatty() else text)
         else:
-            self.write(highlight(visible(text), self.theme) if self.colour else visible(text))
+            shown = highlight(visible(text), self.theme) if self.colour else visible(text)
+            self.write("".join(tag + line for line in shown.splitlines(keepends=True)) if tag else shown)
 
     def _draw_gathered(self, command: Command, gathered: Gathered) -> None:
         if gathered.rows:

@@ -22,6 +22,13 @@ def terminal_width(out: IO[Any]) -> int:
         return 80
 
 
+def _lead_nowhere(descriptor: int) -> None:
+    """What is written there from now on is lost, and nobody fails by it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
 class Screen(io.BufferedIOBase):
     """The bytes on their way to a terminal; `text` is the same as a text file, for a Printer.
 
@@ -76,8 +83,11 @@ class Screen(io.BufferedIOBase):
             self.writers.pop(self.fileno(), None)
         if data:
             self.at_margin = data.endswith((b"\n", b"\r"))
-            self.out.write(data)
-            self.out.flush()
+            try:
+                self.out.write(data)
+                self.out.flush()
+            except OSError:  # the terminal has disappeared; the signal that says so ends us
+                _lead_nowhere(self.fileno())
 
     def isatty(self) -> bool:
         return self.out.isatty()

@@ -23,6 +23,7 @@ from stack.kern.errors import reason
 
 _CHUNK = 65536
 _PATIENCE = 5.0  # seconds that a server may take to heed SIGTERM or SIGHUP
+_STOP = 17  # Ctrl-Z, by BSD's number of SIGSTOP
 _STUBBORN = 4  # this Ctrl-C ends the client, whatever the server does
 
 
@@ -115,6 +116,8 @@ class Client:
 
     def interrupt(self, number: int) -> None:
         """Hand a signal on to what runs; when that cannot be, or is of no use, it is for us."""
+        if number == signal.SIGTSTP:
+            return self.send(frames.SIGNAL, bytes([_STOP]))
         if self.signals.awake is not None:
             with suppress(BlockingIOError):
                 os.read(self.signals.awake[0], _CHUNK)

@@ -175,6 +175,7 @@ def main(link: socket.socket, signals: Signals, options: Options, work: Work | N
     if remote.exiting is not None:
         return remote.end()
     signals.running = False
+    signals.catch_stop()
     with remote.modes:
         screen.text.write(hint(list(remote.hosts()), remote.host()))
         first_prompt(remote.host(), screen, wants_colour(terminal.isatty()))

@@ -24,7 +24,7 @@ from netsh.words import Scope
 from netsh.world import World
 from stack.kern.errors import reason
 from stack.kern.pipe import Pipe
-from stack.kern.proc import SIGHUP, SIGNAL_NAMES, Proc
+from stack.kern.proc import SIGHUP, SIGNAL_NAMES, SIGSTOP, Proc
 
 _CHUNK = 65536
 _MOST = 1 << 22  # bytes that a client may leave unread before it is cut off
@@ -302,6 +302,7 @@ class Visitor:
             session.scope.arguments = list(arguments)
         session.interactive = kind == "typed"
         if session.interactive and session.printer.format == "rich":
+            session.printer.tagged = True
             indent = len(session.host.name if session.host is not None else "") + 2  # that of the prompt
             session.printer.pointer = Pointer(text, indent, session.printer.columns())
         return session.start(text, name or "-")
@@ -351,7 +352,10 @@ class Visitor:
     def _signal(self, body: bytes) -> None:
         if len(body) != 1 or body[0] not in SIGNAL_NAMES:
             raise ValueError("no signal")
-        if self.proc is not None:
+        if body[0] == SIGSTOP:
+            assert self.session is not None
+            self.session.stop()
+        elif self.proc is not None:
             self.proc.signal(body[0])
 
     def _complete(self, number: str, line: str) -> None:

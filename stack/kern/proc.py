@@ -6,7 +6,8 @@ it is queued like any software interrupt, so the waker never runs the woken.
 
 A signal is an exception thrown in at the await (`Interrupt`); a command that catches it prints its
 summary and returns, as ping.c's handler does.  The exit status of a process that does not is
-128 + the signal's number, as in sh.
+128 + the signal's number, as in sh.  Only STOP and CONT are none: a process that is held goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from types import coroutine
 
 from stack.callout import Callout, Callouts
 
-SIGHUP, SIGINT, SIGKILL, SIGTERM = 1, 2, 9, 15
-SIGNAL_NAMES = {SIGHUP: "HUP", SIGINT: "INT", SIGKILL: "KILL", SIGTERM: "TERM"}
+SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGSTOP, SIGCONT = 1, 2, 9, 15, 17, 19
+SIGNAL_NAMES = {SIGHUP: "HUP", SIGINT: "INT", SIGKILL: "KILL", SIGTERM: "TERM", SIGSTOP: "STOP", SIGCONT: "CONT"}
 
 
 class Interrupt(BaseException):
@@ -87,8 +88,8 @@ class Proc:
     """
 
     __slots__ = (
-        "alarm", "argv", "begun", "callouts", "channels", "closers", "coro", "exited", "failure", "hostname",
-        "pending", "pid", "queued", "started", "status",
+        "alarm", "argv", "begun", "callouts", "channels", "closers", "coro", "exited", "failure", "held",
+        "hostname", "parked", "pending", "pid", "queued", "started", "status",
     )  # fmt: skip
 
     def __init__(self, callouts: Callouts, pid: int, hostname: str, argv: list[str]) -> None:
@@ -105,6 +106,8 @@ class Proc:
         self.alarm: Callout | None = None
         self.queued = False  # it runs soon, or is running
         self.begun = False
+        self.held = False  # it has been stopped, and runs no more until it is let go
+        self.parked: bool | None = None  # it would run, woken or not
         self.pending: int | None = None  # a signal that has not been thrown yet
         self.started = callouts.now
 
@@ -115,8 +118,8 @@ class Proc:
 
     @property
     def state(self) -> str:
-        """As ps(1): R runs, S sleeps, Z is over."""
-        return "Z" if self.status is not None else "R" if self.queued else "S"
+        """As ps(1): R runs, S sleeps, T is held, Z is over."""
+        return "Z" if self.status is not None else "T" if self.held else "R" if self.queued else "S"
 
     @property
     def wmesg(self) -> str:
@@ -144,9 +147,16 @@ class Proc:
             self.callouts.ready.pop()()
 
     def signal(self, signal: int) -> None:
-        """Send it a signal; harmless when it is over."""
-        if self.status is None:
+        """Send it a signal; harmless when it is over.  One that is held goes on, to hear of it."""
+        if self.status is not None:
+            return
+        self.held = signal == SIGSTOP
+        if signal not in (SIGSTOP, SIGCONT):
             self.pending = signal
+        if self.parked is not None and not self.held:
+            self.callouts.soon(self._woken if self.parked else self._timed_out)
+            self.parked = None
+        elif self.pending is not None:
             self.awaken(False)
 
     def _woken(self) -> None:
@@ -159,6 +169,9 @@ class Proc:
         """Run to the next sleep, or to the end."""
         coro, signal = self.coro, self.pending
         if coro is None or self.status is not None:
+            return
+        if self.held:
+            self.parked = woken
             return
         self.pending = None
         try:
@@ -206,7 +219,7 @@ class Proc:
         Left to the collector, coroutines and asynchronous generators are closed in any order, and complain.
         """
         if self.status is None and self.coro is not None:
-            self.pending = SIGKILL
+            self.pending, self.held = SIGKILL, False
             self._run(False)
 
     def _exit(self, status: int) -> None:

@@ -136,4 +136,4 @@ def test_those_that_are_gone_do_not_save_the_others(lab: Lab) -> None:
 
 
 def test_the_signals(lab: Lab) -> None:
-    assert run(lab, "me", "kill -l").lines == ["HUP INT KILL TERM"]
+    assert run(lab, "me", "kill -l").lines == ["HUP INT KILL TERM STOP CONT"]

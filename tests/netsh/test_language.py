@@ -107,7 +107,6 @@ def test_questions(words: str, status: int) -> None:
         ("{ say x } | gerp x", "netsh: gerp: not a filter", 1),
         ("{ say x } > /nonexistent/x", "netsh: /nonexistent/x: No such file or directory", 1),
         ("say $(lines $nope)", "netsh: $nope: not set", 0),
-        ("break", "netsh: break: unknown command", 127),
         ("f() { f }; f; say no", "f: more than 100 calls in one another", 1),
         ("f() { x=$(f) }; f", "more than 100 calls in one another", 1),
         ("f() { f; f }; f", "f: more than 100 calls in one another", 1),

@@ -104,7 +104,7 @@ def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
     terminal.until_text("packets transmitted")
     terminal.until_text("Done")
     terminal.until(lambda terminal: terminal.line == "me# echo half a line")
-    assert sum(line.startswith("64 bytes from") for line in terminal.lines) == 3
+    assert sum(line.startswith("me| 64 bytes from") for line in terminal.lines) == 3
 
 
 def test_a_command_reads_the_keys(terminal: Terminal) -> None:

@@ -138,7 +138,7 @@ def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
     terminal.until_text("packets transmitted")
     terminal.until_text("Done")
     terminal.until(lambda terminal: terminal.line == "me# echo half a line")
-    assert sum(line.startswith("64 bytes from") for line in terminal.lines) == 3
+    assert sum(line.startswith("me| 64 bytes from") for line in terminal.lines) == 3
     assert sum("half a line" in line for line in terminal.lines) == 1
     run(terminal, "")
     assert "half a line" in terminal.lines
@@ -159,7 +159,7 @@ def test_packets_appear_above_the_line_that_is_typed(terminal: Terminal) -> None
     run(terminal, "tcpdump -n -q -t -i shmif0 icmp &")
     run(terminal, "gw ping -q -c 3 -i 0.2 me > /dev/null &")
     terminal.type("echo half a line")
-    terminal.until(lambda terminal: sum(line.startswith("IP 10.0.0.2 >") for line in terminal.lines) == 3)
+    terminal.until(lambda terminal: sum(line.startswith("me| IP 10.0.0.2 >") for line in terminal.lines) == 3)
     terminal.until_text("Done")
     terminal.until(lambda terminal: terminal.line == "me# echo half a line")
     assert sum("half a line" in line for line in terminal.lines) == 1

@@ -26,7 +26,7 @@ _LINES = """
     send.Answered
     send.Sent
     step.Stepped
-    alias.Alias arp.Done clock.ClockRow drops.Dropped drops.Total echo.Words fetch.Header fetch.Line
+    alias.Alias arp.Done bg.JobRow fg.JobRow clock.ClockRow drops.Dropped drops.Total echo.Words fetch.Header fetch.Line
     fetch.Status help.Explanation help.Page help.Reason help.Summary hostname.Hostname httpd.Request
     ifconfig.Names jobs.JobRow kill.Signals ladder.Arrow ladder.Heading nc.Connected nc.Listening nc.Received
     netstat.Interval netstat.Membership ping.PingError ping.PingReply ping.PingStart ping.PingStatistics
