@@ -5,18 +5,20 @@
     tutorial NAME again   from its beginning
     tutorial end          leave it: your own lab comes back as it was
     tutorial --check      run lessons whole, as a test: outputs, solutions, wrong answers
+    tutorial --html FILE  write a lesson as a page for a browser; into a folder: all of them, or those that are named
 
 During a lesson Enter (or next) goes on, and types for you what is to be typed; hint, skip, back, again and reset help.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from commands.command import Complaint, Failure, Usage
 from netsh.builtins import builtin
-from netsh.lessons import find, rows
+from netsh.lessons import find, page, rows
 from netsh.lessons.form import BadLesson, Block, Lesson
 from netsh.lessons.guide import Guide, place_to_begin
 from netsh.lessons.progress import Place, Progress
@@ -26,16 +28,20 @@ from netsh.lessons.steps import steps_of
 from netsh.lessons.words import commands
 from netsh.session import Session
 from netsh.shell import ShellContext
+from stack.dev.files import WholeFile
+from stack.kern.errors import reason
 from stack.kern.proc import pause
 
 SYNOPSIS = """tutorial
 tutorial lesson [again]
 tutorial end
-tutorial --check [lesson ...]"""
+tutorial --check [lesson ...]
+tutorial --html file|folder [lesson ...]"""
 WORDS = {
     "again": "from its beginning",
     "end": "leave the lesson; your own lab comes back",
     "--check": "run lessons whole, as a test",
+    "--html": "write lessons as pages for a browser",
 }
 
 
@@ -44,6 +50,7 @@ class Args(NamedTuple):
 
     action: str
     lessons: tuple[str, ...] = ()
+    path: str = ""
 
 
 class Checked(NamedTuple):
@@ -68,6 +75,10 @@ def parse(argv: list[str]) -> Args:
         return Args("list")
     if argv[0] == "--check":
         return Args("check", tuple(argv[1:]))
+    if argv[0] == "--html":
+        if len(argv) == 1:
+            raise Usage("--html: a file (x.html) or a folder is missing")
+        return Args("html", tuple(argv[2:]), argv[1])
     if argv[0].startswith("-"):
         raise Usage(f"{argv[0]}: unknown option")
     if argv == ["end"]:
@@ -86,6 +97,9 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
         case "check":
             async for checked in _check_all(ctx, args.lessons):
                 yield checked
+        case "html":
+            for written in _html(ctx, args):
+                yield written
         case "end":
             _end(ctx)
         case _:
@@ -160,6 +174,41 @@ def _end(ctx: ShellContext) -> None:
         raise Failure("no lesson runs here")
     guide.quiet = True
     guide.leave()
+
+
+# -- as a page ------------------------------------------------------------------------------------------------
+
+
+def _html(ctx: ShellContext, args: Args) -> Iterator[Told]:
+    """Write pages; a folder gets one that leads to all."""
+    guide = ctx.session.companion
+    if args.path.endswith(".html"):
+        words = args.lessons or ((guide.lesson.path,) if isinstance(guide, Guide) else ())
+        if len(words) != 1:
+            raise Usage(f"{args.path}: which lesson? A folder takes all of them")
+        _write(args.path, page.page_of(_load(words[0])))
+        return
+    lessons = [_load(word) for word in args.lessons or find.names()]
+    try:
+        os.makedirs(args.path, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"{args.path}: {reason(error)}") from None
+    for lesson in lessons:
+        _write(os.path.join(args.path, f"{lesson.name}.html"), page.page_of(lesson))
+    _write(os.path.join(args.path, "index.html"), page.index_of(lessons))
+    yield Told("note", f"{os.path.join(args.path, 'index.html')}: {len(lessons)} lessons")
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        file = WholeFile(path)
+        try:
+            file.write(text.encode())
+            file.commit()
+        finally:
+            file.discard()
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path}: {reason(error)}") from None
 
 
 # -- as a test ------------------------------------------------------------------------------------------------

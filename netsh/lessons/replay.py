@@ -72,16 +72,30 @@ class Replay:
         finally:
             end(self.session.lab)
 
-    def stage(self, count: int) -> Iterator[Said]:
-        """Run the first parts, as many as are counted, without any checks: the lab is then what they make it."""
+    def stage(self, count: int) -> Iterator[None]:
+        """Run the first parts, as many as are counted, without any checks; it stops behind each command."""
         if not isinstance(first_of(self.lesson), Start):
             build(self.session, None)
         for part in self.lesson.parts[:count]:
-            if isinstance(part, Start):
-                self.build(part)
-            for each in part.solution if isinstance(part, Task) else (part,):
-                if isinstance(each, Block):
-                    yield from self._block(each)
+            yield from self._played(part)
+
+    def parts(self) -> Iterator[None]:
+        """Run all of it without any checks; it stops where a lab is ready at the beginning, and behind each part."""
+        if not isinstance(first_of(self.lesson), Start):
+            build(self.session, None)
+            yield
+        for part in self.lesson.parts:
+            for _ in self._played(part):
+                pass
+            yield
+
+    def _played(self, part: Part) -> Iterator[None]:
+        if isinstance(part, Start):
+            self.build(part)
+        for each in part.solution if isinstance(part, Task) else (part,):
+            for typed in each.commands if isinstance(each, Block) else ():
+                self._type(typed)
+                yield
 
     def _fault(self, line: int, text: str) -> None:
         self.faults.append(Fault(self.lesson.path, line, text))
