@@ -69,7 +69,7 @@ def test_the_index_leads_to_all() -> None:
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
 def test_in_a_browser_nothing_is_wider_than_the_window(tmp_path: Path) -> None:
     """At the width of a desktop and of a phone, some lessons in one go."""
-    names = ["01-neighbours", "07-bridges", "16-rip"]  # of what lies beside: narrow and wide, tables and drawings
+    names = ["02-neighbours", "07-bridges", "16-rip"]  # of what lies beside: narrow and wide, tables and drawings
     frames = ""
     for name in names:
         page = page_of(find.load(name)).replace("<details>", "<details open>").replace("</body>", f"{MEASURE}</body>")
