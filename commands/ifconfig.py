@@ -15,7 +15,7 @@
 
     -a  all        -l  names only     -b  only with broadcast   -d  only down       -u  only up
     -s  only with a link; status 1 when the one named has none  -v  with counters   -z  and clear them
-    -C  kinds that can be created     -N  names for addresses   -m  media and capabilities   -L  lifetimes (IPv6's)
+    -C  kinds that can be created     -N  names for addresses   -m  media           -L  lifetimes (IPv6's)
     -w SECONDS  wait until no address is tentative; -W  nor detached
 """
 
@@ -249,7 +249,7 @@ def row_of(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Interface:
         row = row._replace(media=(*row.media, "media autoselect"))
     if not options.keys().isdisjoint("vz"):
         row = row._replace(link=("unknown", "down", "up")[ifp.link_state])
-    if ifp.capabilities and ("m" in options or _capable(ifp)):
+    if ifp.capabilities and _capable(ifp):
         able, enabled = ifp.capabilities, ifp.capabilities & ifp.capenable
         row = row._replace(capabilities=words_of(able, IFCAP_NAMES), enabled=words_of(enabled, IFCAP_NAMES))
     if isinstance(ifp, Vlan) and ifp.parent is not None:
@@ -260,7 +260,7 @@ def row_of(ctx: Context, ifp: Ifnet, options: dict[str, str]) -> Interface:
 
 
 def _capable(ifp: Ifnet) -> bool:
-    """Whether its capabilities are worth a line: all buses of a lab have the same, mostly."""
+    """Whether its capabilities are worth a line; those of an interface on a bus are only when they were changed."""
     return not isinstance(ifp, Shmif) or ifp.capenable != ifp.capusual
 
 

@@ -20,6 +20,7 @@ from stack.header.ether import ETHERTYPE_IP
 from stack.kern.sysctl import Variable
 from stack.mbuf import ETHER_HDR_LEN, Mbuf
 from stack.net.ethernet import Ethernet
+from stack.net.gso import fits
 from stack.net.ifnet import IFF_PROMISC, IFF_RUNNING, IFF_UP, IFQ_MAXLEN
 from stack.net.neighbor import ND_DELAY, ND_REACHABLE
 from stack.net.route import RTF_SPECIAL, Rtentry
@@ -96,7 +97,7 @@ class IpFlow(Ip):
             return None
         bus = out.bus
         peer = bus.owners.get(neighbor.header[:6])
-        if not bus.ideal or bus.listeners or peer is None or peer is out:
+        if not bus.smooth or bus.listeners or peer is None or peer is out:
             return None
         return Flow(rt, out, bus, peer, neighbor.header)
 
@@ -113,7 +114,7 @@ class IpFlow(Ip):
             x = int.from_bytes(net)
             if x & _PAIR != pair or x >> 152 != 0x45 or x % 0xFFFF or x >> 128 & 0xFFFF != length:
                 break
-            if length > mtu or net[8] < 2:
+            if net[8] < 2 or (length > mtu and not fits(m, mtu)):
                 break
             if m.link != known:
                 known = m.link

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 
 from stack.header.tcp import TH_ACK, TH_CWR, TH_ECE, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG
-from stack.kern.sockbuf import Piece
 from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_NOFDREF, SS_OOBEXPECTED
 from stack.mbuf import M_BCAST, M_MCAST
 from stack.netinet.ip_output import M32
@@ -353,7 +352,7 @@ class TcpSegments(TcpAcks):
             tcp_ecn_data(tp, seg)
         flags = seg.flags
         if seg.seq == tp.rcv_nxt and tp.reass is None:
-            self._append(tp, seg.data, flags)
+            self._append(tp, seg)
             fin = bool(flags & TH_FIN)
         else:
             fin = tcp_reass(tp, seg.seq, seg.data, flags)
@@ -361,8 +360,9 @@ class TcpSegments(TcpAcks):
         if fin:
             self._fin_came(tp)
 
-    def _append(self, tp: Tcpcb, data: Piece, flags: int) -> None:
+    def _append(self, tp: Tcpcb, seg: Segment) -> None:
         """Data in order, for the program."""
+        data = seg.data
         if not data:
             return
         self.stat["rcvpack"] += 1
@@ -376,7 +376,7 @@ class TcpSegments(TcpAcks):
         if tp.rcv.auto:
             tcp_grow_rcvbuf(tp, size)
         tp.rcv.channel.wakeup()
-        if tp.flags & TF_DELACK or (self.ack_on_push and flags & TH_PUSH):
+        if tp.flags & TF_DELACK or seg.m.gso_size or (self.ack_on_push and seg.flags & TH_PUSH):
             tp.flags |= TF_ACKNOW  # RFC 1122 4.2.3.2: at least every second segment
         else:
             tp.flags |= TF_DELACK

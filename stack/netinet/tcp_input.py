@@ -21,7 +21,7 @@ from stack.netinet.tcp_fsm import (
     TCPS_LISTEN,
     TCPS_TIME_WAIT,
 )
-from stack.netinet.tcp_output import tcp_ack, tcp_output
+from stack.netinet.tcp_output import tcp_ack_data, tcp_output
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT
 from stack.netinet.tcp_subr import (
@@ -108,7 +108,7 @@ class TcpInput(TcpSynCache):
                 return False
             if tp.flags & TF_ECN_PERMIT and not self._unmarked(m):
                 return False
-            self._predicted_data(tp, data, seq, words)
+            self._predicted_data(tp, data, seq, words, m.gso_size)
             return True
         if not 0 < ack - tp.snd_una & M32 <= tp.snd_max - tp.snd_una & M32 or not window or tp.rxtshift:
             return False
@@ -122,7 +122,7 @@ class TcpInput(TcpSynCache):
             self.stat["ecn_ect"] += 1
         return codepoint != IPTOS_ECN_CE
 
-    def _predicted_data(self, tp: Tcpcb, data: Piece, seq: int, words: int) -> None:
+    def _predicted_data(self, tp: Tcpcb, data: Piece, seq: int, words: int, gso_size: int) -> None:
         """The next data in order, and nothing else."""
         stat = self.stat
         stat["preddat"] += 1
@@ -139,8 +139,8 @@ class TcpInput(TcpSynCache):
             tcp_grow_rcvbuf(tp, size)
         if rcv.channel.sleepers or rcv.channel.upcall:
             rcv.channel.wakeup()
-        if tp.flags & TF_DELACK or (self.ack_on_push and words & TH_PUSH):
-            tcp_ack(tp)
+        if tp.flags & TF_DELACK or gso_size or (self.ack_on_push and words & TH_PUSH):
+            tcp_ack_data(tp, gso_size)
         else:
             tp.flags |= TF_DELACK
             tp.delack.set(self.delack_ticks / 100)

@@ -11,7 +11,7 @@ from stack.mbuf import CSUM_TCP, Mbuf
 from stack.net.ifnet import IFCAP_TSO4
 from stack.netinet.ip_output import M16, M32, PLAIN
 from stack.netinet.tcp_ecn import tcp_ecn_output, tcp_ecn_syn
-from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
+from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_CLOSED, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT, SEQ_SUB
 from stack.netinet.tcp_subr import (
     TCP_HEADER,
@@ -28,6 +28,7 @@ from stack.netinet.tcp_var import (
     TCPTV_PERSMAX,
     TCPTV_PERSMIN,
     TF_ACKNOW,
+    TF_BURST,
     TF_DELACK,
     TF_ECN_PERMIT,
     TF_ECN_SND_CWR,
@@ -43,6 +44,8 @@ from stack.netinet.tcp_var import (
 )
 
 _HEADERS_MOST = 20 + 60  # before a super-segment's data
+_BURST_ACKS = 8  # sent at once, of one burst
+_NEAR = 0.01  # seconds of a round trip to somebody near
 
 
 def tcp_output(tp: Tcpcb) -> int:
@@ -286,6 +289,32 @@ def tcp_ack(tp: Tcpcb, counter: str = "sndacks") -> None:
     stat[counter] += 1
     _acknowledged(tp, window)
     tp.tcp.ip.output(m, tp.template, tp.more)
+
+
+def tcp_ack_data(tp: Tcpcb, gso_size: int) -> None:
+    """Data have come of which no more may wait for their ack: RFC 1122 4.2.3.2, at least every second segment.
+
+    RFC 5681 4.2 says SHOULD, for acks clock the sender and open its window.  Of a burst that came all at once from
+    somebody near they clock nothing: those of its first segments leave, and one for all others when it is over.
+    A super-segment is so many segments, and its ack is one of those.
+    """
+    callouts = tp.tcp.callouts
+    if tp.burst != callouts.events:
+        tp.burst, tp.burst_acks = callouts.events, 0
+    tp.burst_acks += 1
+    if not gso_size and (tp.burst_acks <= _BURST_ACKS or tp.srtt is None or tp.srtt > _NEAR):
+        return tcp_ack(tp)
+    if not tp.flags & TF_BURST:
+        tp.flags |= TF_BURST
+        callouts.soon(lambda: _burst_over(tp))
+    return None
+
+
+def _burst_over(tp: Tcpcb) -> None:
+    """All that came in one go is in."""
+    tp.flags &= ~TF_BURST
+    if tp.rcv_nxt != tp.last_ack_sent and tp.state != TCPS_CLOSED:
+        tcp_ack(tp)
 
 
 def _ack_flags(tp: Tcpcb) -> int:

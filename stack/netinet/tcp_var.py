@@ -24,6 +24,7 @@ from stack.probe import Probes, Protocol
 # Tcpcb.flags (tcp_var.h)
 TF_ACKNOW = 0x0001  # ack the peer at once
 TF_DELACK = 0x0002  # ack, but try to delay it
+TF_BURST = 0x0008  # an ack waits for the end of the burst that its data came in
 TF_NODELAY = 0x0004  # do not wait for small segments to grow (RFC 1122 4.2.3.4)
 TF_SENTFIN = 0x0010  # our FIN has been sent
 TF_FORCE = 0x0020  # send a byte into a closed window (t_force)
@@ -109,6 +110,8 @@ class Tcpcb(Inpcb):
 
     __slots__ = (
         "abc_limit",
+        "burst",
+        "burst_acks",
         "cc",
         "delack",
         "dupacks",
@@ -193,6 +196,7 @@ class Tcpcb(Inpcb):
         # receiving (RCV.NXT, RCV.WND is what the buffer has room for)
         self.irs = self.rcv_nxt = self.rcv_adv = self.last_ack_sent = 0
         self.reass: list[tuple[int, Piece]] | None = None  # what lies beyond a gap, by sequence number
+        self.burst = self.burst_acks = 0  # in which event data came last, and how often it was acknowledged in that
         self.fin_at: int | None = None  # where the peer's FIN is, when it lies beyond a gap
         # congestion (RFC 5681)
         self.abc_limit = 2 if tcp.abc_enable and tcp.abc_aggressive else 1  # RFC 3465 2.2, L

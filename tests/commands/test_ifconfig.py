@@ -261,7 +261,6 @@ def lines_of(lab: Lab, words: str) -> list[str]:
 
 def test_capabilities_are_switched_and_shown_where_they_are_not_as_usual(lab: Lab) -> None:
     assert not any("enabled" in line for line in lines_of(lab, "shmif0"))
-    assert lines_of(lab, "-m shmif0")[1:3] == ["capabilities=100080<TSO4,LRO>", "enabled=100000<LRO>"]
     assert run(lab, "me", "ifconfig shmif0 tso4 -lro").status == 0
     assert lines_of(lab, "shmif0")[1:3] == ["capabilities=100080<TSO4,LRO>", "enabled=80<TSO4>"]
     run(lab, "me", "ifconfig shmif0 -tso4")
@@ -275,7 +274,7 @@ def test_one_knob_does_it_on_all_interfaces(lab: Lab) -> None:
     assert run(lab, "me", "sysctl -w net.link.gso=0").status == 0
     assert lines_of(lab, "shmif0")[2] == "enabled=0"
     run(lab, "me", "sysctl -w net.link.gso=1")
-    assert lines_of(lab, "-m shmif0")[2] == "enabled=100000<LRO>"
+    assert not any("enabled" in line for line in lines_of(lab, "shmif0"))
 
 
 def test_a_long_list_of_capabilities_is_broken_as_snprintb_breaks_it() -> None:

@@ -30,7 +30,7 @@ from tests.stack.net.bridges import make_bridge
 
 SRC, DST = ip4("10.0.0.1"), ip4("10.0.0.2")
 LINK = b"\2\0\0\0\0\2\2\0\0\0\0\1\x08\0"
-LATER = 0.1  # seconds: a handshake is over, and the connection not idle for long
+LATER = 0.5  # seconds: a handshake is over, and the connection not idle for long
 
 
 def sums_hold(frame: bytes) -> bool:
