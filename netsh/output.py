@@ -297,7 +297,7 @@ def _program(argv: list[str], piped: Piped, clock: Clock) -> Sink:
         raise Refused("netsh", "!: a program's name is missing")
     last = isinstance(piped.head, PrinterSink) and piped.job is None and _is_stdout(piped.printer)
     if last:
-        piped.printer.out.flush()
+        piped.printer.lend()
     try:
         program = Program(argv, None if last else piped.head, clock, piped.printer.complain_raw)
     except (OSError, ValueError) as error:

@@ -70,6 +70,7 @@ class State:
         self.stop_key: Callable[[], None] | None = None  # what Ctrl-Z does, when it is not the shell's
         self.interactive = interactive  # somebody sits at a prompt
         self.terminal = terminal  # output goes to a terminal
+        self.pager: str | None = None  # a command, `off`, or None for the one of the environment
         self.stdin = Pipe(closed=True)  # what a command in the foreground reads
         self.exiting: int | None = None  # the status to exit with
         self.closed = False  # nobody reads our output any more

@@ -27,7 +27,7 @@ from stack.net.ifnet import Ifnet
 from stack.net.vlan import Vlan
 from stack.net.wire import Bus
 
-SYNOPSIS = "lab\nlab --svg file | --dot file\nlab seed number"
+SYNOPSIS = "lab [--svg=file | --dot=file]\nlab seed number"
 WORDS = {
     "seed": "what chance comes from: lab seed 7",
     "--svg": "draw it into a file, as SVG",

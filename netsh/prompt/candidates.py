@@ -13,6 +13,7 @@ import commands
 import netsh.builtins
 from netsh.filters import FILTERS
 from netsh.grammar import KEYWORDS
+from netsh.live import live
 from netsh.prompt.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.state import State
 from netsh.summaries import summary
@@ -205,7 +206,7 @@ def _keywords(state: State, following: Next, _prefix: str) -> Iterable[tuple[str
     return words_of(following.command, state).items()
 
 
-def _options(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+def _options(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     command = state.find(following.command)
     if command is None:
         return
@@ -217,6 +218,8 @@ def _options(state: State, following: Next, _prefix: str) -> Iterable[tuple[str,
     for word, help in known.items():
         if word.startswith("-") and word not in options:
             yield word, help
+    if prefix.startswith("--") and live(command, []) is not None:
+        yield "--live", "again and again, drawn in its place"
 
 
 def _buses(state: State, following: Next, prefix: str) -> Iterable[tuple[str, str]]:

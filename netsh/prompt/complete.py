@@ -203,12 +203,26 @@ def _command(here: _Line, vocabulary: Vocabulary) -> Next:
     if not words:
         return Next(("command",) if host else ("command", "host"), word, host=host)
     words = [*(vocabulary.aliases(words[0]) or words[:1]), *words[1:]]
+    if words[0] == "watch" and not word.startswith("-") and (inner := _watched(words[1:])) is not None:
+        found = _command(here._replace(words=inner, word=word), vocabulary)
+        return found if found.host else found._replace(host=host)
     synopsis = vocabulary.synopsis(words[0])
     if words[0] in vocabulary.functions:
         return Next(("host",), word, words[0], host)
     if synopsis is None:
         return Next((), word, words[0], host)
     return argument(words[0], words[1:], word, synopsis, vocabulary.words(words[0]))._replace(host=host)
+
+
+def _watched(words: list[str]) -> list[str] | None:
+    """The words of a command behind `watch` and its options; None where the value of one is expected."""
+    while words and words[0].startswith("-"):
+        if words[0] in ("-n", "-c"):
+            if len(words) == 1:
+                return None
+            words = words[1:]
+        words = words[1:]
+    return words
 
 
 def argument(command: str, before: list[str], word: str, synopsis: str, known: Mapping[str, str]) -> Next:

@@ -18,13 +18,16 @@ from netsh.prompt.candidates import candidates
 from netsh.prompt.complete import Candidate
 from netsh.prompt.gauge import Gauge
 from netsh.prompt.keyboard import Modes
+from netsh.prompt.pager import overflows, page, pager_of
 from netsh.prompt.welcome import first_prompt, hint, tell
 from netsh.prompt.wrong import Span, wrong_words
 from netsh.render.pointer import Pointer
-from netsh.render.screen import Screen
+from netsh.render.screen import Screen, terminal_size
 from netsh.session import Session
 from stack.kern.pipe import Pipe
 from stack.trace.hook import Away
+
+_MOMENT = 0.25  # seconds: what a line says within them may be for the pager
 
 
 def main(session: Session) -> int:
@@ -133,6 +136,7 @@ class Keyboard(Modes):
         self.screen = screen
         self.rest = b""
         self.before = session.clock.before_waiting
+        self.pager: list[str] | None = None
 
     def __enter__(self) -> Self:
         self.session.clock.inputs.pop(self.descriptor, None)
@@ -146,16 +150,36 @@ class Keyboard(Modes):
         self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting
         self.screen.writers = clock.writers
+        self.screen.lender = self._lend
         self.set(self.kept)
+        self.pager = pager_of(self.session.pager)
+        if self.pager is not None:
+            self.screen.hold(_MOMENT)
         try:
             yield
+            self._page()
         finally:
-            self.screen.flush()
-            self.screen.writers = None
+            self.screen.settle()
+            self.screen.writers = self.screen.lender = None
             clock.before_waiting = before
             clock.inputs.pop(self.descriptor, None)
             self.rest, self.session.stdin = self.session.stdin.take(), Pipe(closed=True)
             self.set(self.editing)
+
+    def _lend(self) -> None:
+        """Before a program looks at the terminal it is an ordinary one."""
+        self.set(self.ordinary)
+        self.screen.lost = True
+
+    def _page(self) -> None:
+        """What came all at once, and is too much for the window, is for the pager."""
+        data = self.screen.taken()
+        columns, lines = terminal_size(self.screen)
+        if self.pager is not None and overflows(data, columns, lines):
+            self.screen.lend()
+            if page(self.session, self.pager, data):
+                return
+        self.screen.write(data)
 
     def left(self) -> bytes:
         """What the line did not read."""
@@ -163,7 +187,7 @@ class Keyboard(Modes):
 
     def _before_waiting(self) -> None:
         self.before()
-        self.screen.flush()
+        self.screen.settle()
         clock = self.session.clock
         reads = self.session.stdin.readable.sleepers or clock.readers or clock.writers
         if self.session.printer.panel is None and reads:

@@ -6,13 +6,13 @@ It has the terminal's other screen while it lasts, and gives the first one back 
 from __future__ import annotations
 
 import io
-import os
 import re
 import time
 from typing import NamedTuple, TextIO
 from unicodedata import east_asian_width
 
 from netsh.render.palette import CHANGED, FAINT, NAME, Theme, ascii_of, visible
+from netsh.render.screen import terminal_size
 
 _FASTEST = 0.05  # seconds between two pictures; more would not be seen
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[0m\x1b[?25h\x1b[?1049l\r"
@@ -71,16 +71,9 @@ class Panel:
         self.drawn = 0.0  # when
         self.out.write(_ENTER)
 
-    def size_now(self) -> tuple[int, int]:
-        """Columns and lines of the terminal."""
-        try:
-            return os.get_terminal_size(self.out.fileno())
-        except (OSError, ValueError):
-            return 80, 24
-
     def show(self, sight: Sight) -> None:
         """Draw a sight, unless the one before has only just been drawn."""
-        now, size = time.monotonic(), self.size_now()
+        now, size = time.monotonic(), terminal_size(self.out)
         is_other = size != self.size or sight.first != self.first
         if now - self.drawn < _FASTEST and not is_other:
             return

@@ -31,7 +31,7 @@ from netsh.render.palette import (
 )
 from netsh.render.panel import Held, Panel, Sight
 from netsh.render.pointer import Pointer
-from netsh.render.screen import terminal_width
+from netsh.render.screen import Screen, terminal_width
 from stack.trace.hook import Away
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
@@ -124,9 +124,22 @@ class Printer:
         """Whether what is printed goes to a terminal that can be drawn on anywhere, for people to see."""
         return self.format != "json" and self.out.isatty() and self.environ.get("TERM") not in ("dumb", "unknown")
 
+    def lend(self) -> None:
+        """Show all that was printed, since somebody else has the terminal now."""
+        self.out.flush()
+        if (screen := self._screen()) is not None:
+            screen.lend()
+
+    def _screen(self) -> Screen | None:
+        """The terminal of a prompt."""
+        screen = getattr(self.out, "buffer", None)
+        return screen if isinstance(screen, Screen) else None
+
     def _open_panel(self) -> Panel:
         """The panel; it has the screen, and what others say waits."""
         if self.panel is None:
+            if (screen := self._screen()) is not None:
+                screen.settle()
             self.panel = Panel(self.out, self.theme, colour=self.colour, plain=self.plain)
             is_one = self.err is self.out
             self.out = Held(self.out)

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable
 from typing import IO, Any, BinaryIO
 
 Draw = Callable[[], None]
 
 
-def terminal_width(out: IO[Any]) -> int:
-    """The columns of the terminal behind a file; 80 where there is none."""
+def terminal_size(out: IO[Any] | io.BufferedIOBase) -> tuple[int, int]:
+    """The columns and the lines of the terminal behind a file; 80 and 24 where there is none."""
     try:
-        return os.get_terminal_size(out.fileno()).columns
+        return os.get_terminal_size(out.fileno())
     except (OSError, ValueError):
-        return 80
+        return 80, 24
+
+
+def terminal_width(out: IO[Any]) -> int:
+    """The columns alone."""
+    return terminal_size(out)[0]
 
 
 def _lead_nowhere(descriptor: int) -> None:
@@ -32,6 +38,7 @@ def _lead_nowhere(descriptor: int) -> None:
 class Screen(io.BufferedIOBase):
     """The bytes on their way to a terminal; `text` is the same as a text file, for a Printer.
 
+    While it `holds`, what is written is kept for a moment, for a pager perhaps.
     `editor`, set while a line is edited, calls a function while that line is out of the way.  `writers`, set
     while a command runs, are the clock's: what to call when a descriptor can be written.
     """
@@ -43,6 +50,8 @@ class Screen(io.BufferedIOBase):
         self.pieces: list[bytes] = []
         self.editor: Callable[[Draw], None] | None = None
         self.writers: dict[int, Draw] | None = None
+        self.until: float | None = None  # so long it holds
+        self.lender: Draw | None = None  # makes it a terminal that shows keys
         self.at_margin = True  # the cursor stands in the first column
         self.lost = False  # others have written, too: keys were shown, or a program ran
         self.text = io.TextIOWrapper(self, encoding="utf-8", errors="replace", write_through=True)
@@ -56,8 +65,35 @@ class Screen(io.BufferedIOBase):
 
     def flush(self) -> None:
         """Show what was written; while a line is edited only `show` does, at its own pace."""
+        if self.until is not None and time.monotonic() < self.until:
+            return
+        self.until = None
         if self.editor is None and self.pieces:
             self._write()
+
+    def hold(self, seconds: float) -> None:
+        """Show nothing for so long, unless it is settled before."""
+        self.until = time.monotonic() + seconds
+
+    def settle(self) -> None:
+        """Show what was held, and hold no more."""
+        self.until = None
+        self.flush()
+
+    def lend(self) -> None:
+        """The terminal is a program's from now on, which finds it as others do."""
+        self.settle()
+        if self.lender is not None:
+            self.lender()
+
+    def taken(self) -> bytes:
+        """What is held to the end; nothing, if some of it was shown."""
+        if self.until is None:
+            return b""
+        self.until = None
+        data = b"".join(self.pieces)
+        self.pieces.clear()
+        return data
 
     def show(self) -> None:
         """Show what was written, above the line that is edited."""
