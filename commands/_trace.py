@@ -18,8 +18,8 @@ from stack.trace.recorder import Recorder
 from stack.trace.steps import Packet, Step
 
 _KINDS = {
-    "copy": "a copy of {}", "fragment": "a fragment of {}", "whole": "put together with {}",
-    "error": "an error about {}", "asks": "asked for {}", "answer": "the answer to {}",
+    "copy": "a copy of {}", "fragment": "a fragment of {}", "segment": "a segment of {}",
+    "whole": "put together with {}", "error": "an error about {}", "asks": "asked for {}", "answer": "the answer to {}",
     "again": "the bytes of {} again", "sent": "because of {}",
 }  # fmt: skip
 _SOURCES = [Source("", "", DLT_EN10MB)]
@@ -65,6 +65,7 @@ def recorder_of(lab: Lab) -> Recorder:
     """The recorder of a lab, made when it is first asked for."""
     if not isinstance(lab.trace, Recorder):
         lab.trace = Recorder(lab)
+    lab.trace.settle()
     return lab.trace
 
 

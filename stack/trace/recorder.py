@@ -19,9 +19,11 @@ from stack.header.tcp import TH_FIN, TH_SYN
 from stack.kern.proc import Channel, Proc
 from stack.lab import Lab
 from stack.mbuf import Mbuf
+from stack.net import gso
 from stack.net.bridge import Bridge
-from stack.net.ethernet import m_devget
-from stack.net.wire import Bus
+from stack.net.ethernet import Ethernet, m_devget
+from stack.net.vlan import Vlan
+from stack.net.wire import Bus, Shmif
 from stack.netinet import ip_output
 from stack.netinet.arp import Arp
 from stack.netinet.icmp import Icmp
@@ -34,12 +36,14 @@ from stack.netinet.tcp_var import Key, Tcpcb
 from stack.trace.door import Door, packet_of, path_of, place_of, protocol_of
 from stack.trace.doors import DOORS, DROP
 from stack.trace.hook import Hook, hook, look_away, look_on
-from stack.trace.steps import AGAIN, ANSWER, ASKS, COPY, ERROR, FRAGMENT, SENT, SNAPLEN, WHOLE, Packet, Step
+from stack.trace.steps import AGAIN, ANSWER, ASKS, COPY, ERROR, FRAGMENT, SEGMENT, SENT, SNAPLEN, WHOLE, Packet, Step
 
 Filter = Callable[[bytes], bool]  # a whole frame: is it wanted?
 
 MOST = 100_000  # steps, and packets, that are remembered
 _PENDING = 1000  # steps of packets of which it is not known yet whether they are wanted
+_BETWEEN = 3  # frames that may stand between two functions of the stack
+_OUTSIDE = 4096  # frames that are outside of the lab, and may come back
 _FLIGHT = 512  # segments of a connection that are remembered, in case they are sent again
 _NO_LINK = bytes(12) + b"\x08\x00"  # stands for the link header where a packet has none (yet)
 _ADDRESSES = (1 << 64) - 1
@@ -49,6 +53,7 @@ _MAKERS: dict[CodeType, tuple[str, str]] = {
     Mbuf.copy.__code__: (COPY, "self"),
     Bus._corrupted.__code__: (COPY, "m"),
     ip_output.fragment.__code__: (FRAGMENT, "m"),
+    gso.segments.__code__: (SEGMENT, "m"),
     Reassembly._join.__code__: (WHOLE, ""),
     Icmp.error.__code__: (ERROR, "m"),
     Icmp._echo.__code__: (ANSWER, "m"),
@@ -60,6 +65,7 @@ _DEVGET = m_devget.__code__
 _OUTPUT, _TCP_INPUT = IpOutput.output.__code__, TcpInput.input.__code__
 _COPY = Mbuf.copy.__code__
 _CARRIERS = {Bus.deliver.__code__, Bridge._flood.__code__}  # what they hand on is a copy, even when it is the only one
+_TRANSMITS = {Ethernet.transmit.__code__, Shmif.transmit.__code__}
 _RUN = Proc._run.__code__
 _JOIN, _FREED = Reassembly._join.__code__, Arp.nd_sent.__code__
 _ENDS = ("delivered", "dropped", "answered")  # verdicts that say what became of a packet,
@@ -69,13 +75,14 @@ _ELSE = ("waits", "taken")  # and those that do so when nothing else has
 class Visit:
     """A door that is open now, or a process that runs: what is in hand there."""
 
-    __slots__ = ("before", "depth", "frame", "host", "serial", "step")
+    __slots__ = ("before", "depth", "frame", "host", "outermost", "serial", "step")
 
     def __init__(self, frame: FrameType, host: str, serial: int, depth: int) -> None:
         self.frame = frame
         self.host = host
         self.serial = serial  # of the packet in hand; 0 for none
         self.depth = depth
+        self.outermost = True  # not within another
         self.step: Step | None = None
         self.before: object = None
 
@@ -102,6 +109,7 @@ class Recorder:
         self.event: list[Step] = []  # of what happens just now
         self.fresh: list[Packet] = []  # of which it is not known yet whether they are wanted
         self.pending: list[Step] = []  # theirs
+        self.outside: dict[bytes, int] = {}  # frames that left the lab, by their bytes
         self.woken: dict[int, int] = {}  # processes, by what woke them
         self.heard: dict[tuple[str, Key], int] = {}  # the last segment that a connection got
         self.flows: dict[tuple[int, bytes], deque[tuple[int, int, int]]] = {}  # first number, size, serial
@@ -137,8 +145,8 @@ class Recorder:
         listened.ignore(Proc.start.__code__, self._starts)
         listened.ignore(_RUN, self._runs, self._leave)
         self.visits.clear()
-        self._settle()
-        for table in (self.woken, self.heard, self.flows):
+        self.settle()
+        for table in (self.outside, self.woken, self.heard, self.flows):
             table.clear()
 
     # --- doors --------------------------------------------------------------------------------
@@ -146,7 +154,7 @@ class Recorder:
     def _enter(self, frame: FrameType) -> None:
         """A door opens."""
         visits = self.visits
-        outer = visits[-1] if visits else None
+        outer = self._outer(frame)
         protocol = protocol_of(frame)
         if protocol is None:
             if outer is None:
@@ -164,10 +172,14 @@ class Recorder:
             serial = outer.serial if outer is not None else self._remembered(frame, host)
             packet = self.packets.get(serial)
         visit = Visit(frame, host, serial, outer.depth if outer is not None and outer.holds(serial) else 0)
+        visit.outermost = outer is None
         visits.append(visit)
         code = frame.f_code
-        if m is not None and packet is not None and code is _OUTPUT:
-            self._sends(frame, m, packet)
+        if m is not None and packet is not None:
+            if code is _OUTPUT:
+                self._sends(frame, m, packet)
+            elif code in _TRANSMITS:
+                self._goes_out(frame.f_locals["self"], m, packet)
         if packet is not None and packet.wanted is False:
             return
         door = DOORS[code]
@@ -179,6 +191,17 @@ class Recorder:
             reply = self.packets.get(outer.serial)
             if reply is not None:
                 reply.wanted = reply.wanted or packet.wanted
+
+    def _outer(self, frame: FrameType) -> Visit | None:
+        """The visit that a function is called in; None for none, such as while another one stands still."""
+        outer = self.visits[-1] if self.visits else None
+        if outer is not None:
+            back = frame.f_back
+            while back is not None:
+                if back is outer.frame:
+                    return outer
+                back = back.f_back
+        return None
 
     def _step(self, visit: Visit, door: Door) -> None:
         """Note a step, and what can be read off it."""
@@ -219,8 +242,8 @@ class Recorder:
             if step.verdict.startswith(_ENDS + _ELSE) and (packet := self.packets.get(step.serial)) is not None:
                 if step.verdict.startswith(_ENDS) or not packet.fate or packet.fate.startswith(_ELSE):
                     packet.fate = step.verdict
-        if not visits:
-            self._settle()
+        if visit.outermost:
+            self.settle()
 
     def _remembered(self, frame: FrameType, host: str) -> int:
         """A timer has run out: it is because of what its connection heard last."""
@@ -234,18 +257,27 @@ class Recorder:
         """What is known of a packet; one that was there before the trace is a new one."""
         serial = getattr(m, "serial", 0)
         packet = self.packets.get(serial)
+        if packet is None and not serial and m.link and self.outside:
+            packet = self.packets.get(self.outside.pop(m.frame(), 0))
+            if packet is not None:  # it went out of the lab, and is back
+                m.serial, m.cause = packet.serial, packet.cause
         if packet is None:
-            cause = 0
-            if serial > 0:
-                cause = m.cause  # forgotten, it was so long ago
-            else:
-                cause = -serial  # its copy went on in its place (see _keeps)
+            if serial <= 0:
                 self.serial += 1
-                m.serial, m.cause = self.serial, cause
+                m.serial, m.cause = self.serial, -serial  # its copy went on in its place (see _keeps)
             kind = COPY if serial < 0 else SENT
-            packet = self._know(Packet(m.serial, cause, kind, self.number, self.lab.callouts.now, host, m))
+            packet = self._know(Packet(m.serial, m.cause, kind, self.number, self.lab.callouts.now, host, m))
             _snap(packet)
         return packet
+
+    def _goes_out(self, ifp: Ethernet, m: Mbuf, packet: Packet) -> None:
+        """A frame leaves the lab, into a file or a device: it may come back elsewhere."""
+        if m.gso_size or isinstance(ifp, Shmif) and (ifp.bus is None or type(ifp.bus) is Bus):
+            return
+        if not isinstance(ifp, Vlan | Bridge):
+            if len(self.outside) >= _OUTSIDE:
+                del self.outside[next(iter(self.outside))]
+            self.outside[m.frame()] = packet.serial
 
     def _know(self, packet: Packet) -> Packet:
         packets = self.packets
@@ -262,13 +294,12 @@ class Recorder:
 
     def _made(self, frame: FrameType) -> None:
         """A packet is made: it gets its serial, and its cause."""
-        visits = self.visits
-        maker = frame.f_back
-        if not visits or maker is None:
+        visit = self._outer(frame)
+        maker = _caller(frame)
+        if visit is None or maker is None:
             return  # not of this lab, as far as one can tell; it will be seen
-        if maker.f_code is _DEVGET and maker.f_back is not None and maker.f_back.f_code in _MAKERS:
-            maker = maker.f_back
-        visit = visits[-1]
+        if maker.f_code is _DEVGET and (above := _caller(maker)) is not None and above.f_code in _MAKERS:
+            maker = above
         kind, origin = _MAKERS.get(maker.f_code, (SENT, ""))
         cause = visit.serial
         if origin:
@@ -281,14 +312,19 @@ class Recorder:
         self.serial += 1
         m.serial, m.cause = self.serial, cause
         packet = self._know(Packet(self.serial, cause, kind, self.number, self.lab.callouts.now, visit.host, m))
-        for each in visits:
+        for each in self.visits:
             if each.step is not None and not each.step.serial:
                 each.step.belongs(packet)  # what led to it is the beginning of its journey
 
     def _keeps(self, copy: Mbuf, maker: FrameType) -> bool:
-        """The only copy that a bus or a bridge hands on is the packet itself, and has its serial."""
-        carrier = maker.f_back
-        if carrier is None or carrier.f_code not in _CARRIERS or len(carrier.f_locals["takers"]) != 1:
+        """The only copy that a bus or a bridge hands on is the packet itself, and keeps its serial."""
+        carrier = _caller(maker)
+        if carrier is None:
+            return False
+        if carrier.f_code in _CARRIERS:
+            if len(carrier.f_locals["takers"]) != 1:
+                return False
+        elif not isinstance(carrier.f_locals.get("self"), Bus):  # one in a file: the first of us that takes it
             return False
         m: Mbuf = maker.f_locals["self"]
         copy.serial, copy.cause = m.serial, m.cause
@@ -328,26 +364,27 @@ class Recorder:
     def _wakes(self, frame: FrameType) -> None:
         """Somebody wakes those who sleep on a channel."""
         channel: Channel = frame.f_locals["self"]
-        visit = self.visits[-1] if self.visits else None
+        visit = self._outer(frame)
         if channel.sleepers and visit is not None and visit.serial and visit.frame.f_code is not _RUN:
             for proc in channel.sleepers:  # but what one process tells another is not a packet's doing
                 self.woken[id(proc)] = visit.serial
 
     def _starts(self, frame: FrameType) -> None:
         """A process begins: because of what woke the one that starts it."""
-        if self.visits and self.visits[-1].serial:
-            self.woken[id(frame.f_locals["self"])] = self.visits[-1].serial
+        visit = self._outer(frame)
+        if visit is not None and visit.serial:
+            self.woken[id(frame.f_locals["self"])] = visit.serial
 
     def _runs(self, frame: FrameType) -> None:
         """A process goes on: what it does is because of the packet that woke it."""
         proc: Proc = frame.f_locals["self"]
-        if proc.callouts is self.lab.callouts and not self.visits:
+        if proc.callouts is self.lab.callouts and self._outer(frame) is None:
             self.visits.append(Visit(frame, proc.hostname, self.woken.pop(id(proc), 0), 0))
 
     # --- what is wanted -----------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        """An event is over: keep those of its steps that are wanted."""
+    def settle(self) -> None:
+        """An event is over, or somebody wants to know how far it is: keep those of its steps that are wanted."""
         for packet in self.fresh:
             self._decide(packet)
         self.fresh = [packet for packet in self.fresh if packet.m is not None][-_PENDING:]
@@ -393,6 +430,16 @@ def _snap(packet: Packet) -> bool:
         return False
     packet.length = len(packet.frame)
     return True
+
+
+def _caller(frame: FrameType) -> FrameType | None:
+    """Who has called a function: one of the stack's, though somebody stands between them (a trap)."""
+    back = frame.f_back
+    for _ in range(_BETWEEN):
+        if back is None or "/stack/" in back.f_code.co_filename:
+            break
+        back = back.f_back
+    return back if back is not None else frame.f_back
 
 
 def _overlap(at: int, length: int, seq: int, size: int) -> bool:

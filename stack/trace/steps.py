@@ -8,9 +8,9 @@ from stack.trace.door import Door, Facts, path_of
 SNAPLEN = 192  # bytes of a packet that are remembered: all headers, and what begins the data
 
 # How a packet came from the one that caused it
-COPY, FRAGMENT, WHOLE = "copy", "fragment", "whole"
+COPY, FRAGMENT, SEGMENT, WHOLE = "copy", "fragment", "segment", "whole"
 ERROR, ASKS, ANSWER, AGAIN, SENT = "error", "asks", "answer", "again", "sent"
-SAME = frozenset({COPY, FRAGMENT, WHOLE})  # it is the same packet still, or a part of it
+SAME = frozenset({COPY, FRAGMENT, SEGMENT, WHOLE})  # it is the same packet still, or a part of it
 
 
 class Packet:

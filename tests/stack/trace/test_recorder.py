@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.fuzz import Run, counters
+from stack.dev import shmif
 from stack.header.ip import IPPROTO_UDP
 from stack.kern.proc import Proc
 from stack.kern.socket import SOCK_DGRAM, SOCK_STREAM
 from stack.kern.syscalls import accept, connect, recv, recvfrom, sendall
 from stack.lab import Lab
 from stack.mbuf import Mbuf
+from stack.net.ethernet import Ethernet
+from stack.net.ifnet import IFF_RUNNING
 from stack.net.wire import Personality
 from stack.netinet.in_ import IP_TTL, IPPROTO_IP
 from stack.trace.journey import Journeys
 from stack.trace.recorder import Filter, Recorder
 from stack.trace.steps import AGAIN, ANSWER, ASKS, COPY, ERROR, FRAGMENT, SENT, WHOLE, Packet
 from tests.commands import labs
-from tests.stack.labs import routed, settle
+from tests.stack.labs import ip4, routed, settle
 from tests.stack.netinet.test_determinism import busy
 
 
@@ -180,6 +184,64 @@ def test_a_filter_takes_a_packet_and_what_it_causes() -> None:
     assert recorder.count == count
     assert [packet.wanted for packet in recorder.packets.values() if packet.kind == ERROR] == [True, False]
     assert {step.host for step in recorder.steps} >= {"a", "r", "b"}
+
+
+class Cable(Ethernet):
+    """A device whose frames are bytes, which come in at another's: a TAP, and what is behind it."""
+
+    kind = "cable"
+    __slots__ = ("end",)
+    end: Cable | None
+
+    def start(self, m: Mbuf) -> int:
+        """Send it."""
+        frame, end = m.frame(), self.end
+        assert end is not None
+        self.ether.callouts.schedule(0.001, lambda: end.input_frame(frame))
+        return 0
+
+    def init(self) -> None:
+        """It always runs."""
+        self.flags |= IFF_RUNNING
+
+
+def test_a_frame_that_was_outside_of_the_lab_is_the_same_packet() -> None:
+    lab = Lab()
+    lab.cloners["cable"] = lambda host, name, index: Cable(name, index, host.new_lladdr(name), host.ether)
+    ends: list[Cable] = []
+    for name, address in (("a", "10.0.0.1"), ("b", "10.0.0.2")):
+        ifp = lab.add_host(name).ifcreate("cable0")
+        assert isinstance(ifp, Cable)
+        ifp.end = ends[0] if ends else ifp
+        ends.append(ifp)
+        lab[name].set_address(ifp, ip4(address), 24, dad=False)
+    ends[0].end = ends[1]
+    recorder = watched(lab)
+    lab["a"].socket(SOCK_DGRAM).sendto(b"x", (ip4("10.0.0.2"), 9))
+    lab.run(1.0)
+    recorder.stop()
+    check(recorder)
+    sent = next(packet for packet in recorder.packets.values() if packet.frame[23] == IPPROTO_UDP)
+    assert {step.host for step in recorder.steps if step.serial == sent.serial} == {"a", "b"}
+    assert only(recorder, ERROR).cause == sent.serial
+
+
+def test_through_a_file_within_a_lab(tmp_path: Path) -> None:
+    lab = Lab()
+    shmif.register(lab)
+    for name, address in (("a", "10.0.0.1"), ("b", "10.0.0.2")):
+        labs.attach(lab, name, str(tmp_path / "bus"), address)
+    recorder = watched(lab)
+    try:
+        lab["a"].socket(SOCK_DGRAM).sendto(b"x", (ip4("10.0.0.2"), 9))
+        lab.run(lab.callouts.now + 1)
+    finally:
+        recorder.stop()
+        for name in "ab":
+            lab.remove_host(name)
+    check(recorder)
+    sent = next(packet for packet in recorder.packets.values() if packet.frame[23] == IPPROTO_UDP)
+    assert {step.host for step in recorder.steps if step.serial == sent.serial} >= {"a", "b"}
 
 
 hosts = st.integers(2, 5)
