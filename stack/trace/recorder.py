@@ -238,7 +238,7 @@ class Recorder:
                 try:
                     step.verdict = door.seen(frame, value, step.facts, visit.before)
                 except Exception as defect:
-                    step.facts["defect"] = repr(defect)
+                    step.facts.setdefault("defect", repr(defect))
             if step.verdict.startswith(_ENDS + _ELSE) and (packet := self.packets.get(step.serial)) is not None:
                 if step.verdict.startswith(_ENDS) or not packet.fate or packet.fate.startswith(_ELSE):
                     packet.fate = step.verdict

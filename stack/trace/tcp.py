@@ -6,6 +6,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from stack.header.tcp import TH_ACK, TH_FIN, TH_PUSH, TH_RST, TH_SYN, TH_URG
+from stack.kern.sockbuf import Piece
 from stack.kern.socket import Socket
 from stack.mbuf import Mbuf
 from stack.netinet import tcp_output, tcp_reass, tcp_subr
@@ -175,7 +176,8 @@ def _put_out(frame: FrameType, value: object, facts: Facts, before: object) -> s
 
 def _append(frame: FrameType, facts: Facts) -> object:
     tp: Tcpcb = frame.f_locals["tp"]
-    facts["socket"], facts["data"] = socket_name(tp.tcp.name, tp), len(frame.f_locals["data"])
+    data: Piece = frame.f_locals["seg"].data if "seg" in frame.f_locals else frame.f_locals["data"]
+    facts["socket"], facts["data"] = socket_name(tp.tcp.name, tp), len(data)
     return tp.rcv.cc
 
 

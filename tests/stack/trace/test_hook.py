@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import cProfile
 import errno
+import inspect
+import re
 import sys
 from collections.abc import Iterator
 from types import FrameType
@@ -14,7 +16,7 @@ from stack.kern.socket import SOCK_DGRAM
 from stack.lab import Lab
 from stack.netinet.ip_input import Ip
 from stack.netinet.ip_output import IpOutput
-from stack.trace.door import host_of, packet_of
+from stack.trace.door import Door, host_of, packet_of
 from stack.trace.doors import DOORS, find
 from stack.trace.hook import Away, hook
 
@@ -136,3 +138,21 @@ def test_the_hook_is_away_from_what_is_no_stack() -> None:
         hook().listen(code, entered)  # or somebody begins to
     assert sys.getprofile() is not None
     hook().ignore(code, entered)
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=lambda door: door.name)
+def test_what_is_read_at_a_door_is_there(door: Door) -> None:
+    """A function of the stack that is changed, and has other arguments now, is noticed here."""
+    wanted = set(re.findall(r'f_locals\["(\w+)"\]', inspect.getsource(door.look) if door.look is not None else ""))
+    arguments = set(door.code.co_varnames[: door.code.co_argcount])
+    if {"seg", "data"} <= wanted:  # one of both
+        wanted -= {"seg", "data"} - arguments
+    assert wanted <= arguments
+    if door.seen is not None:
+        wanted = set(re.findall(r'f_locals\["(\w+)"\]', inspect.getsource(door.seen)))
+        assert wanted <= set(door.code.co_varnames)
+    assert door.tell, "it can be explained"
+    assert door.file or "/wire.py" in door.place[0] or door.place[0] in _OURS
+
+
+_OURS = ("stack/probe.py", "stack/netinet/datagram.py", "stack/netinet/tcp_recovery.py")
