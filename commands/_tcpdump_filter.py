@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from commands.command import Context, Failure
 from stack.addr import Ip4
@@ -19,6 +19,11 @@ _KEYWORDS = """
     udp sctp icmp icmp6 igmp igrp pim vrrp carp ah esp atalk aarp decnet lat moprc mopdl sca iso esis es-is isis
     is-is clnp stp ipx netbeui protochain lane metac oam oamf4 bcc sc ilmic vpi vci i l s u
 """.split()  # noqa: SIM905
+_PIECE = re.compile(r"[][()]|&&|\|\||[<>=!]=|<<|>>|[<>=!&|+*/%^-]|(?:[^]\s[()&|<>=!+*/%^-]|(?<=\w)-)+")
+_RESTS = (  # how a filter may go on
+    "", " 1.2.3.4", " 80", " tcp", " host 1.2.3.4", " 1:2:3:4:5:6", " host 1:2:3:4:5:6", " net 10", " = 1", " 1 = 1",
+    "] = 1", "1] = 1", " 1] = 1",
+)  # fmt: skip
 _NAMED = {"host", "gateway", "net"}  # an address stands behind these, so a name that nobody has is wrong there
 _NO_HOST = {"port", "portrange", "proto", "protochain", "type", "subtype", "dir", "ifname", "on"}
 
@@ -90,6 +95,34 @@ class Filter:
             text = str(error)
             if linktype == DLT_NULL and "ethernet" in text.lower():
                 text += " (loopback has no link header)"
-            raise Failure(text) from None
+            raise Failure(text, line=self.text, column=self._fault(linktype)) from None
         except OSError as error:
             raise Failure(str(error)) from None
+
+    def _fault(self, linktype: int) -> int:
+        """Where it begins to make no sense, which libpcap does not say: no end that may follow mends what is before."""
+        before = ""
+        for found in _PIECE.finditer(self.text):
+            word, head = found[0], self.text[: found.end()]
+            if _WORD.fullmatch(word) and word not in _KEYWORDS and before not in _NO_HOST and before != "[":
+                return found.start()  # or libpcap would ask the real machine for its address
+            if not any(self._compiles(head + rest, linktype) for rest in _ends(head)):
+                return found.start()
+            before = word
+        return len(self.text)
+
+    def _compiles(self, text: str, linktype: int) -> bool:
+        from stack.dev import libpcap
+
+        try:
+            libpcap.compile_filter(text, linktype, self.snaplen)
+        except ValueError:
+            return False
+        return True
+
+
+def _ends(head: str) -> Iterator[str]:
+    """Ways in which a filter may go on, so that what is open is closed."""
+    close = ")" * (head.count("(") - head.count(")"))
+    for rest in _RESTS:
+        yield rest + close

@@ -1,5 +1,6 @@
 """Tell the journey of a packet in sentences, and where to read about each step.
 
+    explain         where a breakpoint has stopped the lab
     explain 12      packet 12, on all hosts
     explain 12.3    its third step alone
     -n              numbers only: no names of hosts and services
@@ -20,18 +21,19 @@ from typing import NamedTuple
 from commands._getopt import getopt, one_of
 from commands._reasons import WHY
 from commands._trace import Rows, TracedPacket, packet_of, recorder_of, show_packet, step_of
-from commands.command import Command, Context
+from commands.command import Command, Context, Failure
 from stack.trace.door import sentence
+from stack.trace.doors import DOORS
 from stack.trace.journey import Journeys
 from stack.trace.steps import Step
 
-SYNOPSIS = "explain [-n] packet"
+SYNOPSIS = "explain [-n] [packet]"
 
 
 class Args(NamedTuple):
     """The command line."""
 
-    packet: str
+    packet: str  # "": where the lab has stopped
     numeric: bool
 
 
@@ -58,11 +60,14 @@ Row = TracedPacket | Explained
 def parse(argv: list[str]) -> Args:
     """The number of a packet, or of a step."""
     options, words = getopt("explain", argv, "n")
-    return Args(one_of(words, "the number of a packet"), "n" in options)
+    return Args(one_of(words, "the number of a packet") if words else "", "n" in options)
 
 
 async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
     """Tell it."""
+    if not args.packet:
+        yield _stop(ctx)
+        return
     recorder = recorder_of(ctx.lab)
     if "." in args.packet:
         yield told(step_of(ctx.lab, args.packet))
@@ -74,6 +79,24 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
             yield told(leg.step, leg.level)
         else:
             yield rows.packet(leg.packet, leg.level, journeys.fate(leg.packet))
+
+
+def _stop(ctx: Context) -> Explained:
+    """Where the lab has stopped: what the function says of itself, and what has happened in it."""
+    stop = ctx.lab.stopped
+    if stop is None:
+        raise Failure("the lab is not stopped; 'explain N' tells of a packet of the trace", 2)
+    door = next((door for door in DOORS.values() if door.place[0] == stop.path and door.bsd == stop.function), None)
+    rfc, file = ("", "") if door is None else (door.rfc, door.file)
+    text = stop.about or f"A function of {stop.path}."
+    kind, _, what = stop.what.partition(": ")
+    protocol, _, reason = what.partition("/")
+    why = WHY.get(protocol, {}).get(reason) if kind == "dropped" else None
+    if why is not None:
+        text, rfc, file = f"{text} Here the packet is dropped, since {why.sentence}.", why.rfc, why.bsd
+    elif stop.what:
+        text = f"{text} Here: {stop.what}."
+    return Explained(0, ctx.now, stop.host, 0, 0, stop.function, text, "", rfc, file, stop.path, stop.line)
 
 
 def told(step: Step, level: int = 0) -> Explained:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from types import FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import NamedTuple, TypeVar
 
 from commands._tcpdump_filter import Filter
@@ -99,9 +99,11 @@ class Breaks:
 
     def set(self, point: Breakpoint) -> None:
         """Stop there from now on."""
+        trapped = {function for each in self.table.values() for function in each.functions}
         self.table[point.number] = point
         for function in point.functions:
-            trap.listen(function, self._entered)
+            if function not in trapped:
+                trap.listen(function, self._entered)
         self._listen()
 
     def remove(self, numbers: Iterable[int]) -> None:
@@ -165,7 +167,8 @@ class Breaks:
         code = call.function.__code__
         seen = None if m is None else hand.whole(call, m)
         self.call = call
-        self.drive.stop(Stop(place, function, path_of(code.co_filename), code.co_firstlineno, m, why, "", seen))
+        path, line = path_of(code.co_filename), code.co_firstlineno
+        self.drive.stop(Stop(place, function, path, line, m, why, "", _about(code), seen))
         if self.call is call:
             self.call = None
 
@@ -199,7 +202,8 @@ class Breaks:
         self.call = None
         function = next((door.bsd for known, door in DOORS.items() if known is code), code.co_qualname)
         m = m or next((found for each in _outwards(frame) if (found := packet_of(each)) is not None), None)
-        self.drive.stop(Stop(place, function, path_of(code.co_filename), frame.f_lineno, m, why, what, m))
+        path = path_of(code.co_filename)
+        self.drive.stop(Stop(place, function, path, frame.f_lineno, m, why, what, _about(code), m))
 
     # -- one packet, step by step ---------------------------------------------------------------------
 
@@ -307,6 +311,12 @@ def path_of(file: str) -> str:
     return file.removeprefix(f"{ROOT}/")
 
 
+def _about(code: CodeType) -> str:
+    """The first paragraph of a function's docstring."""
+    said = code.co_consts[0] if code.co_consts else None
+    return " ".join(said.partition("\n\n")[0].split()) if isinstance(said, str) else ""
+
+
 def _frame() -> FrameType:
     """The function of the stack that dropped a packet, or changed a state: not what counts it."""
     frame = sys._getframe(2)
@@ -324,7 +334,7 @@ def _outwards(frame: FrameType | None) -> Iterable[FrameType]:
 
 def has_packet(function: FunctionType) -> bool:
     """Whether a packet is among its arguments."""
-    code = function.__code__
+    code = trap.code_of(function)
     return bool({"m", "seg"} & {*code.co_varnames[: code.co_argcount]})
 
 

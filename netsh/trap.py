@@ -8,7 +8,7 @@ A function without a trap has no line more to run, and all others run at their f
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 
@@ -72,9 +72,15 @@ def _sprung(*args: Any, **more: Any) -> object:
     return trap(*args, **more)
 
 
+def code_of(function: FunctionType) -> CodeType:
+    """The code of a function, whether there is a trap or not."""
+    trap = trap_of(function)
+    return function.__code__ if trap is None else trap.plain.__code__
+
+
 def can_trap(function: FunctionType) -> bool:
     """Whether a trap may be set: not where a function takes names from around it, or runs in pieces."""
-    code = function.__code__
+    code = code_of(function)
     return not code.co_freevars and not code.co_flags & (0x20 | 0x80 | 0x200)  # generators and coroutines
 
 

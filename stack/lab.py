@@ -39,6 +39,7 @@ class Stop(NamedTuple):
     m: Mbuf | None
     why: str  # what stopped it: `break 1`, `step`
     what: str  # what has happened: a drop, another state; "" when the function has only been entered
+    about: str  # what the function says of itself
     seen: Mbuf | None  # the packet with its header, where it gets that later
 
 

@@ -33,9 +33,14 @@ from stack.trace import doors
 SYNOPSIS = """break
 break host function [if filter]
 break drop reason [if filter]
-break state host:port state
+break state host:port STATE
 break -d number | all"""
-WORDS = {"drop": "when a packet dies for a reason", "state": "when a connection gets into a state", "-d": "delete"}
+WORDS = {
+    "drop": "when a packet dies for a reason",
+    "state": "when a connection gets into a state",
+    "if": "only when a filter of tcpdump's takes the packet",
+    "-d": "no more",
+}
 _MANY = 4  # functions of one name
 
 

@@ -20,6 +20,20 @@ from netsh.rewrite import Change
 from netsh.shell import ShellContext
 
 SYNOPSIS = "edit field=value ..."
+WORDS = {
+    "ip.ttl=": "how many hops it may still go",
+    "ip.src=": "an address or a host",
+    "ip.dst=": "an address or a host",
+    "ip.id=": "what its fragments have in common",
+    "ip.flags=": "DF, MF",
+    "tcp.dport=": "a port",
+    "tcp.flags=": "such as SA",
+    "tcp.seq=": "a number",
+    "udp.dport=": "a port",
+    "icmp.type=": "a number",
+    "ether.dst=": "six bytes in hex",
+    "raw.load=": "what it carries",
+}
 
 
 def parse(argv: list[str]) -> list[Change]:

@@ -5,6 +5,7 @@
     source Ip.forward            a method of a class, or a class
     source ip_input.py:252       what stands in that line, which is marked
     source drop ip/ttl           where packets die for that reason ('help drop' lists them)
+    source                       where a breakpoint has stopped the lab
     source 12.3                  where the third step of packet 12 was, in what 'trace' has seen
 
 A word with a `/`, one that ends in `.netsh`, and the name of a file that is there is a script; all others are looked
@@ -67,13 +68,12 @@ Row = Listing | SourceLine | Note | Complaint
 
 def parse(argv: list[str]) -> list[str]:
     """A file's name and arguments, or what to show."""
-    if not argv:
-        raise Usage("a file's name is missing, or that of a function of the stack")
     return argv
 
 
 async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
     """Run a script, or show a function."""
+    words = words or [_stop(ctx)]
     if (lines := textbook.at_line(words[0])) and not os.path.exists(words[0]):
         found = textbook.pages_of(lines)
     elif is_script(words[0]):
@@ -96,6 +96,14 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
             yield Note("")
         for row in _listing(page, marked):
             yield row
+
+
+def _stop(ctx: ShellContext) -> str:
+    """The line where the lab has stopped."""
+    stop = ctx.session.lab.stopped
+    if stop is None:
+        raise Usage("a file's name is missing, or that of a function of the stack")
+    return f"{os.path.basename(stop.path)}:{stop.line}"
 
 
 def is_script(word: str) -> bool:

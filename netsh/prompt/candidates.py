@@ -22,6 +22,7 @@ from stack.addr import Prefix
 from stack.host import Host
 from stack.net.bridge import Bridge
 from stack.net.route import RTF_GATEWAY, RTF_LOCAL
+from stack.netinet.tcp_fsm import TCP_STATES
 
 _ENOUGH = 1000  # a menu of more is no help
 _IN_LOOPS = {"break": "leave the loop", "continue": "go on with its next turn"}
@@ -288,6 +289,16 @@ def _functions(_state: State, _following: Next, prefix: str) -> Iterable[tuple[s
             yield name, f"{places[0].path}:{places[0].line}"
 
 
+def _states(_state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    for state in TCP_STATES:
+        yield state, ""
+
+
+def _primitives(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    """The words of filters."""
+    return words_of("tcpdump", state).items()
+
+
 def _files(_state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     folder, slash, start = prefix.rpartition("/")
     try:
@@ -336,5 +347,5 @@ KINDS: dict[str, Finder] = {
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
     "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
     "bridge": _bridges, "place": _places, "alias": _aliases, "address": _addresses, "route": _routes,
-    "layer": _layers,
+    "layer": _layers, "state": _states, "primitive": _primitives,
 }  # fmt: skip

@@ -54,7 +54,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "cert": ("file",), "key": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
     "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
-    "reason": ("reason",), "function": ("function",),
+    "reason": ("reason",), "function": ("function",), "state": ("state",), "field": ("keyword",),
     "alias": ("alias",), "name": ("alias",), "%job": ("job",),
     "modifiers": ("keyword",), "protocol": ("keyword",), "congctl": ("keyword",),
 }  # fmt: skip
@@ -248,6 +248,8 @@ def argument(command: str, before: list[str], word: str, synopsis: str, known: M
             operands.append(text)
     if values:
         return Next(PLACEHOLDERS.get(values[0].lower(), ()), word, command)
+    if command == "break" and "if" in before:
+        return Next(("primitive", "host"), word, command)
     if before and before[-1] in known:
         kinds = VALUES.get(f"{command} {before[-1]}", VALUES.get(before[-1]))
         if kinds is not None:

@@ -180,7 +180,7 @@ def test_live_leaves_a_trace_on_that_was_on() -> None:
         ("trace -c x", "trace: x: not a number; the count is wanted", 2),
         ("trace on host x", "trace: unknown host 'x'; a filter knows the hosts of the lab, and addresses", 1),
         ("trace -x", "trace: unknown option -- x ('help trace' lists them)", 2),
-        ("explain", "explain: the number of a packet is missing", 2),
+        ("explain", "explain: the lab is not stopped; 'explain N' tells of a packet of the trace", 2),
         ("explain 1.2", "explain: there is no packet 1: nothing was traced yet; 'trace on' begins", 1),
     ],
 )

@@ -211,6 +211,18 @@ def test_nothing_can_be_done_to_the_dead(session: Toys) -> None:
     assert "Time To Live exceeded" in session.out
 
 
+def test_source_and_explain_know_where_it_has_stopped(session: Toys) -> None:
+    session.run("break drop ttl; ping -T 1 -c 1 www; source | grep '^>'; explain")
+    said = session.out
+    assert ' self.drop("ttl", m)\n' in said
+    assert "gw ip_forward (RFC 1812 5.3.1, BSD netinet/ip_input.c, ip_forward: ICMP_TIMXCEED_INTRANS)\n" in said
+    assert "    A packet for somebody else, on its way through us (ip_forward; RFC 1812 5.2). Here the packet" in said
+    session.run("break -d all; break www icmp_input; go; ping -c 1 www; source | grep '^>'; explain")
+    assert ">" in session.out
+    assert session.run("break -d all; go; explain") == 2
+    assert session.run("source") == 2
+
+
 # -- drops and states ---------------------------------------------------------------------------------------------
 
 
@@ -367,6 +379,13 @@ def test_a_command_that_stands_in_mid_air_can_be_killed(session: Toys) -> None:
     assert code_is_as_it_was()
 
 
+def test_a_function_may_have_several_breakpoints(session: Toys) -> None:
+    session.run("break gw ip_input if icmp; break gw ip_input if tcp; break www ip_input; break -d 1; ping -c 1 www")
+    assert stops(session)[0].startswith("break 3: www ip_input")
+    session.run("step")
+    assert stops(session)[0].startswith("step: www icmp_input")
+
+
 def test_traps_of_two_labs_do_not_meet(session: Toys) -> None:
     other = at_home()
     session.run("break gw ip_input")
@@ -414,7 +433,7 @@ def test_two_listen_to_one_function() -> None:
         ("break gw Ip", "break: Ip: not a function that can be stopped"),
         ("break gw input", "break: input: there are "),
         ("break gw ip_input if", "break: if: a filter of tcpdump's is missing"),
-        ("break gw ip_input if hots 1.2.3.4", "break: can't parse filter expression: syntax error"),
+        ("break gw ip_input if hots x", "break: can't parse filter expression: syntax error\n    hots x\n    ^"),
         ("break gw ip_input if host nobody", "break: unknown host 'nobody'; a filter knows the hosts of the lab"),
         ("break gw ip_input icmp", "break: icmp: one word too many; a filter stands behind `if`"),
         ("break gw tcp_output if tcp", "break: tcp_output: no packet is in hand where it begins, so no filter can"),
@@ -435,7 +454,7 @@ def test_wrong_words(session: Toys, line: str, complaint: str) -> None:
     assert session.run(line) != 0
     said = session.err
     assert said.startswith(complaint)
-    assert said.count("\n") == 1
+    assert said.count("\n") == (3 if "syntax error" in complaint else 1)
     assert session.run("break") == 0
     assert session.out == ""
     assert code_is_as_it_was()
