@@ -47,6 +47,12 @@ class ShellContext:
         self.stdin = stdin
         self.status = 0
 
+    @property
+    def background(self) -> bool:
+        """Whether it is a job that nobody waits for, or part of one."""
+        jobs = self.session.jobs.running()
+        return self.shell.job is not None or any(job.proc is self.proc for job in jobs)
+
 
 class Shell:
     """Starts commands and waits for them; netsh.interpreter says which.

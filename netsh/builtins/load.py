@@ -27,7 +27,7 @@ def parse(argv: list[str]) -> str:
 
 async def run(ctx: ShellContext, path: str) -> AsyncIterator[Any]:
     """Run the file in a lab of its own; when that went well, the session moves there."""
-    if ctx.shell.job is not None:
+    if ctx.background:
         raise Failure("not in the background")
     try:
         text = read_text(path)

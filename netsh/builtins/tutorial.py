@@ -6,6 +6,8 @@
     tutorial end          leave it: your own lab comes back as it was
     tutorial --check      run lessons whole, as a test: outputs, solutions, wrong answers
     tutorial --html FILE  write a lesson as a page for a browser; into a folder: all of them, or those that are named
+    tutorial new FILE     begin a lesson of your own; docs/lessons.md says how one is written
+    tutorial record FILE  make one of what you type from now on, until 'tutorial end'
 
 During a lesson Enter (or next) goes on, and types for you what is to be typed; hint, skip, back, again and reset help.
 """
@@ -18,9 +20,10 @@ from typing import NamedTuple
 
 from commands.command import Complaint, Failure, Usage
 from netsh.builtins import builtin
-from netsh.lessons import find, page, rows
+from netsh.lessons import draft, find, page, rows
 from netsh.lessons.form import BadLesson, Block, Lesson
 from netsh.lessons.guide import Guide, place_to_begin
+from netsh.lessons.needs import lacking
 from netsh.lessons.progress import Place, Progress
 from netsh.lessons.replay import Replay
 from netsh.lessons.rows import Goal, Listed, Page, Question, Told, Try
@@ -28,7 +31,6 @@ from netsh.lessons.steps import steps_of
 from netsh.lessons.words import commands
 from netsh.session import Session
 from netsh.shell import ShellContext
-from stack.dev.files import WholeFile
 from stack.kern.errors import reason
 from stack.kern.proc import pause
 
@@ -36,10 +38,13 @@ SYNOPSIS = """tutorial
 tutorial lesson [again]
 tutorial end
 tutorial --check [lesson ...]
-tutorial --html file|folder [lesson ...]"""
+tutorial --html file|folder [lesson ...]
+tutorial new|record file"""
 WORDS = {
     "again": "from its beginning",
     "end": "leave the lesson; your own lab comes back",
+    "new": "begin a lesson of your own, in a file",
+    "record": "make a lesson of what is typed from now on",
     "--check": "run lessons whole, as a test",
     "--html": "write lessons as pages for a browser",
 }
@@ -61,6 +66,7 @@ class Checked(NamedTuple):
     tasks: int
     wrong: int
     faults: int
+    skipped: str = ""
 
 
 TABLES: dict[type, str] = {
@@ -73,19 +79,24 @@ def parse(argv: list[str]) -> Args:
     """Read the command line."""
     if not argv:
         return Args("list")
-    if argv[0] == "--check":
-        return Args("check", tuple(argv[1:]))
-    if argv[0] == "--html":
-        if len(argv) == 1:
+    first, *more = argv
+    if first == "--check":
+        return Args("check", tuple(more))
+    if first == "--html":
+        if not more:
             raise Usage("--html: a file (x.html) or a folder is missing")
-        return Args("html", tuple(argv[2:]), argv[1])
-    if argv[0].startswith("-"):
-        raise Usage(f"{argv[0]}: unknown option")
+        return Args("html", tuple(more[1:]), more[0])
+    if first.startswith("-"):
+        raise Usage(f"{first}: unknown option")
+    if first in ("new", "record"):
+        if len(more) != 1:
+            raise Usage(f"{first}: the name of one file is wanted")
+        return Args(first, path=more[0])
     if argv == ["end"]:
         return Args("end")
-    if len(argv) > 2 or argv[1:] not in ([], ["again"]):
-        raise Usage(f"{argv[1]}: one lesson at a time")
-    return Args("again" if argv[1:] else "take", (argv[0],))
+    if more not in ([], ["again"]):
+        raise Usage(f"{more[0]}: one lesson at a time")
+    return Args("again" if more else "take", (first,))
 
 
 async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
@@ -100,10 +111,14 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
         case "html":
             for written in _html(ctx, args):
                 yield written
+        case "new":
+            yield _new(args.path)
+        case "record":
+            yield _record(ctx, args.path)
         case "end":
             _end(ctx)
         case _:
-            async for shown in _take(ctx, args):
+            async for shown in take(ctx, args.lessons[0], again=args.action == "again"):
                 yield shown
 
 
@@ -145,35 +160,67 @@ def _load(word: str) -> Lesson:
 # -- at the prompt --------------------------------------------------------------------------------------------
 
 
-async def _take(ctx: ShellContext, args: Args) -> AsyncIterator[rows.Row]:
+async def take(ctx: ShellContext, word: str, *, again: bool) -> AsyncIterator[rows.Row]:
     """Begin a lesson, or go on with it."""
-    session = ctx.session
-    if not isinstance(session, Session) or not session.interactive or session.clock.served:
-        raise Failure("a lesson is taken at a prompt of your own; --check runs one")
-    if ctx.shell.job is not None:
-        raise Failure("not in the background")
-    lesson = _load(args.lessons[0])
+    session = _prompt_of(ctx, "a lesson is taken at a prompt of your own; 'tutorial --check' runs one")
+    lesson = _load(word)
+    if lack := lacking(lesson.front):
+        raise Failure(f"{lesson.name}: {lack}")
     progress = Progress()
     place = progress.of(lesson.name)
-    at = place_to_begin(place, len(steps_of(lesson))) if args.action == "take" else 0
+    at = 0 if again else place_to_begin(place, len(steps_of(lesson)))
     if not at:
         progress.places[lesson.name] = Place(done=place.done)
     before = session.companion
     guide = Guide(session, lesson, progress, commands())
     if isinstance(before, Guide):
         guide.kept = before.kept
+    elif before is not None:
+        raise Failure("what you type is recorded; 'tutorial end' ends that")
     if at:
-        yield Told("note", f"You were at step {at + 1}; 'tutorial {args.lessons[0]} again' begins anew.")
+        yield Told("note", f"You were at step {at + 1}; 'tutorial {word} again' begins anew.")
     async for row in guide.begin(at):
         yield row
 
 
+def _prompt_of(ctx: ShellContext, lack: str) -> Session:
+    """The session at whose prompt we are; Failure when it is none that a lesson could have for itself."""
+    session = ctx.session
+    if not isinstance(session, Session) or not session.interactive or session.clock.served:
+        raise Failure(lack)
+    if ctx.background:
+        raise Failure("not in the background")
+    return session
+
+
 def _end(ctx: ShellContext) -> None:
-    guide = ctx.session.companion
-    if not isinstance(guide, Guide):
+    if ctx.session.companion is None:
         raise Failure("no lesson runs here")
-    guide.quiet = True
-    guide.leave()
+    ctx.session.companion.leave()
+
+
+# -- lessons of one's own -------------------------------------------------------------------------------------
+
+
+def _new(path: str) -> Told:
+    """Begin a lesson in a file that is not there yet."""
+    if os.path.exists(path):
+        raise Failure(f"{path}: there is such a file")
+    _write(path, draft.empty(path))
+    return Told("note", f"{path}: a lesson to begin with; 'tutorial --check {path}' runs it")
+
+
+def _record(ctx: ShellContext, path: str) -> Told:
+    """From now on, what is typed makes a lesson."""
+    session = _prompt_of(ctx, "what is typed at a prompt of your own can be recorded")
+    if session.companion is not None:
+        raise Failure("not during a lesson, nor while another one is recorded ('tutorial end')")
+    if os.path.exists(path):
+        raise Failure(f"{path}: there is such a file")
+    recorder = draft.Recorder(session, path)
+    _write(path, draft.empty(path))
+    session.companion = recorder
+    return Told("note", f"What you type goes to {path}, until 'tutorial end'.")
 
 
 # -- as a page ------------------------------------------------------------------------------------------------
@@ -201,12 +248,7 @@ def _html(ctx: ShellContext, args: Args) -> Iterator[Told]:
 
 def _write(path: str, text: str) -> None:
     try:
-        file = WholeFile(path)
-        try:
-            file.write(text.encode())
-            file.commit()
-        finally:
-            file.discard()
+        draft.write(path, text)
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {reason(error)}") from None
 
@@ -215,7 +257,7 @@ def _write(path: str, text: str) -> None:
 
 
 async def _check_all(ctx: ShellContext, words: tuple[str, ...]) -> AsyncIterator[Checked | Complaint]:
-    """Run lessons, all of the course if none is named."""
+    """Run lessons: those that are named, or all of the course that need nothing of the machine."""
     for word in words or find.names():
         try:
             lesson = find.load(word)
@@ -225,6 +267,10 @@ async def _check_all(ctx: ShellContext, words: tuple[str, ...]) -> AsyncIterator
             for fault in bad.faults:
                 yield Complaint(str(fault))
             ctx.status = 1
+            continue
+        if lesson.front.needs and (not words or lacking(lesson.front)):
+            why = lacking(lesson.front) or "it changes this machine: name it to run it"
+            yield Checked(lesson.name, 0, 0, 0, 0, why)
             continue
         async for row in _check(lesson):
             ctx.status = 1 if isinstance(row, Complaint) else ctx.status
@@ -249,6 +295,8 @@ def show(row: rows.Row | Checked) -> str:
     """A line a lesson; and what a lesson says."""
     if not isinstance(row, Checked):
         return rows.show(row)
+    if row.skipped:
+        return f"{row.lesson:<28} not run: {row.skipped}"
     verdict = "well" if not row.faults else f"{row.faults} fault{'s' if row.faults > 1 else ''}"
     return f"{row.lesson:<28} {row.commands:>3} commands  {row.tasks} tasks  {row.wrong:>2} wrong answers  {verdict}"
 

@@ -10,6 +10,7 @@ from netsh.lessons import parse
 from netsh.lessons.form import Lesson
 from netsh.prompt.nearest import nearest
 
+TOUR = "tour"  # a lesson that is no part of the course
 _ENDING = ".md"
 
 
@@ -41,6 +42,8 @@ def path_of(word: str) -> str | None:
     where = folder()
     if "/" in word or word.endswith(_ENDING):
         return word
+    if word == TOUR:
+        return os.path.join(os.path.dirname(os.path.abspath(__file__)), TOUR + _ENDING)
     known = names()
     if word.isascii() and word.isdigit():
         fitting = [name for name in known if int(name.partition("-")[0]) == int(word)]

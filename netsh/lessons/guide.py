@@ -367,6 +367,7 @@ class Guide:
     def leave(self) -> None:
         """Back to the learner's own lab."""
         session, kept = self.session, self.kept
+        self.quiet = True
         session.companion = None
         if self.bench is not None:
             self.bench.close()

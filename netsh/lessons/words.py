@@ -18,7 +18,7 @@ Run = Callable[[ShellContext, None], AsyncIterator[Row]]
 def guide_of(ctx: ShellContext) -> Guide:
     """The lesson that runs; Failure when there is none."""
     guide = ctx.session.companion
-    if not isinstance(guide, Guide) or ctx.shell.job is not None:
+    if not isinstance(guide, Guide) or ctx.background:
         raise Failure("no lesson runs here; 'tutorial' lists them")
     guide.quiet = True
     return guide

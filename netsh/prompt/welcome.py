@@ -16,7 +16,7 @@ def first_prompt(host: str, screen: Screen, colour: bool) -> None:
 
 def hint(hosts: list[str], here: str) -> str:
     """What a newcomer should know, in three lines."""
-    keys = "Tab completes, Ctrl-C stops a command, Ctrl-D leaves.\n"
+    keys = "New? tour or tutorial. Tab completes, Ctrl-C stops a command, Ctrl-D leaves.\n"
     if not hosts or not here:
         return (
             "An empty lab: 'host NAME' makes a host and goes there, 'link A B' joins two.\n"
