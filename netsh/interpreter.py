@@ -277,7 +277,7 @@ class Interpreter(Shell):
         words = expand_all(await self._filled(pipeline.words), self.scope)
         if not words:
             return 0
-        if self.session.interactive and self.source == "-" and not self.depth:
+        if self.session.interactive and self.source == "-" and not self.depth and self._abbreviates():
             try:
                 words = whole(words, self.session)
             except Ambiguous as ambiguous:
@@ -292,6 +292,10 @@ class Interpreter(Shell):
         if self.broken:
             raise Stop(status)
         return status
+
+    def _abbreviates(self) -> bool:
+        settings = self.session.settings
+        return settings is None or bool(settings["abbreviate"])
 
     def _aliased(self, pipeline: Pipeline) -> Pipeline:
         """A command with what its name is an alias for in its place."""

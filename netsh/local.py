@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import suppress
 
-from netsh import appliance, home, saved
+from netsh import appliance, home, saved, settings
+from netsh.aliases import command_of
 from netsh.clock import Clock
 from netsh.files import read_text
 from netsh.options import Options, Unusable, has_work
@@ -29,6 +31,8 @@ def main(options: Options) -> int:
     signals = Signals()
     signals.catch()
     session = _session(options, signals)
+    if not _wants_prompt(options) and (session.terminal or _asks_for_options(options)):
+        _use_options(session, options)
     try:
         start_lab(session, options)
         status = _work(session, options)
@@ -61,6 +65,27 @@ def _session(options: Options, signals: Signals) -> Session:
     session = Session(lab, printer, clock=clock, terminal=terminal)
     clock.before_waiting = session.flush
     return session
+
+
+def _asks_for_options(options: Options) -> bool:
+    return options.config is not None or bool(os.environ.get("NETSH_CONFIG"))
+
+
+def _use_options(session: Session, options: Options) -> None:
+    """Do as the user's file says; aliases are for what is typed, and change no script."""
+    path = settings.standard_path(options.config)
+    found = settings.load(path, lambda text: session.complain("netsh", text), asked=_asks_for_options(options))
+    if not session.interactive:
+        found.aliases.clear()
+    for name, text in list(found.aliases.items()):
+        try:
+            command_of(name, text)
+        except ValueError as error:
+            session.complain("netsh", f"{path}: aliases.{error}")
+            del found.aliases[name]
+    session.use(found)
+    if session.interactive and options.clock is None and not session.lab.has_devices:
+        session.clock.set_mode(str(found["clock"]))
 
 
 def _wants_prompt(options: Options) -> bool:
@@ -173,4 +198,4 @@ def _prompt(session: Session, options: Options, status: int) -> int:
     if options.clock is None and not session.lab.readers:
         session.clock.set_mode("real")
     session.interactive = True
-    return repl.main(session)
+    return repl.main(session, lambda: _use_options(session, options))

@@ -9,7 +9,8 @@ from netsh.mode import parse_mode
 FORMATS = ("text", "rich", "json")
 USAGE = """\
 usage: netsh [-i] [-H host] [--lab name|file|none] [--sockets host|stack] [--clock real|fast|xRATE]
-             [--seed number] [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
+             [--seed number] [--format text|rich|json] [--config file]
+             [script [arg ...] | -c lines [arg ...] | -- word ...]
        netsh -s URL [-i] [-H host] [--format text|rich|json] [script [arg ...] | -c lines [arg ...] | -- word ...]
        netsh run [options] script|-c text|-m module [arg ...]
        netsh router interface address/length interface address/length ...
@@ -32,6 +33,7 @@ In a script the first line that fails is the last, unless it begins with `-`.
   --clock MODE  real, fast, or a rate such as x0.1   (real at the prompt, else fast)
   --seed N      what all chance comes from   (1)
   --format F    text, rich or json   (rich on a terminal, else text)
+  --config FILE your options, which the command 'option' shows and sets   ($NETSH_CONFIG)
   --version     say which this is
 
 'netsh run -H www server.py' runs a Python program on a host of the lab, as the command 'python' does.
@@ -67,6 +69,7 @@ class Options:
         self.clock: str | None = None
         self.seed: int | None = None
         self.format: str | None = None
+        self.config: str | None = None  # the file of the user's options
         self.show: str | None = None  # a text to print instead of all else
         self.version = False  # say which netsh this is, and do nothing else
 
@@ -215,6 +218,10 @@ def _set_format(options: Options, value: str) -> None:
     options.format = value
 
 
+def _set_config(options: Options, value: str) -> None:
+    options.config = value
+
+
 SETTERS: Setters = {
     "--host": _set_host,
     "--lab": _set_lab,
@@ -222,4 +229,5 @@ SETTERS: Setters = {
     "--clock": _set_clock,
     "--seed": _set_seed,
     "--format": _set_format,
+    "--config": _set_config,
 }

@@ -9,9 +9,12 @@ from typing import Any, NamedTuple, Protocol
 import netsh.builtins
 from commands import command
 from commands.command import Command
+from netsh.aliases import command_of
 from netsh.clock import Clock
 from netsh.jobs import Job, Jobs, Movable, row_of
+from netsh.render.palette import theme_of
 from netsh.render.printer import Printer
+from netsh.settings import Settings
 from netsh.syntax import Pipeline, Script
 from netsh.words import Scope
 from netsh.world import Foreground, World
@@ -67,6 +70,7 @@ class State:
         self.jobs = Jobs()
         self.foreground: list[Foreground] = []  # the shells that are waited for, the innermost last
         self.shells: list[Foreground] = []  # all that run
+        self.settings: Settings | None = None  # the user's options, when they are known
         self.stop_key: Callable[[], None] | None = None  # what Ctrl-Z does, when it is not the shell's
         self.interactive = interactive  # somebody sits at a prompt
         self.terminal = terminal  # output goes to a terminal
@@ -115,6 +119,13 @@ class State:
         """Whether a command is one of the shell's own."""
         own = self.companion is not None and name in self.companion.commands
         return own or netsh.builtins.module_of(name) is not None
+
+    def use(self, settings: Settings) -> None:
+        """Do as the user's options say; ValueError for an alias that is none."""
+        self.settings = settings
+        self.printer.theme = theme_of(str(settings["theme"]), self.printer.environ)
+        for name, text in settings.aliases.items():
+            self.aliases[name] = command_of(name, text)
 
     # -- processes ------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ HEAVY = {
     *("scapy", "pytun", "libpcap", "prompt_toolkit", "rich", "pygments", "h11", "networkx", "markdown_it", "drawsvg"),
     "greenlet",
     *("asyncio", "concurrent", "ctypes", "dataclasses", "http", "inspect", "multiprocessing", "pydoc", "shutil"),
+    *("platformdirs", "tomlkit", "tomllib"),
     *("socket", "ssl", "subprocess", "tempfile", "traceback", "urllib"),
 }
 SLOW = {"netsh.local"}  # ours, with all that a lab needs: 30 ms, which a client of a served one should not take

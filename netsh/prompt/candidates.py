@@ -15,6 +15,7 @@ from netsh.filters import FILTERS
 from netsh.grammar import KEYWORDS
 from netsh.live import live
 from netsh.prompt.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
+from netsh.settings import TABLES
 from netsh.state import State
 from netsh.summaries import summary
 from netsh.words import CALL
@@ -340,12 +341,24 @@ def _layers(state: State, following: Next, prefix: str) -> Iterable[tuple[str, s
             yield f"{head}{name}(", help
 
 
+def _settings(_state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    for name, help in TABLES.items():
+        yield f"{name}.", help
+
+
+def _among(**words: str) -> Finder:
+    """One of a few words."""
+    return lambda _state, _following, _prefix: words.items()
+
+
 Finder = Callable[[State, Next, str], Iterable[tuple[str, str]]]
 
 KINDS: dict[str, Finder] = {
     "command": _commands, "host": _hosts, "interface": _interfaces, "keyword": _keywords, "option": _options,
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
     "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
+    "setting": _settings, "edit": _among(emacs="", vi=""), "theme": _among(auto="", dark="", light=""),
+    "mode": _among(real="follows the wall clock", fast="jumps to the next event"), "flag": _among(true="", false=""),
     "bridge": _bridges, "place": _places, "alias": _aliases, "address": _addresses, "route": _routes,
     "layer": _layers, "state": _states, "primitive": _primitives,
 }  # fmt: skip

@@ -15,9 +15,10 @@ from contextlib import suppress
 from typing import Protocol, TextIO
 
 from prompt_toolkit.application import Application
-from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory, ConditionalAutoSuggest
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
@@ -34,10 +35,10 @@ from netsh.prompt.history import History
 from netsh.prompt.keys import bindings
 from netsh.prompt.questions import answer
 from netsh.render.screen import Screen
+from netsh.settings import Settings
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
-_HISTORY = 10_000  # lines
 _BEGINS = re.compile(r"(?:^|[;&|{}])\s*$")
 _REFRESH = 1.0  # seconds between two looks at what the line at the bottom tells
 _LONG = 10_000  # letters of a line that is not coloured, since it was pasted
@@ -68,6 +69,9 @@ class Behind(Protocol):
 
     def host(self) -> str:
         """Where the prompt is."""
+
+    def settings(self) -> Settings:
+        """The user's options."""
 
     def hosts(self) -> Collection[str]:
         """The names of all hosts."""
@@ -112,10 +116,10 @@ class Editor:
             self._message,
             lexer=DynamicLexer(self._lexer),
             completer=self.completer,
-            complete_while_typing=True,
+            complete_while_typing=Condition(lambda: bool(behind.settings()["menu"])),
             complete_style=CompleteStyle.COLUMN,
-            history=History(self.tell, _HISTORY),
-            auto_suggest=AutoSuggestFromHistory(),
+            history=History(self.tell, int(behind.settings()["history"])),
+            auto_suggest=ConditionalAutoSuggest(AutoSuggestFromHistory(), Condition(self._suggests)),
             enable_open_in_editor=True,
             tempfile_suffix=".netsh",
             multiline=Condition(self._unfinished),
@@ -126,7 +130,6 @@ class Editor:
             output=create_output(terminal),
             reserve_space_for_menu=6,
             refresh_interval=_REFRESH,
-            key_bindings=bindings(self),
         )
         self.prompt.default_buffer.enable_history_search = to_filter(True)  # given above, it ends completion
 
@@ -151,6 +154,7 @@ class Editor:
         """
         self.screen.to_margin()
         self.screen.editor = self._above
+        self._heed(self.behind.settings())
         begun, self.begun = self.begun, ""
         reading = self.loop.create_task(
             self.prompt.prompt_async(pre_run=self._begin, handle_sigint=False, default=begun)
@@ -162,6 +166,14 @@ class Editor:
             self._rest(reading)
             self.screen.editor = None
             self.screen.at_margin = True
+
+    def _suggests(self) -> bool:
+        return bool(self.behind.settings()["suggest"])
+
+    def _heed(self, settings: Settings) -> None:
+        """Edit as the user wants it now."""
+        self.prompt.editing_mode = EditingMode.VI if settings["edit"] == "vi" else EditingMode.EMACS
+        self.prompt.key_bindings = bindings(self, settings.keys)
 
     def _begin(self) -> None:
         """Hand on keys that were typed ahead only when the history is there, for one may ask for it."""

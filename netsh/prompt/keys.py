@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
@@ -34,12 +35,13 @@ class Editing(Protocol):
         """Say something above the line."""
 
 
-def bindings(editor: Editing) -> KeyBindings:
-    """The keys."""
+def bindings(editor: Editing, lines: Mapping[str, str]) -> KeyBindings:
+    """The keys; `lines` are whole lines that keys of the user's are, or "" for none."""
     keys = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER) & (emacs_insert_mode | vi_insert_mode)
-    for key, line in _LINES.items():
-        keys.add(key)(partial(_whole_line, editor, line))
+    for key, line in {**_LINES, **lines}.items():
+        if line:
+            keys.add(*key.split(), eager=True)(partial(_whole_line, editor, line))
     keys.add("c-z")(lambda _event: None)  # there is nothing to suspend, and it is no part of a line
     keys.add("up", filter=typing)(_up)
     keys.add("escape", "enter", filter=typing)(lambda event: event.current_buffer.newline())

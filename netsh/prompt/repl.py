@@ -10,7 +10,7 @@ an empty prompt leaves.  Keys typed while a command runs are kept: for it, if it
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -24,14 +24,18 @@ from netsh.prompt.wrong import Span, wrong_words
 from netsh.render.pointer import Pointer
 from netsh.render.screen import Screen, terminal_size
 from netsh.session import Session
+from netsh.settings import Settings
 from stack.kern.pipe import Pipe
 from stack.trace.hook import Away
 
 _MOMENT = 0.25  # seconds: what a line says within them may be for the pager
 
 
-def main(session: Session) -> int:
-    """Read and run lines until the user leaves; the status to exit with."""
+def main(session: Session, prepare: Callable[[], None]) -> int:
+    """Read and run lines until the user leaves; the status to exit with.
+
+    What `prepare` does, the user's options, takes its time after the prompt is there.
+    """
     terminal = sys.stdout if sys.stdout.isatty() or not sys.stderr.isatty() else sys.stderr
     screen = Screen(terminal.buffer)
     if sys.stdout.isatty():
@@ -45,6 +49,7 @@ def main(session: Session) -> int:
         host = session.host.name if session.host is not None else ""
         screen.text.write(hint(list(session.lab.hosts), host))
         first_prompt(host, screen, session.printer.colour)
+        prepare()
         from netsh.prompt.editor import Editor  # prompt_toolkit takes 100 ms; what is typed meanwhile is kept
 
         here = Here(session)
@@ -101,6 +106,10 @@ class Here:
     def host(self) -> str:
         """Where the prompt is."""
         return self.session.host.name if self.session.host is not None else ""
+
+    def settings(self) -> Settings:
+        """The user's options."""
+        return self.session.settings or Settings()
 
     def hosts(self) -> Collection[str]:
         """The names of all hosts."""

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import TextIO
 
+from netsh import settings
 from netsh.options import Options
 from netsh.prompt.complete import Candidate
 from netsh.prompt.keyboard import Modes
@@ -23,6 +24,7 @@ from netsh.render.palette import wants_colour
 from netsh.render.screen import Screen
 from netsh.served import frames
 from netsh.served.link import Client, Gone, Work, columns
+from netsh.settings import Settings
 from netsh.signals import Signals
 
 _PATIENCE = 1.0  # seconds that candidates may take to come
@@ -34,6 +36,7 @@ class Remote(Client):
     def __init__(self, link: socket.socket, signals: Signals, screen: Screen) -> None:
         super().__init__(link, signals)
         self.screen = screen
+        self.options = Settings()
         self.modes = Modes()
         self.state: dict[str, str] = {}
         self.known: tuple[str, list[Candidate]] = ("0", [])  # the latest answer
@@ -114,6 +117,10 @@ class Remote(Client):
         """Where the prompt is."""
         return self.state.get("host", "")
 
+    def settings(self) -> Settings:
+        """The user's options."""
+        return self.options
+
     def hosts(self) -> Collection[str]:
         """The names of all hosts."""
         return self.state.get("hosts", "").split()
@@ -178,6 +185,8 @@ def main(link: socket.socket, signals: Signals, options: Options, work: Work | N
     signals.catch_stop()
     with remote.modes:
         screen.text.write(hint(list(remote.hosts()), remote.host()))
+        path = settings.standard_path(options.config)
+        remote.options = settings.load(path, lambda text: remote.err(f"netsh: {text}\n".encode()))
         first_prompt(remote.host(), screen, wants_colour(terminal.isatty()))
         _read_lines(remote, screen, terminal)
     signals.running = True
