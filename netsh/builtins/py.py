@@ -1,4 +1,4 @@
-"""Run Python with the lab's live objects: every command is a typed call (netsh.api).
+"""Run Python, where every command is a typed call (netsh.api).
 
 Known are `lab`, `here` (the host of the prompt) and each host by its name, unless Python has that word.  What an
 expression gives is shown; what is assigned stays.  With nothing behind it, `py` reads lines until Ctrl-D.
