@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import cast
 import hypothesis
 import pytest
 
-from tests import stuck
+from tests import provoked, stuck
 
 # Two busy cores make any example slow once in a while, and that is no defect.
 hypothesis.settings.register_profile("netsh", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -40,6 +41,8 @@ def neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         yield
 
 
+provoked.note()  # before anybody looks at the door of drops
+
 _running: list[str] = []  # tests that have begun and not ended; with workers, one each
 
 
@@ -62,6 +65,31 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         signal.signal(signal.SIGTERM, stop)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """A worker has ended: what it has seen is seen."""
+    provoked.SEEN.update(map(tuple, getattr(node, "workeroutput", {}).get("drops", ())))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run of everything has provoked every drop there is, or it has failed."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        config.workeroutput["drops"] = sorted(provoked.SEEN)  # type: ignore[attr-defined]
+    elif exitstatus == pytest.ExitCode.OK and _is_everything(config) and (missing := provoked.missing(provoked.SEEN)):
+        _never.extend(missing)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_everything(config: pytest.Config) -> bool:
+    """Whether nothing was left out of the suite, by hand or for want of a root's rights."""
+    chosen = ("file_or_dir", "keyword", "markexpr", "lf", "ignore", "ignore_glob", "deselect", "collectonly")
+    return os.geteuid() == 0 and os.path.exists("/dev/net/tun") and not any(map(config.getoption, chosen))
+
+
+_never: list[str] = []  # drops that no test has provoked
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_timeout_set_timer() -> Generator[None, object, object]:
     """When the time of a test is over, what it has started ends first: it may be what it waits for, now or later."""
@@ -79,7 +107,9 @@ def pytest_timeout_set_timer() -> Generator[None, object, object]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say where the time went, a line a folder."""
+    """Say where the time went, a line a folder, and which drops nobody has provoked."""
+    if _never:
+        terminalreporter.write_line(f"FAILED: no test provokes these drops: {', '.join(_never)}", red=True)
     seconds: Counter[str] = Counter()
     tests: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():

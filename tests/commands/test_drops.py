@@ -17,6 +17,8 @@ from stack.kern.proc import SIGINT
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.wire import Personality
+from stack.probe import Protocol
+from tests import provoked
 from tests.commands.labs import chain
 from tests.commands.runner import run, start
 
@@ -244,3 +246,11 @@ LINK = b"\xff" * 6 + b"\2\0\0\0\0\1"
 )  # fmt: skip
 def test_a_packet_in_a_line(m: Mbuf | None, line: str) -> None:
     assert packet(m) == line
+
+
+def test_a_drop_that_no_test_provokes_is_found() -> None:
+    """tests/conftest.py asks for those after a run of the whole suite; the door notes all who come through it."""
+    Protocol("a", Lab().probes).drop("on purpose")
+    assert ("?", "on purpose") in provoked.SEEN
+    assert provoked.missing(SOURCE) == []
+    assert provoked.missing(SOURCE - {("ip", "ttl"), ("bus", "loss")}) == ["bus/loss", "ip/ttl"]

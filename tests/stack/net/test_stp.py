@@ -26,7 +26,7 @@ from stack.net.stp_port import (
     BSTP_IFSTATE_FORWARDING,
     STATE_NAMES,
 )
-from stack.net.wire import Personality
+from stack.net.wire import Personality, Shmif
 from tests.stack.labs import Heard, Station, Watch, ip4, settle, wait
 from tests.stack.net.bridges import ethernet, heard, make_bridge, member, say, states, where
 
@@ -446,6 +446,16 @@ def test_a_length_that_is_a_lie() -> None:
     assert watch.reasons("s") == ["badbpdu"] and bridge.stp.root_bridge
     tell(station, GOOD.pack() + bytes(8), 38)  # padded
     assert not bridge.stp.root_bridge
+
+
+def test_a_message_that_is_taken_in_when_the_wire_is_cut_already() -> None:
+    _, bridge, station, watch = listener()
+    port = member(bridge, 0).ifp
+    assert isinstance(port, Shmif) and port.bus is not None
+    station.send(BSTP_ETHERADDR, len(GOOD.pack()), GOOD.pack())  # it waits for the software interrupt
+    port.bus.set_carrier(False)
+    station.ether.callouts.advance(station.ether.callouts.now)
+    assert watch.reasons("s") == ["disabled"] and bridge.stp.root_bridge
 
 
 def test_our_own_message_says_nothing_new() -> None:

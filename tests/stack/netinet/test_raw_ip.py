@@ -10,7 +10,7 @@ from stack.addr import Ip4, Prefix
 from stack.header.checksum import partial
 from stack.header.ip import IP_DF, IP_MF, IPPROTO_RAW, Ip
 from stack.host import Host
-from stack.kern.socket import SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, SOCK_RAW, SOL_SOCKET
+from stack.kern.socket import SHUT_RD, SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, SOCK_RAW, SOL_SOCKET
 from stack.lab import Lab
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_UP, Rtentry
@@ -242,6 +242,15 @@ def test_a_full_buffer() -> None:
     for _ in range(4):
         one.inject()
     assert (len(received(so)), one.watch.reasons()) == (2, ["fullsock"] * 2)
+
+
+def test_who_wants_no_more_gets_no_more() -> None:
+    one = One()
+    so = raw(one.a, PROTO)
+    so.connect((ip4("10.0.0.9"), 0))
+    so.shutdown(SHUT_RD)
+    one.inject()
+    assert (so.recv(10), one.watch.reasons()) == (b"", ["cantrcvmore"])
 
 
 def test_the_longest_packet_fits() -> None:
