@@ -76,6 +76,8 @@ class Follower:
         wire = _wire(host, ifp)
         if outgoing:
             journey = journeys.sent(seen, now, host, wire, inside=inside)
+            if seen.group and isinstance(ifp, Shmif) and not _has_others(ifp):
+                journey.flying.discard(wire)
             if ifp.is_loopback:
                 journey.arrives(host, now, wire, ours=True)
             elif wire is None and not inside and not seen.group:  # nobody here sees it arrive
@@ -123,6 +125,11 @@ class Follower:
         journey.wanted = program is None or bpf_filter(program, data, len(data)) > 0
         journey.losses.append(Loss(host, False, reason))
         self.channel.wakeup()
+
+
+def _has_others(ifp: Shmif) -> bool:
+    """Whether anybody else is on its bus."""
+    return ifp.bus is not None and any(port is not ifp and port.runs for port in ifp.bus.ports)
 
 
 def _wire(host: str, ifp: Ifnet) -> Hashable:

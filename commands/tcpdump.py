@@ -49,7 +49,7 @@ from stack.kern.errors import reason
 from stack.kern.proc import Interrupt, pause, tsleep
 from stack.net.bpf import DLT_EN10MB, SNAPLEN, Bpf, Frame, Recent, Source, linktype_of
 from stack.net.bpf_filter import bpf_filter
-from stack.net.ifnet import IFF_LOOPBACK, IFF_RUNNING, IFF_UP
+from stack.net.ifnet import IFF_LOOPBACK, IFF_RUNNING, IFF_UP, Ifnet
 from stack.net.wire import Bus
 
 SYNOPSIS = (
@@ -58,7 +58,7 @@ SYNOPSIS = (
 )
 
 WORDS = {
-    "--lab": "all interfaces of all hosts",
+    "--lab": "all interfaces of all hosts, those made later, too",
     "host": "from or to a host",
     "net": "from or to a network",
     "port": "from or to a port",
@@ -218,6 +218,7 @@ async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]
         else:
             bpf.attach(place, host, chosen.program(linktype_of(place)))
     ctx.proc.closers.append(bpf.close)
+    _watch_for_more(ctx, args, chosen, bpf)
     _promiscuous(ctx, args, places)
     lines = Lines(args.options, ctx.name_of, places=len(places) > 1, home="" if args.lab else ctx.host.name)
     recent = ctx.lab.recent = Recent(bpf.sources)
@@ -257,6 +258,24 @@ async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]
         bpf.close()
         if sink is not None:  # killed, perhaps: what is in the buffer belongs into the file
             sink.close(bpf.take() if args.limit is None else [])
+
+
+def _watch_for_more(ctx: Context, args: Args, chosen: Filter, bpf: Bpf) -> None:
+    """Where all interfaces are meant, those that are made later are, too; but not ones that the file cannot hold."""
+    host, _, word = (args.interface or "").rpartition(":")
+    if not args.lab and word != "any":
+        return
+    held = {source.linktype for source in bpf.sources}
+    probes = ctx.lab.probes
+
+    def attached(name: str, ifp: object) -> None:
+        if isinstance(ifp, Ifnet) and (args.lab or name == (host or ctx.host.name)) and linktype_of(ifp) in held:
+            bpf.attach(ifp, name, chosen.program(linktype_of(ifp)))
+
+    probes.attach += (attached,)
+    ctx.proc.closers.append(
+        lambda: setattr(probes, "attach", tuple(each for each in probes.attach if each is not attached))
+    )
 
 
 def _promiscuous(ctx: Context, args: Args, places: list[Place]) -> None:

@@ -256,7 +256,7 @@ class Bus(Protocol):
                 takers.append(owner)
         for port in takers:
             port.enqueue(m.copy())
-        if not takers:
+        if not takers and not link[0] & 1:  # what is for everybody is lost to nobody where there is nobody
             self.drop("nobody", m)
 
     def _pass(self, sender: Shmif, m: Mbuf) -> int:

@@ -20,7 +20,7 @@ from stack.lab import Lab
 from stack.net.bpf import Frame, Source
 from stack.net.ifnet import IFF_PROMISC
 from tests.commands import captures
-from tests.commands.labs import chain, pair
+from tests.commands.labs import attach, chain, pair
 from tests.commands.runner import Answer, finish, run, start
 
 HEARD = "tcpdump: verbose output suppressed, use -v[v]... for full protocol decode"
@@ -115,6 +115,37 @@ def test_the_whole_lab_says_where() -> None:
     ]  # fmt: skip
     assert [line[:12] for line in answer.lines] == ways
     assert "listening on the whole lab, link-type EN10MB (Ethernet) and NULL (BSD loopback)" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("where", "seen"),
+    [
+        ("--lab", {"c:shmif0", "c:lo0", "a:shmif1"}),
+        ("-i any", {"shmif1"}),
+        ("-i a:any", {"shmif1"}),
+        ("-i b:any", set()),
+        ("-i shmif0", set()),
+    ],
+)
+def test_interfaces_that_are_made_later(tmp_path: Path, where: str, seen: set[str]) -> None:
+    lab = pair()
+    job = start(lab, "a", f"tcpdump {where} -nt icmp")
+    writer = start(lab, "a", f"tcpdump {where} -w {tmp_path}/x.pcapng icmp")
+    lab.run(lab.callouts.now)
+    attach(lab, "c", "new", "10.9.0.1")
+    attach(lab, "a", "new", "10.9.0.2")
+    run(lab, "c", "ping -c 1 10.9.0.2")
+    run(lab, "c", "ping -c 1 localhost")
+    for each in (job, writer):
+        each.proc.signal(SIGINT)
+        finish(lab, each)
+    assert {line.split()[0] for line in job.answer.lines} == seen
+    again = run(lab, "a", f"tcpdump -nt -r {tmp_path}/x.pcapng")
+    assert len(again.lines) == len(job.answer.lines)
+    assert again.err.startswith("reading from file")
+    assert lab.probes.attach == ()
+    attach(lab, "d", "new", "10.9.0.3")
+    assert lab["d"].interfaces["shmif0"].taps == ()
 
 
 def test_loopback_and_any_of_another_host() -> None:
