@@ -30,12 +30,14 @@ async def run(ctx: ShellContext, word: str) -> AsyncIterator[JobRow | Note]:
     stopped = Channel("stopped")
     before, session.stop_key = session.stop_key, lambda: _stop(ctx, job, stopped)
     try:
-        await _wait(job, stopped)
+        await _wait(ctx, job, stopped)
     finally:
         session.stop_key = before
         if job.proc.status is None and not job.proc.held:
             session.send_back(job)
     if job.proc.status is None:
+        if not job.proc.held:  # the lab stands still: it goes on with that
+            session.jobs.suspend(job.number)
         ctx.status = 128 + SIGSTOP
         yield row_of(session.jobs.table[job.number])
     else:
@@ -49,11 +51,11 @@ def _stop(ctx: ShellContext, job: Job, stopped: Channel) -> None:
     stopped.wakeup()
 
 
-async def _wait(job: Job, stopped: Channel) -> None:
-    signals = 0
-    while job.proc.status is None and not job.proc.held:
+async def _wait(ctx: ShellContext, job: Job, stopped: Channel) -> None:
+    drive, signals = ctx.session.clock.drive, 0
+    while job.proc.status is None and not job.proc.held and not drive.stands:
         try:
-            await tsleep(job.proc.exited, stopped)
+            await tsleep(job.proc.exited, stopped, drive.halted)
         except Interrupt as interrupt:
             signals += 1
             job.proc.signal(interrupt.signal if signals < _PATIENCE else SIGKILL)
