@@ -26,6 +26,8 @@ from stack.kern.proc import Proc
 from stack.lab import Lab
 
 BUDGET = 5000  # pieces of work between two looks at the real machine
+_TURN = 0.005  # real seconds of work between the same two looks, in real time: frames and keys wait for us there
+_PIECES = 16  # of work between two looks at the time: one may be a burst of frames
 _CHUNK = 65536
 _SLICE = 0.5  # seconds that a program may compute before what is due at the same moment may happen
 _LONGEST_WAIT = 3600.0  # poll(2) takes no more than 24 days
@@ -199,10 +201,14 @@ class Clock:
         return 0.0
 
     def _advance_real(self, budget: int, rate: float) -> float | None:
-        callouts = self.lab.callouts
+        callouts, until = self.lab.callouts, time.monotonic() + _TURN
         callouts.clock = self.reading
         try:
-            if self.drive.advance(self.reading(), budget) or self.drive.stands:
+            while self.drive.advance(self.reading(), min(budget, _PIECES)):
+                budget -= _PIECES
+                if budget <= 0 or time.monotonic() >= until or callouts is not self.lab.callouts:
+                    return 0.0
+            if self.drive.stands:
                 return 0.0
         finally:
             callouts.clock = None
