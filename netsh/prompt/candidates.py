@@ -13,6 +13,7 @@ import commands
 import netsh.builtins
 from netsh.filters import FILTERS
 from netsh.grammar import KEYWORDS
+from netsh.lessons import where
 from netsh.live import live
 from netsh.prompt.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
 from netsh.settings import TABLES
@@ -125,8 +126,9 @@ def _host_of(state: State, following: Next) -> Host | None:
 
 
 def _commands(state: State, following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    own = state.companion.commands if state.companion is not None else {}
     for name in state.names():
-        yield name, help_of(name)
+        yield name, (own[name].run.__doc__ or "").rstrip(".") if name in own else help_of(name)
     for name in state.functions:
         yield name, "a function"
     yield from _aliases(state, following, _prefix)
@@ -353,6 +355,11 @@ def _among(**words: str) -> Finder:
 
 Finder = Callable[[State, Next, str], Iterable[tuple[str, str]]]
 
+def _lessons(_state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    for name in where.names():
+        yield name, where.title_of(name)
+
+
 KINDS: dict[str, Finder] = {
     "command": _commands, "host": _hosts, "interface": _interfaces, "keyword": _keywords, "option": _options,
     "bus": _buses, "process": _processes, "job": _jobs, "sysctl": _sysctls, "variable": _variables,
@@ -360,5 +367,5 @@ KINDS: dict[str, Finder] = {
     "setting": _settings, "edit": _among(emacs="", vi=""), "theme": _among(auto="", dark="", light=""),
     "mode": _among(real="follows the wall clock", fast="jumps to the next event"), "flag": _among(true="", false=""),
     "bridge": _bridges, "place": _places, "alias": _aliases, "address": _addresses, "route": _routes,
-    "layer": _layers, "state": _states, "primitive": _primitives,
+    "layer": _layers, "state": _states, "primitive": _primitives, "lesson": _lessons,
 }  # fmt: skip

@@ -184,9 +184,10 @@ class Keyboard(Modes):
         """What came all at once, and is too much for the window, is for the pager."""
         data = self.screen.taken()
         columns, lines = terminal_size(self.screen)
-        if self.pager is not None and overflows(data, columns, lines):
+        pager = self.pager if self.session.companion is None else None  # a lesson's text stays on the screen
+        if pager is not None and overflows(data, columns, lines):
             self.screen.lend()
-            if page(self.session, self.pager, data):
+            if page(self.session, pager, data):
                 return
         self.screen.write(data)
 

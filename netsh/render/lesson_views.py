@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netsh.render.palette import BAD, FAINT, GOOD, NAME
-from netsh.render.rich_views import Look, column, fitting
+from netsh.render.rich_views import Look, column, fitting, needed
 
 _WIDEST = 92  # columns: longer lines are hard to read
 
@@ -61,8 +61,10 @@ class _Lesson(Markdown):
 
 
 def _code(text: str, language: str) -> RenderableType:
+    if not language:
+        return Text(text, no_wrap=True, overflow="ellipsis")  # a drawing: broken lines would spoil it
     if language != "python":
-        return Text(text, no_wrap=False, overflow="fold")
+        return Text(text, overflow="fold")
     code = Syntax(text, "python", theme="ansi_dark", word_wrap=True)
     code.background_style = Style.null()
     return code
@@ -135,10 +137,25 @@ _DRAW = {"Page": _page, "Try": _try, "Question": _question, "Goal": _goal, "Told
 def lessons(rows: Sequence[Any], look: Look) -> RenderableType:
     """The course."""
     columns = [
-        column("", ["" if row.number is None else str(row.number) for row in rows], number=True),
+        column("", [_number(row) for row in rows], number=True),
         column("lesson", [Text(row.title) for row in rows]),
         column("min", [str(row.minutes) for row in rows], number=True),
         column("level", [Text(row.level, FAINT) for row in rows]),
-        column("progress", [Text(row.progress, GOOD if row.progress == "done" else "") for row in rows]),
+        column("progress", [_progress(row) for row in rows]),
     ]
-    return fitting(columns, look.width)
+    if needed(columns, 1) <= look.width:
+        return fitting(columns, look.width)
+    narrow = Table.grid(padding=(0, 1, 0, 0))
+    narrow.add_column(justify="right", no_wrap=True)
+    for row in rows:
+        about = Text(f" ({row.minutes} min, {row.level}) ", FAINT)
+        narrow.add_row(_number(row), Text.assemble(row.title, about, _progress(row)))
+    return narrow
+
+
+def _number(row: Any) -> str:
+    return "" if row.number is None else str(row.number)
+
+
+def _progress(row: Any) -> Text:
+    return Text(row.progress, GOOD if row.progress == "done" else "")
