@@ -1,8 +1,9 @@
-"""A first look around, in two minutes: a small lesson with something to type at each step.
+"""A first look around, in two minutes.
 
     tour
 
-Enter goes on and types for you; `exit` leaves it, and your lab is as it was.
+It is a small lesson, with something to type at each step.  Enter goes on and types for you; `exit` leaves it, and
+your lab is as it was.
 """
 
 from __future__ import annotations
