@@ -1,6 +1,6 @@
 """Tell the journey of a packet in sentences, and where to read about each step.
 
-    explain         where a breakpoint has stopped the lab
+    explain         where a breakpoint has stopped the lab, and with a trace how the packet in hand came there
     explain 12      packet 12, on all hosts
     explain 12.3    its third step alone
     -n              numbers only: no names of hosts and services
@@ -15,7 +15,7 @@ explain 1
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from commands._getopt import getopt, one_of
@@ -25,9 +25,10 @@ from commands.command import Command, Context, Failure
 from stack.trace.door import sentence
 from stack.trace.doors import DOORS
 from stack.trace.journey import Journeys
+from stack.trace.recorder import Recorder
 from stack.trace.steps import Step
 
-SYNOPSIS = "explain [-n] [packet]"
+SYNOPSIS = "explain [-n] [serial]"
 
 
 class Args(NamedTuple):
@@ -65,10 +66,11 @@ def parse(argv: list[str]) -> Args:
 
 async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
     """Tell it."""
-    if not args.packet:
-        yield _stop(ctx)
-        return
     recorder = recorder_of(ctx.lab)
+    if not args.packet:
+        for row in _stop(ctx, recorder, numeric=args.numeric):
+            yield row
+        return
     if "." in args.packet:
         yield told(step_of(ctx.lab, args.packet))
         return
@@ -81,11 +83,16 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
             yield rows.packet(leg.packet, leg.level, journeys.fate(leg.packet))
 
 
-def _stop(ctx: Context) -> Explained:
+def _stop(ctx: Context, recorder: Recorder, *, numeric: bool) -> Iterator[Row]:
     """Where the lab has stopped: what the function says of itself, and what has happened in it."""
     stop = ctx.lab.stopped
     if stop is None:
         raise Failure("the lab is not stopped; 'explain N' tells of a packet of the trace", 2)
+    packet = recorder.packets.get(getattr(stop.m, "serial", 0))
+    if packet is not None and packet.count and packet.wanted:
+        yield Rows(ctx, recorder, numeric=numeric).packet(packet)
+        for step in [step for step in recorder.steps if step.serial == packet.serial]:
+            yield told(step)
     door = next((door for door in DOORS.values() if door.place[0] == stop.path and door.bsd == stop.function), None)
     rfc, file = ("", "") if door is None else (door.rfc, door.file)
     text = stop.about or f"A function of {stop.path}."
@@ -96,7 +103,7 @@ def _stop(ctx: Context) -> Explained:
         text, rfc, file = f"{text} Here the packet is dropped, since {why.sentence}.", why.rfc, why.bsd
     elif stop.what:
         text = f"{text} Here: {stop.what}."
-    return Explained(0, ctx.now, stop.host, 0, 0, stop.function, text, "", rfc, file, stop.path, stop.line)
+    yield Explained(0, ctx.now, stop.host, 0, 0, stop.function, text, "", rfc, file, stop.path, stop.line)
 
 
 def told(step: Step, level: int = 0) -> Explained:

@@ -7,8 +7,8 @@
     trace path me www     which way packets go from one host to another, and why
     trace -f [filter]     each step as it happens, until Ctrl-C
 
-Every packet has a number, and knows the packet that caused it.  'explain 12' tells its journey in sentences, and
-'source 12.3' shows the line of the stack where its third step was.  Filters are tcpdump's.
+Every packet has a serial, and knows that of the packet that caused it.  'explain 12' tells its journey in sentences,
+and 'source 12.3' shows the line of the stack where its third step was.  Filters are tcpdump's.
 
     -f        live: each step as it happens
     -c count  so many packets, or live: so many steps
@@ -38,21 +38,15 @@ from stack.trace.steps import SAME, Step
 SYNOPSIS = """trace [-n] [-c count]
 trace on [filter ...]
 trace off
-trace [-n] show packet
+trace [-n] show serial
 trace path host host
 trace -f [-c count] [filter ...]"""
 
-_FILTER = {
-    "host": "from or to a host", "port": "from or to a port", "src": "where it comes from", "dst": "where it goes",
-    "and": "both", "or": "one of both", "not": "not", "arp": "ARP packets", "icmp": "ICMP messages",
-    "tcp": "TCP segments", "udp": "UDP datagrams", "net": "from or to a network",
-}  # fmt: skip
 WORDS = {
     "on": "follow packets",
     "off": "follow no more",
     "show": "the journey of a packet",
     "path": "the way from a host to another",
-    **_FILTER,
 }
 TABLES: dict[type, str] = {TracedPacket: "", TraceStep: "", Hop: "Way"}
 _LAST = 20
@@ -93,7 +87,7 @@ def parse(argv: list[str]) -> Args:
     if verb in wants and len(rest) > wants[verb]:
         raise too_many(rest[wants[verb]])
     if verb in wants and len(rest) < wants[verb]:
-        raise wrong("the number of a packet is missing" if verb == "show" else "two hosts are wanted")
+        raise wrong("the serial of a packet is missing" if verb == "show" else "two hosts are wanted")
     if count is not None and verb:
         raise wrong("-c goes with the list of packets, and with -f")
     return Args(verb, rest, count, "n" in options)

@@ -25,7 +25,9 @@ from stack.host import Host
 from stack.net.bridge import Bridge
 from stack.net.route import RTF_GATEWAY, RTF_LOCAL
 from stack.netinet.tcp_fsm import TCP_STATES
+from stack.trace.recorder import Recorder
 
+_PACKETS = 40  # of a trace that are offered
 _ENOUGH = 1000  # a menu of more is no help
 _IN_LOOPS = {"break": "leave the loop", "continue": "go on with its next turn"}
 _LOOSE = 20  # of those that only have the letters
@@ -283,6 +285,20 @@ def _reasons(state: State, _following: Next, prefix: str) -> Iterable[tuple[str,
         yield protocol, f"those of {protocol}"
 
 
+def _serials(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    """Packets of the trace, the newest first."""
+    recorder = state.lab.trace
+    packets = list(recorder.packets.values())[:-_PACKETS:-1] if isinstance(recorder, Recorder) else ()
+    for packet in packets:
+        if packet.wanted and packet.count:
+            yield str(packet.serial), f"{packet.time:.6f} {packet.host}  {packet.fate}"
+
+
+def _filter_words(state: State, _following: Next, _prefix: str) -> Iterable[tuple[str, str]]:
+    """What a filter of packets is made of, beside hosts."""
+    return [(word, help) for word, help in words_of("tcpdump", state).items() if not word.startswith("-")]
+
+
 def _functions(_state: State, _following: Next, prefix: str) -> Iterable[tuple[str, str]]:
     """Functions and classes of the stack; methods once their class is typed."""
     index = import_module("netsh.textbook").index()  # it takes 40 ms: only when it is wanted
@@ -366,6 +382,7 @@ KINDS: dict[str, Finder] = {
     "filter": _filters, "url": _urls, "file": _files, "reason": _reasons, "function": _functions,
     "setting": _settings, "edit": _among(emacs="", vi=""), "theme": _among(auto="", dark="", light=""),
     "mode": _among(real="follows the wall clock", fast="jumps to the next event"), "flag": _among(true="", false=""),
+    "serial": _serials, "filterword": _filter_words,
     "bridge": _bridges, "place": _places, "alias": _aliases, "address": _addresses, "route": _routes,
     "layer": _layers, "state": _states, "primitive": _primitives, "lesson": _lessons,
 }  # fmt: skip

@@ -56,6 +56,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "lesson": ("lesson",),
     "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
     "reason": ("reason",), "function": ("function",), "state": ("state",), "field": ("keyword",),
+    "serial": ("serial",), "filter": ("filterword", "host"),
     "alias": ("alias",), "name": ("alias",), "%job": ("job",),
     "modifiers": ("keyword",), "protocol": ("keyword",), "congctl": ("keyword",),
 }  # fmt: skip
@@ -80,7 +81,7 @@ OPERANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "shmif_dumpbus": (("file",), ()),
 }
 
-_FILTERED = ("tcpdump", "ladder", "replay")  # they take filters of packets
+_FILTERED = ("tcpdump", "ladder", "replay", "trace")  # they take filters of packets
 
 # What follows a keyword, whatever command it belongs to, or of one command.
 VALUES: dict[str, tuple[str, ...]] = {

@@ -169,7 +169,7 @@ def test_live_leaves_a_trace_on_that_was_on() -> None:
     ("line", "error", "status"),
     [
         ("trace up", "trace: up: trace on, off, show or path; 'trace -f' is live", 2),
-        ("trace show", "trace: the number of a packet is missing", 2),
+        ("trace show", "trace: the serial of a packet is missing", 2),
         ("trace show 1 2", "trace: 2: one word too many", 2),
         ("trace show 1", "trace: there is no packet 1: nothing was traced yet; 'trace on' begins", 1),
         ("trace show -1", "trace: there is no packet -1: nothing was traced yet; 'trace on' begins", 1),
