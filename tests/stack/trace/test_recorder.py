@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,12 @@ from stack.kern.syscalls import accept, connect, recv, recvfrom, sendall
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ethernet import Ethernet
-from stack.net.ifnet import IFF_RUNNING
+from stack.net.ifnet import IFCAP_GSO, IFF_RUNNING
 from stack.net.wire import Personality
 from stack.netinet.in_ import IP_TTL, IPPROTO_IP
 from stack.trace.journey import Journeys
 from stack.trace.recorder import Filter, Recorder
-from stack.trace.steps import AGAIN, ANSWER, ASKS, COPY, ERROR, FRAGMENT, SENT, WHOLE, Packet
+from stack.trace.steps import AGAIN, ANSWER, ASKS, COPY, ERROR, FRAGMENT, SEGMENT, SENT, WHOLE, Packet
 from tests.commands import labs
 from tests.stack.labs import ip4, routed, settle
 from tests.stack.netinet.test_determinism import busy
@@ -308,3 +309,23 @@ def test_any_frame_can_be_told() -> None:
     finally:
         recorder.stop()
     check(recorder)
+
+
+def test_segments_of_a_super_segment_are_told() -> None:
+    lab, a, _, b = routed()
+    a.interfaces["shmif0"].set_capenable(IFCAP_GSO)
+    recorder = watched(lab)
+    listener, so = b.socket(SOCK_STREAM), a.socket(SOCK_STREAM)
+    listener.bind((0, 80))
+    listener.listen()
+    with suppress(BlockingIOError):
+        so.connect((lab.resolve("b"), 80))
+    lab.run(lab.callouts.now + 1)
+    lab.bus("right").set(Personality(delay=0.001))  # which wants wire frames
+    so.send(bytes(10000))
+    lab.run(lab.callouts.now + 1)
+    recorder.stop()
+    check(recorder)
+    cut = [packet for packet in recorder.packets.values() if packet.kind == SEGMENT]
+    assert len(cut) > 3 and {recorder.packets[packet.cause].host for packet in cut} == {"a"}
+    assert all(packet.fate.startswith(("taken by tcp", "delivered to tcp")) for packet in cut)
