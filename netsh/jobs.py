@@ -31,6 +31,10 @@ class Job(NamedTuple):
     output: Movable | None = None  # that of a command, if it is one
     stdin: Pipe | None = None  # what it reads, when that was the keyboard
 
+    def begins(self, text: str) -> bool:
+        """Whether it runs, and what was typed, or the command in it, begins with a text."""
+        return self.proc.status is None and (self.line.startswith(text) or self.proc.argv[0].startswith(text))
+
     @property
     def state(self) -> str:
         """What has become of it, in sh's words."""
@@ -101,11 +105,14 @@ class Jobs:
         return ended
 
     def find(self, text: str) -> Job | None:
-        """The job that `%1` or `1` means; `%` and `%%` are the latest."""
-        digits = text.removeprefix("%")
-        if digits in ("", "%", "+"):
+        """The job that `%1` or `1` means; `%` and `%%` are the latest, `%ladder` is the latest that begins so."""
+        name = text.removeprefix("%")
+        if name in ("", "%", "+"):
             return self.table[max(self.table)] if self.table else None
-        return self.table.get(int(digits)) if digits.isascii() and digits.isdigit() else None
+        if name.isascii() and name.isdigit():
+            return self.table.get(int(name))
+        found = [number for number, job in self.table.items() if job.begins(name)] if name is not text else []
+        return self.table[max(found)] if found else None
 
 
 def row_of(job: Job) -> JobRow:

@@ -307,6 +307,13 @@ def test_killing_a_list_kills_what_it_runs() -> None:
     assert session.lab.procs == {}
 
 
+def test_a_job_is_known_by_how_it_begins() -> None:
+    session = Toys()
+    session.run("count 9 & forever & count 99 & sleep 1")
+    found = [session.jobs.find(text) for text in ("%f", "%count", "%2", "%", "%nobody", "forever")]
+    assert [job.number if job is not None else None for job in found] == [2, 3, 2, 3, None, None]
+
+
 def test_the_end_of_a_session_ends_its_jobs() -> None:
     session = Toys()
     session.run("count 99 & forever stubborn & sleep 1")
