@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from typing import NamedTuple
 
 from commands._icmp import describe, dump, quoted
@@ -42,6 +43,7 @@ _STAMP = 8  # bytes of data that say when the request left, in ns
 _FLOOD_INTERVAL = 0.01
 _CLOSE_ENOUGH = 0.0001  # seconds; a request is not put off for less
 _FOREVER = 1 << 62
+_RECENT = 60  # requests of which the summary tells how long each took
 
 
 class Args(NamedTuple):
@@ -107,6 +109,7 @@ class PingStatistics(NamedTuple):
     stddev: float | None = None
     send_rate: float | None = None
     receive_rate: float | None = None
+    times: tuple[float | None, ...] = ()  # of the last requests; None for one without a reply
 
 
 Row = PingStart | PingReply | PingError | PingStatistics | Note | Complaint | Data
@@ -140,6 +143,7 @@ class Pinger:
         self.seen: set[int] = set()  # sequence numbers that have their reply
         self.next_seq = 0  # the one expected next, for gaps
         self.times: list[float] = [0, math.inf, 0.0, 0.0, 0.0]  # how many, least, most, sum, sum of squares; seconds
+        self.recent: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # sequence numbers, and how long they took
         self.route: tuple[str, ...] = ()
         self.told_of_options = False  # that they do not come back
 
@@ -304,6 +308,8 @@ class Pinger:
         if icmp.seq == (self.transmitted - 1) & 0xFFFF:
             self.caught_up = True
         time = self._time(message)
+        if time is not None:
+            self.recent.append((icmp.seq, time))
         duplicate = icmp.seq in self.seen
         self.seen.add(icmp.seq)
         rows: list[Row] = []
@@ -335,6 +341,11 @@ class Pinger:
         count, least, most, total, squares = self.times
         self.times = [count + 1, min(least, trip), max(most, trip), total + trip, squares + trip * trip]
         return round(trip * 1000, 6)
+
+    def _last_times(self) -> tuple[float | None, ...]:
+        """How long the last requests took."""
+        took = dict(self.recent)
+        return tuple(took.get(seq & 0xFFFF) for seq in range(max(self.transmitted - _RECENT, 0), self.transmitted))
 
     def _gap(self, seq: int) -> list[Row]:
         """`-v` says which replies are missing before this one."""
@@ -407,7 +418,7 @@ class Pinger:
         rows = self.dots.flush(line=True)
         sent, received = self.transmitted, self.received
         loss = None if not sent or received > sent else (sent - received) * 100 / sent
-        found = PingStatistics(self.hostname, sent, received, self.repeats, loss)
+        found = PingStatistics(self.hostname, sent, received, self.repeats, loss, times=self._last_times())
         count, least, most, total, squares = self.times
         if count:
             average = total / count

@@ -152,4 +152,6 @@ def _show_statistics(row: PingStatistics) -> str:
     return text
 
 
+SERIES = {PingStatistics: lambda row: row.times}  # drawn as bars behind the row
+
 COMMAND = Command("ping", SYNOPSIS, parse, run, show)

@@ -2,6 +2,7 @@
 
     -w seconds  again after so long, until Ctrl-C or until the connection has ended
     -c count    so many times (each second, unless -w says otherwise)
+    -g          at the end, draw the congestion window over that time (each 10 ms, unless -w says otherwise)
 
 Without a port all of the host's are shown.  A port may be of either end; with a host before it, the end of that
 host.  The columns are what we send and what we receive; sequence numbers count from the first of their direction.
@@ -9,6 +10,7 @@ host.  The columns are what we send and what we receive; sequence numbers count 
     tcpstat
     tcpstat www:80
     tcpstat -w 0.1 -c 20 5001
+    tcpstat -g 5001
 """
 
 from __future__ import annotations
@@ -29,13 +31,15 @@ from commands._tcpcb import (
     show_connection,
     show_listener,
 )
+from commands._tcpgraph import Graph, Grapher, is_connection, show_graph
 from commands.command import Command, Context, Note
-from stack.kern.proc import pause
+from stack.kern.proc import SIGINT, Interrupt, pause
 from stack.netinet.tcp_fsm import TCPS_LISTEN
 from stack.netinet.tcp_var import Tcpcb
 
-SYNOPSIS = "tcpstat [-c count] [-w seconds] [host:port | port]"
-WORDS = {"-c": "so many times", "-w": "again after so many seconds"}
+SYNOPSIS = "tcpstat [-g] [-c count] [-w seconds] [host:port | port]"
+WORDS = {"-c": "so many times", "-w": "again after so many seconds", "-g": "draw the congestion window"}
+TABLES: dict[type, str] = {Graph: ""}
 LIVE = "200ms"  # often enough for `tcpstat --live`
 _FOREVER = 1 << 62
 
@@ -47,20 +51,22 @@ class Args(NamedTuple):
     port: int = 0
     times: int = 1
     wait: float = 1.0
+    graph: bool = False
 
 
-Row = ControlBlock | Listener | Note
+Row = ControlBlock | Listener | Graph | Note
 
 
 def parse(argv: list[str]) -> Args:
     """Options, and perhaps an end."""
-    options, words = getopt("tcpstat", argv, "c:w:")
+    options, words = getopt("tcpstat", argv, "c:gw:")
     if len(words) > 1:
         raise wrong(f"{words[1]}: one word too many")
-    wait = seconds(options.get("w", "1"), least=0.001)
-    times = number(options["c"], "the count", 1) if "c" in options else _FOREVER if "w" in options else 1
+    graph = "g" in options
+    wait = seconds(options.get("w", "0.01" if graph else "1"), least=0.001)
+    times = number(options["c"], "the count", 1) if "c" in options else _FOREVER if "w" in options or graph else 1
     name, port = _end(words[0]) if words else (None, 0)
-    return Args(name, port, times, wait)
+    return Args(name, port, times, wait, graph)
 
 
 def _end(word: str) -> tuple[str | None, int]:
@@ -74,21 +80,46 @@ def _end(word: str) -> tuple[str | None, int]:
 
 
 async def run(ctx: Context, args: Args) -> AsyncIterator[Row]:
-    """Show them, and show them again."""
+    """Show them, and show them again; or draw what became of them, when that has ended or is interrupted."""
+    if not args.graph:
+        async for found in _looks(ctx, args):
+            for row in _rows(found.blocks, again=found.again):
+                yield row
+        return
+    grapher = Grapher()
+    try:
+        async for found in _looks(ctx, args):
+            grapher.look(found.blocks, ctx.now)
+    except Interrupt as interrupt:
+        ctx.status = 128 + interrupt.signal if interrupt.signal != SIGINT else 0
+    for graph in grapher.graphs():
+        yield graph
+
+
+class Look(NamedTuple):
+    """What was there at one time, which was not the first."""
+
+    blocks: list[Tcpcb]
+    again: bool
+
+
+async def _looks(ctx: Context, args: Args) -> AsyncIterator[Look]:
+    """Look so often, or until the connection that was named has ended."""
     where = addresses(ctx, args.host) if args.host is not None else None
     living = False
     for turn in range(args.times):
         if turn:
             await pause(args.wait)
         found = matching(ctx, where, args.port) if args.port else blocks(ctx)
-        connected = any(tp.state != TCPS_LISTEN for tp in found)
+        connected = any(is_connection(tp) if args.graph else tp.state != TCPS_LISTEN for tp in found)
         if args.port and ((living and not connected) or not found):
             if not turn:
                 raise none_there(args.host + f":{args.port}" if args.host else f"{args.port}")
             return
         living = living or connected
-        for row in _rows(found, again=turn > 0):
-            yield row
+        yield Look(found, turn > 0)
+        if args.graph and not args.port and living and not connected:
+            return
 
 
 def _rows(found: list[Tcpcb], *, again: bool) -> list[Row]:
@@ -101,8 +132,10 @@ def _rows(found: list[Tcpcb], *, again: bool) -> list[Row]:
     return rows
 
 
-def show(row: ControlBlock | Listener) -> str:
-    """Aligned pairs."""
+def show(row: ControlBlock | Listener | Graph) -> str:
+    """Aligned pairs, or a chart."""
+    if isinstance(row, Graph):
+        return show_graph(row)
     return show_listener(row) if isinstance(row, Listener) else show_connection(row)
 
 

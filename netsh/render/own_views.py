@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from netsh.render import cards, counter_views, lab_view, packet_view, route_view, trace_view
+from netsh.render import cards, counter_views, graph_view, lab_view, packet_view, route_view, trace_view
 from netsh.render.palette import ADDRESS, BAD, DROP, FAINT, GOOD, MAC, NAME, OWN, WARN, host_style
 from netsh.render.rich_views import Column, Look, View, cell, column, fitting, view_of_fields
 
@@ -228,6 +228,7 @@ VIEWS: dict[str, View] = {
     "commands._trace.TracedPacket": trace_view.journey,
     "commands._trace.TraceStep": trace_view.steps,
     "commands._trace_path.Hop": trace_view.path,
+    "commands._tcpgraph.Graph": graph_view.graphs,
     "commands.ifconfig.Interface": cards.interfaces,
     "commands.packet.Field": packet_view.draw,
     "commands.route.Lookup": route_view.lookups,

@@ -30,6 +30,7 @@ from netsh.render.palette import (
     wants_colour,
 )
 from netsh.render.panel import Held, Panel, Sight
+from netsh.render.plot import bars
 from netsh.render.pointer import Pointer
 from netsh.render.screen import Screen, terminal_width
 from stack.trace.hook import Away
@@ -58,6 +59,14 @@ def panels_of(command: Command) -> dict[type, Callable[[Any], Sight]]:
     """The row types that fill a screen of their own where there is one."""
     panels: dict[type, Callable[[Any], Sight]] = getattr(sys.modules[command.run.__module__], "PANELS", {})
     return panels
+
+
+@cache
+def series_of(command: Command) -> dict[type, Callable[[Any], tuple[float | None, ...]]]:
+    """The row types that tell of several measurements one after the other, which are drawn as bars."""
+    series: dict[type, Callable[[Any], tuple[float | None, ...]]]
+    series = getattr(sys.modules[command.run.__module__], "SERIES", {})
+    return series
 
 
 class Gathered:
@@ -249,6 +258,8 @@ class Printer:
         else:
             shown = highlight(visible(text), self.theme) if self.colour else visible(text)
             self.write("".join(tag + line for line in shown.splitlines(keepends=True)) if tag else shown)
+            if (series := series_of(command).get(type(row))) is not None:
+                self.write(bars(series(row), self.columns(), self.theme if self.colour else None))
 
     def _draw_gathered(self, command: Command, gathered: Gathered) -> None:
         if gathered.rows:

@@ -60,6 +60,7 @@ SAMPLES = {
     "route.Lookup": "route add 203.0/16 10.0.0.77; route get www; route get 10.0.0.1",
     "rtquery.Entry": "gw routed & www routed & sleep 40; rtquery gw",
     "sysctl.Knob": "sysctl -a",
+    "tcpstat.Graph": "www ttcp -r -s & ttcp -t -s -n 100 www & tcpstat -g 5001",
     "sysctl.Description": "sysctl -d net",
     "bus.BusRow": "bus lan loss 1% delay 10ms rate 10Mbit/s; bus",
     "host.HostRow": "host",
