@@ -26,7 +26,7 @@ def _graph(row: Any, width: int) -> Iterator[Text]:
     limits = [float(sample.ssthresh or 0) for sample in row.samples]
     top = max(windows)
     margin = len(f"{top:.0f}") + 1
-    width = max(width - margin - 1, 1)
+    width = max(width - margin, 1)
     yield Text(title(row), NAME)
     marks = [round(limit / top * _HEIGHT - 0.5) if 0 < limit <= top else -1 for limit in fitted(limits, width)]
     for at, line in enumerate(area(windows, width, _HEIGHT, top)):

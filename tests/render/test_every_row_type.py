@@ -21,6 +21,14 @@ from stack.lab import Lab
 
 # They stream: each is told at once, in a line that the terminal may wrap, with the colours of what it says.
 _LINES = """
+    tour.Page
+    tour.Page
+    tour.Page
+    tour.Page
+    tour.Page
+    tour.Page
+    tour.Page
+    tour.Page
     replay.Replayed
     watch.Frame
     send.Total
