@@ -21,14 +21,6 @@ from stack.lab import Lab
 
 # They stream: each is told at once, in a line that the terminal may wrap, with the colours of what it says.
 _LINES = """
-    tour.Page
-    tour.Page
-    tour.Page
-    tour.Page
-    tour.Page
-    tour.Page
-    tour.Page
-    tour.Page
     replay.Replayed
     watch.Frame
     send.Total
@@ -83,7 +75,7 @@ SAMPLES = {
     "ping -qc 1 -w 1 10.5.0.9; shmif_dumpbus {tmp}/bus",
     "source.SourceLine": "source ip_forward",
 }
-ELSEWHERE = {"tutorial"}  # tests/lessons has tests of its views
+ELSEWHERE = {"tour", "tutorial"}  # tests/lessons has tests of its views
 ANYTHING = (Note, Complaint, Data, ErrorData)
 
 
