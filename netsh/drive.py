@@ -81,7 +81,8 @@ class Drive:
 
     def next_due(self) -> float | None:
         """As Callouts.next_due; what stands in mid-air comes first."""
-        return self.callouts.now if self.flight is not None else self.callouts.next_due()
+        callouts = self.lab.callouts
+        return callouts.now if self.flight is not None else callouts.next_due()
 
     @property
     def busy(self) -> bool:
@@ -94,7 +95,12 @@ class Drive:
         """As Callouts.advance; nothing happens while the lab stands still."""
         if self.stands:
             return False
-        return self._advance(until, budget)
+        if self.armed or self.flight is not None:
+            return self._advance(until, budget)
+        try:
+            return self.lab.callouts.advance(until, budget)
+        except Halted:
+            return not self.stands
 
     def call(self, function: Callable[[], None]) -> None:
         """Let something happen in the lab that is no event of it: a device has news."""
@@ -231,10 +237,12 @@ class Drive:
         return isinstance(owner, Proc) and self.is_live(owner)
 
     def rests(self, proc: Proc) -> bool:
-        """Whether a process cannot go on before time does, now that all is settled."""
+        """Whether a process cannot go on before time does: it sleeps in the lab, or is itself in mid-air."""
         if proc.status is not None:
             return False
-        return proc.queued or not all(channel.outside for channel in proc.channels) or not proc.channels
+        if proc.queued:
+            return not any(getattr(call, "__self__", None) is proc for call in self.callouts.ready)
+        return not proc.channels or not all(channel.outside for channel in proc.channels)
 
     # -- steps ----------------------------------------------------------------------------------------
 

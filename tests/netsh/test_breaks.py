@@ -330,6 +330,20 @@ def test_a_flood_stops_at_once_and_nothing_is_lost(session: Toys) -> None:
     assert not any(host.ip.stat["badsum"] for host in session.lab.hosts.values())
 
 
+def test_packets_are_injected_while_it_stands(session: Toys) -> None:
+    flood(session)
+    for number in range(1, 6):
+        session.run("break gw ip_forward if icmp; sleep 1ms")
+        before = session.lab["www"].udp.stat["noport"]
+        session.run('send -w 20ms shmif0 Ether()/IP(dst="www")/UDP(dport=33434)')
+        assert session.clock.drive.stands
+        assert session.lab["www"].udp.stat["noport"] == before == number - 1
+        session.run("break -d all; go; sleep 20ms")
+        assert session.lab["www"].udp.stat["noport"] == number
+    session.run("kill -INT %1; wait")
+    assert not any(host.ip.stat["badsum"] for host in session.lab.hosts.values())
+
+
 def test_a_flood_in_real_time(session: Toys) -> None:
     session.run("clock real")
     flood(session)
@@ -474,3 +488,28 @@ def test_two_clients_of_a_served_lab(tmp_path: Path) -> None:
             out = ping.stdout.read()
         assert "Time To Live exceeded" in out
         assert out.endswith("done\n")
+
+
+def test_a_client_dies_whose_command_stands_in_mid_air(tmp_path: Path) -> None:
+    with Served(tmp_path) as lab:
+        with lab.begin("-c", "ping -i 0.1 www & ping -i 0.1 gw") as client:
+            assert lab.run("-c", "break me ip_output if host gw").status == 0
+            until(lambda: "stopped in ip_output on me" in lab.run("-c", "clock").out)
+            client.kill()
+        until(lambda: "ping -i 0.1 www" not in lab.run("-c", "ps").out)
+        assert "ping -i 0.1 gw" in lab.run("-c", "ps").out
+        assert lab.run("-c", "break -d all; go").status == 0
+        until(lambda: "ping" not in lab.run("-c", "ps").out)
+        assert lab.run("-c", "ping -qc 1 www").status == 0
+        assert "internal error" not in lab.log
+
+
+def test_a_lab_that_is_stopped_is_halted(tmp_path: Path) -> None:
+    with Served(tmp_path) as lab:
+        with lab.begin("-c", "ping -i 0.1 www") as client:
+            assert lab.run("-c", "break me ip_output").status == 0
+            until(lambda: "stopped in ip_output on me" in lab.run("-c", "clock").out)
+            assert lab.run("-c", "halt").status == 0
+            assert lab.process.wait(30) == 0
+            client.wait(30)
+        assert "internal error" not in lab.log
