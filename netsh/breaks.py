@@ -7,6 +7,7 @@ needs: any door of the stack is passed by one packet, or by any at all.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -35,6 +36,7 @@ DLT_RAW = 12  # libpcap's own number for packets without a link header
 ANY = ("*", "any")
 _COUNTERS = ("_bad", "_changed", "_dropped", "drop", "set_state", "trace_state")  # between a probe and its cause
 _ARRIVALS = ("ether_input", "ip_input", "bridge_input")  # a frame has come
+_BRACKETS = re.compile(r" \((?:[a-z]+_\w+|RFC)[^()]*\)")
 _MAKERS = tuple(  # of one packet another
     each for each in (Mbuf.copy, ip_output.fragment, Bus._corrupted, Reassembly.input) if isinstance(each, FunctionType)
 )
@@ -312,9 +314,9 @@ def path_of(file: str) -> str:
 
 
 def _about(code: CodeType) -> str:
-    """The first paragraph of a function's docstring."""
+    """The first paragraph of a function's docstring, without BSD's name for it and the RFC in brackets."""
     said = code.co_consts[0] if code.co_consts else None
-    return " ".join(said.partition("\n\n")[0].split()) if isinstance(said, str) else ""
+    return _BRACKETS.sub("", " ".join(said.partition("\n\n")[0].split())) if isinstance(said, str) else ""
 
 
 def _frame() -> FrameType:

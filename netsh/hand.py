@@ -11,7 +11,7 @@ from commands._tcpdump_lines import DLT_RAW, Lines
 from netsh.trap import Call
 from stack.header.checksum import partial
 from stack.header.ether import ETHERTYPE_IP
-from stack.mbuf import Mbuf
+from stack.mbuf import CSUM_NONE, CSUM_TCP, Mbuf
 from stack.net.bpf import DLT_EN10MB, Frame, Source
 from stack.net.ethernet import m_devget
 from stack.netinet.tcp_segment import Segment
@@ -76,7 +76,8 @@ def change(call: Call, data: bytes) -> None:
     follows = isinstance(x, int) and x == int.from_bytes(m.net[:20])
     made = not m.net and isinstance(call.get("template"), int)
     fresh = m_devget(data if m.link else _NO_LINK + data)
-    m.net, m.transport, m.data, m.csum = fresh.net, fresh.transport, fresh.data, 0
+    m.net, m.transport, m.data = fresh.net, fresh.transport, fresh.data
+    m.csum = CSUM_TCP if m.gso_size else CSUM_NONE  # each of its segments will have a sum of its own
     if m.link:
         m.link = fresh.link
     m.len = fresh.len
