@@ -18,20 +18,13 @@ from netsh.clock import Clock
 from netsh.lessons.bench import Bench, Verdict
 from netsh.signals import Signals
 from stack.kern.proc import SIGINT
-from stack.lab import Lab
 
 _PATIENCE = 60.0  # real seconds that it may take
 
 
-def can(lab: Lab) -> bool:
-    """Whether a lab can be copied."""
-    programs = lab.programs
-    return not (lab.has_devices or programs.readers or programs.computing or programs.outside)
-
-
 def run(bench: Bench, look: Callable[[Bench], Verdict]) -> Verdict:
     """What a look at the lab finds, which may do with it what it likes."""
-    if not can(bench.lab):
+    if not bench.copyable:
         return look(bench)
     reader, writer = os.pipe()
     with warnings.catch_warnings():

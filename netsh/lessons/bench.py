@@ -19,6 +19,7 @@ from stack.lab import Lab
 from stack.net.bpf import Bpf
 
 PATIENCE = 120.0  # seconds of the lab's that a command of a check may take
+_HURRY = 10.0  # the same where that is real time, and the learner waits
 _GRACE = 5.0
 
 COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -45,6 +46,12 @@ class Bench:
         self.run = run
         self.counted: dict[tuple[str, ...], int] = {}  # counters as they stood when the task began
         self.captures: dict[tuple[str, ...], Bpf] = {}  # what was seen since then
+
+    @property
+    def copyable(self) -> bool:
+        """Whether the lab is nothing but memory, so that a copy of the process has a copy of it."""
+        programs = self.lab.programs
+        return not (self.lab.has_devices or programs.readers or programs.computing or programs.outside)
 
     def close(self) -> None:
         """Capture no more."""
@@ -89,9 +96,11 @@ class Bench:
 
         return rows, self.lab.spawn(host, argv, body)
 
-    def finish(self, proc: Proc, patience: float = PATIENCE) -> None:
+    def finish(self, proc: Proc, patience: float | None = None) -> None:
         """Let time pass until a process is over; one that takes too long is ended."""
         callouts = self.lab.callouts
+        if patience is None:
+            patience = PATIENCE if self.copyable else _HURRY
         politely = callouts.schedule(patience, lambda: proc.signal(SIGINT))
         killed = callouts.schedule(patience + _GRACE, lambda: proc.signal(SIGKILL))
         self.run(proc)

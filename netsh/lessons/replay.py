@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from netsh import home
@@ -14,6 +15,7 @@ from netsh.render.printer import Printer
 from netsh.session import Session
 from netsh.state import State
 from netsh.world import end
+from stack.kern.proc import SIGINT
 from stack.lab import Lab
 
 
@@ -56,21 +58,24 @@ class Replay:
         self.screen = io.StringIO()
         self.session = Session(Lab(), Printer("text", self.screen, self.screen, width=80, environ={}))
         self.session.clock.set_mode(lesson.front.clock)
+        self.later: list[tuple[int, Wrong]] = []  # wrong answers to the task that is such a part, to be tried alone
 
     def said(self) -> Iterator[Said]:
         """Run all of it."""
         try:
             if not isinstance(first_of(self.lesson), Start):
                 build(self.session, None)
-            for part in self.lesson.parts:
+            for number, part in enumerate(self.lesson.parts):
                 if isinstance(part, Start):
                     self.build(part)
                 elif isinstance(part, Block):
                     yield from self._block(part)
                 elif isinstance(part, Task):
-                    yield from self._task(part)
+                    yield from self._task(part, number)
         finally:
             end(self.session.lab)
+        for number, wrong in self.later:
+            self.faults += Replay(self.lesson)._alone(number, wrong)
 
     def stage(self, count: int) -> Iterator[None]:
         """Run the first parts, as many as are counted, without any checks; it stops behind each command."""
@@ -137,14 +142,22 @@ class Replay:
         self.session.run(typed.text)
         return self._take()
 
-    def _task(self, task: Task) -> Iterator[Said]:
-        """The start must fail, so must wrong answers, and the solution must pass."""
-        bench = Bench(self.session.lab, lambda proc: self.session.clock.run(proc, self.session.stuck))
+    def _bench(self, task: Task) -> Bench:
+        """A task begins."""
+        bench = Bench(self.session.lab, lambda proc: self.session.clock.run(proc, lambda: proc.signal(SIGINT)))
         checks.begin(task.checks, bench)
+        return bench
+
+    def _task(self, task: Task, number: int) -> Iterator[Said]:
+        """The start must fail, so must wrong answers, and the solution must pass."""
+        bench = self._bench(task)
         if checks.failing(task.checks, bench) is None:
             self._fault(task.line, "the task holds before anything was done for it")
-        for wrong in task.wrong:
-            self._wrong(task, wrong, bench)
+        if bench.copyable:
+            for wrong in task.wrong:
+                self._judge(wrong, aside.run(bench, partial(self._try, task, wrong)))
+        else:
+            self.later += [(number, wrong) for wrong in task.wrong]
         for part in task.solution:
             if isinstance(part, Block):
                 yield from self._block(part)
@@ -152,24 +165,36 @@ class Replay:
             self._fault(found[0].line, f"the solution does not pass '{found[0].text}': {found[1].seen}")
         bench.close()
 
-    def _wrong(self, task: Task, wrong: Wrong, bench: Bench) -> None:
-        """Try a wrong answer on a copy of the lab."""
-
-        def look(bench: Bench) -> Verdict:
-            for typed in wrong.commands:
-                self._type(typed)
-            found = checks.failing(task.checks, bench)
-            misplaced = self.faults[known:]
-            return Verdict(found is None, str(misplaced[0]) if misplaced else "")
-
+    def _try(self, task: Task, wrong: Wrong, bench: Bench) -> Verdict:
+        """Whether a wrong answer passes; and what was the trouble with it."""
         known = len(self.faults)
-        if not aside.can(bench.lab):
-            return
-        holds, trouble = aside.run(bench, look)
-        if holds:
+        for typed in wrong.commands:
+            self._type(typed)
+        found = checks.failing(task.checks, bench)
+        misplaced = self.faults[known:]
+        return Verdict(found is None, str(misplaced[0]) if misplaced else "")
+
+    def _judge(self, wrong: Wrong, verdict: Verdict) -> None:
+        if verdict.holds:
             self._fault(wrong.line, f"this wrong answer passes ({wrong.why})")
-        elif trouble:
-            self._fault(wrong.line, f"this wrong answer cannot be tried: {trouble}")
+        elif verdict.seen:
+            self._fault(wrong.line, f"this wrong answer cannot be tried: {verdict.seen}")
+
+    def _alone(self, number: int, wrong: Wrong) -> list[Fault]:
+        """Try a wrong answer in a lab that cannot be copied: in a run of its own, up to the task."""
+        task = self.lesson.parts[number]
+        assert isinstance(task, Task)
+        try:
+            for _ in self.stage(number):
+                pass
+            bench = self._bench(task)
+            verdict = self._try(task, wrong, bench)
+            bench.close()
+        finally:
+            end(self.session.lab)
+        self.faults.clear()
+        self._judge(wrong, verdict)
+        return self.faults
 
 
 def rewritten(lesson: Lesson, text: str) -> str:

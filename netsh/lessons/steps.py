@@ -36,9 +36,7 @@ def steps_of(lesson: Lesson) -> list[Step]:
 
     for number, part in enumerate(lesson.parts):
         if isinstance(part, Start):
-            if text:
-                close(None, number)
-            start = part
+            start = part  # the text above it, too, is about the new lab
         elif isinstance(part, Prose):
             for section in _sections(part.text):
                 if section.startswith("## ") and sum(each.count("\n") + 1 for each in text) >= _ENOUGH:

@@ -146,3 +146,16 @@ def test_a_command_of_several_lines() -> None:
 def test_outputs_are_written_in() -> None:
     text = re.sub(r"^64 bytes.*\n", "old\nlines\n", GOOD, flags=re.MULTILINE)
     assert replay.rewritten(parse.parse(text, "x.md"), text) == GOOD
+
+
+def test_wrong_answers_in_a_lab_that_cannot_be_copied(tmp_path: Path) -> None:
+    """Each has a run of its own; what holds is told there, too."""
+    start = f"```lab home\nifconfig shmif1 create linkstr {tmp_path / 'bus'}\n```\n\n"
+    another = "<!-- wrong: gw forgets me, too late\nme# gw arp -d -a\n-->\n\n<details><summary>Hint"
+    text = GOOD.replace("```quiz", f"{start}```quiz", 1).replace("<details><summary>Hint", another)
+    text = re.sub(r"time=.*", "", text).replace("```netsh", "```netsh live", 1)
+    assert [str(fault) for fault in replay.run(parse.parse(text, "x.md"))] == []
+    text = text.replace("me# arp -d 10.0.0.2", "me# arp -d 10.0.0.1")
+    found = [str(fault) for fault in replay.run(parse.parse(text, "x.md"))]
+    assert found == [f"x.md:{text[:text.index('me# arp -d 10.0.0.1')].count(chr(10)) + 1}: "
+                     "this wrong answer passes (something else is forgotten)"]  # fmt: skip
