@@ -284,6 +284,8 @@ class Tester:
         verbose = "v" in self.plan.flags
         clock = self.ctx.lab.callouts.clock  # lent by who moves the time, unless it jumps
         differ = clock is None or abs(real - lab) > max(_SAME, _SAME * max(real, lab))
+        if self.ctx.lab.has_devices:  # the same clock, read when a busy machine came to it
+            differ = False
         return Transfer(
             self.role, self.plan.protocol, self.bytes, real, self.bytes / max(real, 0.001),
             lab if differ else None, self.bytes / lab if differ and lab > 0 else None, self.calls, self.plan.format,

@@ -98,7 +98,7 @@ def test_routes_go_both_ways_and_go_away(scene: Scene) -> None:
     assert f"{ident} nhid" in scene.taught() or f"{ident} via 10.9.0.2" in scene.taught()
     assert "2 received" in w.linux(scene.linux, "ping", "-c2", "-i0.05", "-I", "10.8.0.1", str(ident))
     assert w.command("r3", "ping -qc 2 -i 0.05 10.8.0.1").status == 0
-    shown = w.command("r1", "rtquery -n -w 5 10.9.0.1").text  # FRR answers who asks, too
+    shown = w.command("r1", "rtquery -n -w 1 10.9.0.1").text  # FRR answers who asks, too
     assert "10.8/24            metric  1" in shown.replace("10.8.0/24 ", "10.8/24   ")
 
     status = w.linux(scene.linux, "vtysh", "--vty_socket", str(w.folder / "frr"), "-c", "show ip rip status")
