@@ -93,7 +93,7 @@ class Mbuf:
         if len(self.transport) == size:
             return True
         whole = self.payload() if self.transport else bytes(self.data)  # which are these bytes, if they are bytes
-        self.csum = CSUM_NONE
+        self.csum, self.gso_size = CSUM_NONE, 0
         if len(whole) < size:
             self.transport, self.data = b"", whole
             return False

@@ -114,8 +114,11 @@ def _devget(view: memoryview) -> Mbuf:
 
 def _super_segment(head: bytes, view: memoryview, before: int, gso_size: int) -> Mbuf:
     """A frame that begins with `head`, `before` bytes into the view."""
-    if len(head) < 54 or head[12:14] != _IP or head[14] >> 4 != 4 or head[23] != IPPROTO_TCP:
+    length = len(view) - before - ETHER_HDR_LEN
+    if len(head) < 54 or head[12:14] != _IP or not 0x45 <= head[14] <= 0x4F or head[23] != IPPROTO_TCP:
         raise ValueError("a super-segment that is none")
+    if int.from_bytes(head[16:18]) != length or head[20] & 0x3F or head[21]:
+        raise ValueError("a super-segment that is not whole")
     start = ETHER_HDR_LEN + ((head[14] & 15) << 2)
     end = start + (head[start + 12] >> 4 << 2)
     if end < start + 20 or before + end >= len(view):

@@ -62,7 +62,8 @@ def untag(m: Mbuf) -> Dot1q:
     whole = m.net + m.payload()
     tag = Dot1q.parse(whole)
     inner = m_devget(link[:12] + whole[2:])
-    m.link, m.net, m.transport, m.data, m.len, m.csum = inner.link, inner.net, b"", inner.data, inner.len, CSUM_NONE
+    m.link, m.net, m.transport, m.data, m.len = inner.link, inner.net, inner.transport, inner.data, inner.len
+    m.csum, m.gso_size = CSUM_NONE, 0
     return tag
 
 

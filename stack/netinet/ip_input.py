@@ -140,7 +140,7 @@ class Ip(IpOutput):
             hlen = (whole[0] & 15) << 2
             if hlen < 20 or hlen > len(whole):
                 return self._bad("badhlen", m)
-            m.net, m.transport, m.data, m.csum = whole[:hlen], b"", whole[hlen:], 0
+            m.net, m.transport, m.data, m.csum, m.gso_size = whole[:hlen], b"", whole[hlen:], 0, 0
             net = m.net
         if net[0] >> 4 != 4:
             return self._bad("badvers", m)
@@ -153,7 +153,7 @@ class Ip(IpOutput):
             return self._bad("tooshort", m)
         if length < m.len:  # padding of a short frame (RFC 894)
             payload = m.payload()
-            m.transport, m.data, m.csum = b"", payload[: length - hlen], 0
+            m.transport, m.data, m.csum, m.gso_size = b"", payload[: length - hlen], 0, 0
             m.len = length
         if hlen > 20 and not do_options(self, m):
             return 0

@@ -59,7 +59,7 @@ class Reassembly:
         """A fragment has come; the whole packet when it was the last that was missing (ip_reass)."""
         self.ip.stat["fragments"] += 1
         if m.csum:
-            m.transport, m.data, m.csum = b"", m.payload(), 0
+            m.transport, m.data, m.csum, m.gso_size = b"", m.payload(), 0, 0
         start, more = (x >> 96 & IP_OFFMASK) * 8, x >> 96 & IP_MF
         end = start + m.len - len(m.net)
         if end == start or (more and (end - start) % 8) or end > IP_MAXPACKET - 20:

@@ -14,13 +14,16 @@ from stack.addr import Mac
 from stack.dev import libpcap, shmif
 from stack.dev.busfile import BusFile
 from stack.dev.shmif import FileBus
+from stack.header.ip import IPPROTO_TCP
 from stack.lab import Lab
-from stack.mbuf import Mbuf
+from stack.mbuf import CSUM_TCP, Mbuf
 from stack.net.bpf import DLT_EN10MB, Bpf
 from stack.net.ifnet import IFF_RUNNING, IFQ_MAXLEN, Ifnet
 from stack.net.wire import Shmif
+from stack.netinet.ip_output import ip_template
 from tests.commands.runner import run, start
-from tests.stack.labs import attach
+from tests.stack.labs import attach, ip4
+from tests.stack.net.test_gso import noise, packet
 
 STRANGE = b"\x12\x34"
 ALL = b"\xff" * 6
@@ -314,3 +317,28 @@ def test_a_wire_that_is_cut_and_mended(world: World) -> None:
     world.settle()
     file_bus(a).set_carrier(True)
     assert not port(a).flags & IFF_RUNNING
+
+
+def test_into_a_file_go_wire_frames(world: World) -> None:
+    """A super-segment is cut: other processes, perhaps of other programs, read the file."""
+    near, far = world.lab("10.0.0.1", "10.0.0.3"), world.lab("10.0.0.2")
+    world.ping(near, "h0", "-c 1 10.0.0.2")
+    came = heard_tcp(port(far)), heard_tcp(port(near, "h1"))
+    for target in ("10.0.0.2", "10.0.0.3"):
+        m = Mbuf(noise(3000), packet(b"", 0).transport)
+        m.csum, m.gso_size = CSUM_TCP, 1000
+        near["h0"].ip.output(m, ip_template(ip4("10.0.0.1"), ip4(target), IPPROTO_TCP, 64))
+    world.settle()
+    assert came == ([1000] * 3, [1000] * 3)
+
+
+def heard_tcp(ifp: Ifnet) -> list[int]:
+    """The sizes of the TCP data that an interface receives from now on."""
+    sizes: list[int] = []
+
+    def tap(_: Ifnet, m: Mbuf, outgoing: bool) -> None:
+        if not outgoing and len(m.net) >= 20 and m.net[9] == IPPROTO_TCP:
+            sizes.append(len(m.data))
+
+    ifp.taps += (tap,)
+    return sizes

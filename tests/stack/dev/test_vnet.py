@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
+from collections.abc import Iterator
 from struct import Struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.dev import vnet
+from stack.dev import tap, vnet
 from stack.dev.cluster import Clusters
+from stack.dev.tap import Virt
 from stack.dev.vnet import DATA_VALID, GSO_ECN, GSO_TCPV4, HEADER_LEN, NEEDS_CSUM, PLAIN, packets, parts
 from stack.header.checksum import partial
+from stack.header.ip import Ip
 from stack.header.tcp import TH_ACK, TH_CWR
 from stack.mbuf import CSUM_TCP, CSUM_UDP, Mbuf
 from stack.net.gso import frames
 from stack.net.ifnet import IFCAP_LRO, IFCAP_CSUM_TCPv4_Rx, IFCAP_CSUM_TCPv4_Tx, IFCAP_CSUM_UDPv4_Rx
-from tests.stack.labs import udp_packet
+from tests.stack.labs import ip4, routed, udp_packet
 from tests.stack.net.test_gso import LINK, noise, packet, sums_hold
 
 ALL = vnet.CAPABILITIES
@@ -179,3 +184,73 @@ def test_a_cluster_comes_back_when_nobody_holds_a_view() -> None:
     assert id(second) != number  # `inner` still looks into it
     del inner
     assert id(clusters.get()) == number
+
+
+# --- anything, all the way through a host -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    made = Gateway()
+    yield made
+    made.close()
+
+
+class Gateway:
+    """A router that bridges, too: what comes in by virt0 may be for it, for the bus, or for the other members."""
+
+    def __init__(self) -> None:
+        self.lab, self.a, self.r, self.b = routed()
+        self.near, self.far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.near.setblocking(False)
+        self.far.setblocking(False)
+        self.virts = [self._virt(name) for name in ("virt0", "virt1")]
+
+    def _virt(self, name: str) -> Virt:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tap, "open_tap", lambda _name, _wished=0: self)
+            tap.register(self.lab)
+            virt = self.r.ifcreate(name)
+        assert isinstance(virt, Virt)
+        virt.vnet = True
+        self.r.set_address(virt, ip4({"virt0": "10.0.7.1", "virt1": "10.0.17.1"}[name]), 24, dad=False)
+        virt.up()
+        return virt
+
+    def fileno(self) -> int:
+        return self.near.fileno()
+
+    def up(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.near.close()
+        self.far.close()
+
+    def take(self, raw: bytes) -> None:
+        """A read has brought this."""
+        self.far.send(raw)
+        self.virts[0].receive()
+        self.lab.run(self.lab.callouts.now + 0.01)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.far.recv(1 << 17)
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["10.0.1.1", "10.0.2.1", "10.0.7.1", "10.0.17.9", "192.0.2.1"]),
+    st.integers(0, 3000), st.booleans(),
+    st.lists(st.tuples(st.integers(0, 70), st.integers(0, 255)), max_size=4), st.integers(0, 3000),
+)  # fmt: skip
+def test_whatever_is_wrong_with_it_it_is_dropped_or_passed_on(
+    gateway: Gateway, target: str, size: int, good: bool, changes: list[tuple[int, int]], cut: int
+) -> None:
+    m = packet(noise(size), 700 if size > 700 else 0, TH_ACK)
+    link = (gateway.virts[0].lladdr or b"") + LINK[6:]
+    net = Ip.parse(m.net)._replace(dst=ip4(target)).pack()
+    raw = bytearray(b"".join((*parts(m, ALL)[:1], link, net, *parts(m, ALL)[3:])))
+    for at, value in [] if good else changes:
+        raw[at % len(raw)] = value
+    gateway.take(bytes(raw if good else raw[: max(len(raw) - cut, 1)]))
+    assert not gateway.lab.callouts.ready

@@ -17,6 +17,7 @@ from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.bpf import Capture
 from stack.net.bridge import Bridge
+from stack.net.ethernet import m_devget
 from stack.net.ifnet import (
     IFF_PROMISC,
     IFF_RUNNING,
@@ -26,10 +27,12 @@ from stack.net.ifnet import (
     LINK_STATE_DOWN,
     LINK_STATE_UP,
 )
-from stack.net.vlan import Vlan
+from stack.net.vlan import Vlan, untag
 from stack.net.wire import Personality
 from tests.stack.labs import Station, Watch, attach, echo, ip4, packet, received, settle, udp, udp_packet
 from tests.stack.net.bridges import STRANGE, ethernet, heard, make_bridge, say
+from tests.stack.net.test_gso import noise
+from tests.stack.net.test_gso import packet as tcp_segment
 
 STRANGER = Mac.parse("02:00:00:00:00:77")
 
@@ -395,3 +398,11 @@ def test_an_echo_is_answered_on_a_vlan() -> None:
     settle(lab)
     answers = [seen.frame for seen in station.take() if seen.frame[12:18].hex() == "810000050800"]
     assert len(answers) == 1 and answers[0][18 + 20] == 0
+
+
+def test_a_segment_from_outside_keeps_all_of_its_parts() -> None:
+    """A frame that bears its tag in one piece may be a TCP segment, which is split further."""
+    frame = tcp_segment(noise(100), 0).frame()
+    m = m_devget(frame[:12] + b"\x81\0\0\5" + frame[12:])
+    assert untag(m).vid == 5
+    assert m.frame() == frame and len(m.transport) == 20
