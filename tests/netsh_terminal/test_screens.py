@@ -13,9 +13,9 @@ COMMANDS = ["lab", "ifconfig -a", "gw route get www", "route show"]
 LINES = 80  # of the terminal, so that it has room for all of them
 
 
-def screen(home: Path, line: str, columns: int, lines: int = LINES, **environ: str) -> Terminal:
+def screen(home: Path, line: str, columns: int, **environ: str) -> Terminal:
     """The screen after a line has run."""
-    with Terminal(home, "-c", line, columns=columns, lines=lines, **environ) as terminal:
+    with Terminal(home, "-c", line, columns=columns, lines=LINES, **environ) as terminal:
         assert terminal.until_exit() == 0
         return terminal
 
