@@ -13,7 +13,9 @@ from netsh.clock import Clock
 from netsh.files import read_text
 from netsh.options import Options, Unusable, has_work
 from netsh.prompt import repl
+from netsh.recorder import Recorder
 from netsh.render.printer import Printer
+from netsh.render.screen import terminal_size
 from netsh.session import Session
 from netsh.signals import Signals
 from netsh.words import Scope
@@ -41,9 +43,19 @@ def main(options: Options) -> int:
         return 1
     finally:
         session.end_jobs()
+        _end_record(session)
         end(session.lab)
     session.printer.out.flush()
     return status
+
+
+def _end_record(session: Session) -> None:
+    """Keep what was recorded."""
+    assert session.recorder is not None
+    try:
+        session.recorder.stop()
+    except (OSError, ValueError) as error:
+        session.complain("record", f"{session.recorder.path}: {reason(error)}")
 
 
 def join(kind: str, words: list[str]) -> int:
@@ -63,6 +75,7 @@ def _session(options: Options, signals: Signals) -> Session:
     prompt = _wants_prompt(options)
     clock = Clock(lab, options.clock or ("real" if prompt and not has_work(options) else "fast"), signals)
     session = Session(lab, printer, clock=clock, terminal=terminal)
+    session.recorder = Recorder()
     clock.before_waiting = session.flush
     return session
 
@@ -198,4 +211,6 @@ def _prompt(session: Session, options: Options, status: int) -> int:
     if options.clock is None and not session.lab.readers:
         session.clock.set_mode("real")
     session.interactive = True
+    assert session.recorder is not None
+    session.recorder.size = lambda: terminal_size(sys.stdout)
     return repl.main(session, lambda: _use_options(session, options))

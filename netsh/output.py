@@ -187,6 +187,8 @@ class PrinterSink(Sink):
         """JSON and text for other programs as they are; on a terminal with care."""
         printer = self.piped.printer
         if printer.format != "rich":
+            if printer.heard is not None:
+                printer.heard(data.decode(errors="replace"))
             try:
                 printer.write(data)
             except BrokenPipeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +13,7 @@ from commands.command import Command
 from netsh.aliases import command_of
 from netsh.clock import Clock
 from netsh.jobs import Job, Jobs, Movable, row_of
+from netsh.recorder import Recorder
 from netsh.render.palette import theme_of
 from netsh.render.printer import Printer
 from netsh.settings import Settings
@@ -71,6 +73,8 @@ class State:
         self.foreground: list[Foreground] = []  # the shells that are waited for, the innermost last
         self.shells: list[Foreground] = []  # all that run
         self.settings: Settings | None = None  # the user's options, when they are known
+        self.recorder: Recorder | None = None  # of what happens at a prompt here
+        self.demo: deque[str] = deque()  # lines that the prompt types for an audience
         self.stop_key: Callable[[], None] | None = None  # what Ctrl-Z does, when it is not the shell's
         self.interactive = interactive  # somebody sits at a prompt
         self.terminal = terminal  # output goes to a terminal
@@ -123,6 +127,8 @@ class State:
     def use(self, settings: Settings) -> None:
         """Do as the user's options say; ValueError for an alias that is none."""
         self.settings = settings
+        if "pager" in settings.values:
+            self.pager = str(settings["pager"])
         self.printer.theme = theme_of(str(settings["theme"]), self.printer.environ)
         for name, text in settings.aliases.items():
             self.aliases[name] = command_of(name, text)

@@ -10,9 +10,10 @@ import asyncio
 import re
 import select
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, cast
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory, ConditionalAutoSuggest
@@ -23,7 +24,7 @@ from prompt_toolkit.filters import Condition, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
-from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.key_binding import KeyPress, merge_key_bindings
 from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
 from prompt_toolkit.output import create_output
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
@@ -31,10 +32,11 @@ from prompt_toolkit.styles import Style
 
 from netsh import grammar
 from netsh.prompt.complete import Candidate
+from netsh.prompt.demonstrator import Demonstrator
 from netsh.prompt.history import History
 from netsh.prompt.keys import bindings
 from netsh.prompt.questions import answer
-from netsh.render.screen import Screen
+from netsh.render.screen import Overheard, Screen
 from netsh.settings import Settings
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
@@ -72,6 +74,12 @@ class Behind(Protocol):
 
     def settings(self) -> Settings:
         """The user's options."""
+
+    def demo(self) -> deque[str]:
+        """Lines that are typed for an audience."""
+
+    def drawn(self, data: bytes) -> None:
+        """The editor has drawn."""
 
     def hosts(self) -> Collection[str]:
         """The names of all hosts."""
@@ -127,7 +135,7 @@ class Editor:
             bottom_toolbar=self._toolbar,
             style=_STYLE,
             include_default_pygments_style=False,
-            output=create_output(terminal),
+            output=create_output(cast(TextIO, Overheard(terminal, behind.drawn))),
             reserve_space_for_menu=6,
             refresh_interval=_REFRESH,
         )
@@ -173,7 +181,8 @@ class Editor:
     def _heed(self, settings: Settings) -> None:
         """Edit as the user wants it now."""
         self.prompt.editing_mode = EditingMode.VI if settings["edit"] == "vi" else EditingMode.EMACS
-        self.prompt.key_bindings = bindings(self, settings.keys)
+        own = bindings(self, settings.keys)
+        self.prompt.key_bindings = merge_key_bindings([own, Demonstrator(self.behind.demo).bindings()])
 
     def _begin(self) -> None:
         """Hand on keys that were typed ahead only when the history is there, for one may ask for it."""

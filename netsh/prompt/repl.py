@@ -10,6 +10,7 @@ an empty prompt leaves.  Keys typed while a command runs are kept: for it, if it
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -42,6 +43,8 @@ def main(session: Session, prepare: Callable[[], None]) -> int:
         session.printer.out = screen.text
     if sys.stderr.isatty():
         session.printer.err = screen.text
+    if session.recorder is not None:
+        screen.sent = session.recorder.sent
     session.clock.stop_key = session.stop
     session.printer.tagged = True
     session.clock.signals.catch_stop()
@@ -77,6 +80,8 @@ def _run(session: Session, text: str) -> None:
     if session.printer.format == "rich" and session.printer.err.isatty():
         indent = len(session.host.name if session.host is not None else "") + 2  # that of the prompt
         session.printer.pointer = Pointer(text, indent, session.printer.columns())
+    if session.recorder is not None:
+        session.recorder.line(f"{session.host.name if session.host is not None else ''}# ", text)
     try:
         session.run(text)
         if session.companion is not None:
@@ -110,6 +115,15 @@ class Here:
     def settings(self) -> Settings:
         """The user's options."""
         return self.session.settings or Settings()
+
+    def demo(self) -> deque[str]:
+        """Lines that are typed for an audience."""
+        return self.session.demo
+
+    def drawn(self, data: bytes) -> None:
+        """The editor has drawn."""
+        if self.session.recorder is not None:
+            self.session.recorder.drawn(data)
 
     def hosts(self) -> Collection[str]:
         """The names of all hosts."""

@@ -88,6 +88,7 @@ class Printer:
     """
 
     complain_raw: Callable[[bytes], None] | None = None  # where a program's stderr goes; None for our own
+    heard: Callable[[str], None] | None = None  # who listens to all that is said, as plain text
     tagged = False  # lines of a job have the name of their host before them
     pointer: Pointer | None = None  # what was typed, as long as nothing has been said since
     pointed = False  # the last complaint stands below its place
@@ -116,6 +117,9 @@ class Printer:
     def row(self, command: Command, row: Any, *, host: str, job: int | None = None) -> None:
         """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
         self.pointer = None
+        if self.heard is not None:
+            text = text_of(command, row)
+            self.heard(text if isinstance(text, str) else text.decode(errors="replace"))
         if isinstance(row, Complaint):
             self.complaint(command.name, row.text)
         elif isinstance(row, ErrorData):
@@ -189,6 +193,8 @@ class Printer:
     def complaint(self, name: str, text: str) -> None:
         """One line on stderr, in every format; whatever was typed, nothing in it steers a terminal."""
         self.out.flush()
+        if self.heard is not None:
+            self.heard(f"{name}: {steady(text)}\n")
         mark = self.pointer.under(name, text) if self.pointer is not None else ""
         self.pointer = None
         self.pointed = bool(mark)

@@ -10,7 +10,7 @@ import io
 import os
 import time
 from collections.abc import Callable
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, TextIO
 
 Draw = Callable[[], None]
 
@@ -52,6 +52,7 @@ class Screen(io.BufferedIOBase):
         self.writers: dict[int, Draw] | None = None
         self.until: float | None = None  # so long it holds
         self.lender: Draw | None = None  # makes it a terminal that shows keys
+        self.sent: Callable[[bytes], None] = lambda data: None  # who hears of what the terminal is sent
         self.at_margin = True  # the cursor stands in the first column
         self.lost = False  # others have written, too: keys were shown, or a program ran
         self.text = io.TextIOWrapper(self, encoding="utf-8", errors="replace", write_through=True)
@@ -119,6 +120,7 @@ class Screen(io.BufferedIOBase):
             self.writers.pop(self.fileno(), None)
         if data:
             self.at_margin = data.endswith((b"\n", b"\r"))
+            self.sent(data)
             try:
                 self.out.write(data)
                 self.out.flush()
@@ -133,3 +135,22 @@ class Screen(io.BufferedIOBase):
 
     def writable(self) -> bool:
         return True
+
+
+class Overheard:
+    """A terminal for prompt_toolkit to draw on, and who hears of it."""
+
+    encoding = "utf-8"
+
+    def __init__(self, terminal: TextIO, heard: Callable[[bytes], None]) -> None:
+        self.terminal = terminal
+        self.heard = heard
+        self.buffer = self
+        self.fileno = terminal.fileno
+        self.isatty = terminal.isatty
+        self.flush = terminal.flush
+
+    def write(self, data: bytes) -> int:
+        """Draw, and tell."""
+        self.heard(data)
+        return self.terminal.buffer.write(data)

@@ -21,7 +21,7 @@ CTRL_C, CTRL_Z = "\x03", "\x1a"
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    with Terminal(tmp_path, lines=40) as found:
+    with Terminal(tmp_path, lines=40, NETSH_PAGER="off") as found:
         found.until_prompt()
         yield found
 

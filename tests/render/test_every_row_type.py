@@ -32,7 +32,7 @@ _LINES = """
     ifconfig.Names jobs.JobRow kill.Signals ladder.Arrow ladder.Heading nc.Connected nc.Listening nc.Received
     netstat.Interval netstat.Membership ping.PingError ping.PingReply ping.PingStart ping.PingStatistics
     route.Change route.Flushed route.Gateway route.RoutingMessage routed.RouteChange rtquery.Answer
-    shmif_dumpbus.Header sockets.SocketsRow source.Listing sysctl.Bare sysctl.Turned tcpdrop.Droppable
+    record.Recording shmif_dumpbus.Header sockets.SocketsRow source.Listing sysctl.Bare sysctl.Turned tcpdrop.Droppable
     tcpdrop.Dropped tcpdump.Instruction tcpdump.Interface tcpdump.Packet tcpstat.ControlBlock tcpstat.Listener
     explain.Explained explain.TracedPacket trace.TraceState
     traceroute.Hop traceroute.NarrowLink traceroute.TraceStart ttcp.Accepted ttcp.Opening ttcp.Step
