@@ -165,12 +165,7 @@ def _character(byte: int) -> str:
 
 def hex_lines(data: bytes, indent: str = "\n\t") -> str:
     """`-x`: sixteen bytes a line, in pairs (hex_print)."""
-    lines = []
-    for at in range(0, len(data), 16):
-        row = data[at : at + 16]
-        pairs = "".join(f" {row[i : i + 2].hex()}" for i in range(0, len(row), 2))
-        lines.append(f"{indent}0x{at:04x}: {pairs}")
-    return "".join(lines)
+    return "".join(f"{indent}0x{at:04x}:  {data[at : at + 16].hex(' ', -2)}" for at in range(0, len(data), 16))
 
 
 def hex_ascii_lines(data: bytes, indent: str = "\n\t") -> str:
@@ -178,13 +173,15 @@ def hex_ascii_lines(data: bytes, indent: str = "\n\t") -> str:
     lines = []
     for at in range(0, len(data), 16):
         row = data[at : at + 16]
-        pairs = "".join(f" {row[i : i + 2].hex()}" for i in range(0, len(row), 2))
-        lines.append(f"{indent}0x{at:04x}: {pairs:<40}  {_graphic(row)}")
+        lines.append(f"{indent}0x{at:04x}:  {row.hex(' ', -2):<39}  {_graphic(row)}")
     return "".join(lines)
 
 
+_GRAPHIC = bytes(byte if 0x21 <= byte <= 0x7E else ord(".") for byte in range(256))
+
+
 def _graphic(data: bytes) -> str:
-    return "".join(chr(byte) if 0x21 <= byte <= 0x7E else "." for byte in data)
+    return data.translate(_GRAPHIC).decode()
 
 
 def ascii_text(data: bytes) -> str:

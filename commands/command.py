@@ -98,6 +98,7 @@ class Context:
         self.terminal = terminal  # a person watches: progress bars make sense
         self.columns = columns  # how wide that terminal is now
         self.status = 0
+        self.last_words = ""  # a complaint of who ends because nobody takes what it says
 
     @property
     def now(self) -> float:

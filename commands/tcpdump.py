@@ -254,6 +254,9 @@ async def _capture(ctx: Context, args: Args, chosen: Filter, places: list[Place]
         bpf.close()
         yield ErrorData(f"{plural(captured, 'packet')} captured\n{plural(bpf.received, 'packet')} received by filter\n"
                         f"{plural(bpf.dropped, 'packet')} dropped by kernel\n".encode())  # fmt: skip
+    except GeneratorExit:  # nobody takes any more; a text's reader knows that it is head
+        ctx.last_words = f"standard output: nobody reads it; {plural(captured, 'packet')} captured" * (sink is not None)
+        raise
     finally:
         bpf.close()
         if sink is not None:  # killed, perhaps: what is in the buffer belongs into the file

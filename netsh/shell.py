@@ -218,6 +218,8 @@ class Shell:
             run: Callable[..., AsyncIterator[Any]] = command.run
             rows = run(context, command.parse(argv[1:]))
             await self._hand_on(rows, command, output, where)
+            if isinstance(context, Context) and context.last_words:
+                self.complain(command.name, context.last_words, where)
             return 0 if output.done else context.status
         except Usage as usage:
             return self._usage(command.name, str(usage), command.synopsis, where)

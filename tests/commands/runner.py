@@ -31,10 +31,20 @@ class Answer:
         self.name = name
         self.status: int | None = None
         self.rows: list[Any] = []
-        self.out = b""
+        self.said: list[bytes] = []
         self.err = ""
-        self.both = ""  # as a terminal shows the two
+        self.shown: list[str] = []
         self.usage = False  # it was called wrongly
+
+    @property
+    def out(self) -> bytes:
+        """Standard output."""
+        return b"".join(self.said)
+
+    @property
+    def both(self) -> str:
+        """Both outputs, as a terminal shows them."""
+        return "".join(self.shown)
 
     @property
     def text(self) -> str:
@@ -58,7 +68,7 @@ class Answer:
             return
         if isinstance(row, ErrorData):
             self.err += row.data.decode()
-            self.both += row.data.decode()
+            self.shown.append(row.data.decode())
             return
         if isinstance(row, Note) and row.draw:
             return
@@ -67,13 +77,13 @@ class Answer:
             data = row.data
         else:
             data = ((row.text if isinstance(row, Note) else command.show(row)) + "\n").encode()
-        self.out += data
-        self.both += data.decode(errors="replace")
+        self.said.append(data)
+        self.shown.append(data.decode(errors="replace"))
 
     def complain(self, text: str) -> None:
         """A line for standard error."""
         self.err += f"{self.name}: {text}\n"
-        self.both += f"{self.name}: {text}\n"
+        self.shown.append(f"{self.name}: {text}\n")
 
 
 class Job(NamedTuple):

@@ -53,5 +53,5 @@ def test_the_kernels_packets_read_the_same(talk: Path) -> None:
         "IP6",
     ):
         assert words in text
-    for options in ("-n", "-ne", "-nv", "-nvve", "-nS", "-nX", "-nA", "-nq"):
+    for options in ("-n", "-ne", "-nv", "-nvve", "-nS", "-nx", "-nX", "-nA", "-nq"):
         assert differences(talk, options) == []
