@@ -60,7 +60,7 @@ IP = {
         "the route to the destination says: drop it silently",
         "Somebody entered it with 'route add -blackhole', or it is a net to which nothing may be sent.",
         "'route get HOST' shows the route; 'route delete' takes it away.",
-        "RFC 1812 5.3.7", "netinet/ip_output.c, RTF_BLACKHOLE",
+        "RFC 1812 5.3.9", "netinet/ip_output.c, RTF_BLACKHOLE",
     ),
     "cantfrag": Why(
         "the packet is too big for the next link and must not be fragmented",
@@ -73,7 +73,7 @@ IP = {
         "a broadcast to a network behind us, which is not forwarded",
         "Somebody pings a network's broadcast address from outside; it once made 'smurf' attacks.",
         "'sysctl -w net.inet.ip.directed-broadcast=1' if you want them in your lab.",
-        "RFC 2644 2", "netinet/ip_input.c, ip_forward: IP_STAT_CANTFORWARD",
+        "RFC 2644 3", "netinet/ip_input.c, ip_forward: IP_STAT_CANTFORWARD",
     ),
     "fragdropped": Why(
         "too many packets were being reassembled, and the oldest made room",
@@ -97,7 +97,7 @@ IP = {
         "fragments overlap, so the whole packet is thrown away",
         "Two pieces claim the same bytes (the 'teardrop' attack), or two packets share an identification.",
         "See who sends them with 'tcpdump -v'; honest senders never overlap.",
-        "RFC 1858; RFC 5722 3", "netinet/ip_reass.c, IP_STAT_BADFRAGS",
+        "RFC 1858; RFC 5722 4", "netinet/ip_reass.c, IP_STAT_BADFRAGS",
     ),
     "fragtimeout": Why(
         "the rest of a fragmented packet did not come in time",
@@ -158,7 +158,7 @@ IP = {
         "a packet for somebody else, and this host is no router",
         "net.inet.ip.forwarding is 0, or the frame was not addressed to us at all.",
         "'sysctl -w net.inet.ip.forwarding=1' if it should forward; else the sender has a wrong route or ARP entry.",
-        "RFC 1122 3.3.1.1", "netinet/ip_input.c, IP_STAT_CANTFORWARD",
+        "RFC 1122 3.2.1.3", "netinet/ip_input.c, IP_STAT_CANTFORWARD",
     ),
     "notmember": Why(
         "a packet for a multicast group that nobody here is in",
@@ -225,7 +225,7 @@ IP = {
         "multicast with a time to live of 0 does not leave the host",
         "A program asked for that with IP_MULTICAST_TTL; its copy for this host was delivered.",
         "Nothing, or set a TTL of 1 and more.",
-        "RFC 1112 6.1", "netinet/ip_output.c",
+        "RFC 1122 3.2.1.7; RFC 1112 6.1", "netinet/ip_output.c",
     ),
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ ETHER = {
         "The interface hears all frames (it is promiscuous, or two have the same address), or multicast that nobody "
         "here joined.",
         "Nothing: so it should be. If it was meant for us, the sender's ARP entry is stale: 'arp -d' there.",
-        "RFC 894; RFC 1112 7.3", "net/if_ethersubr.c, ether_input: M_PROMISC",
+        "RFC 894; RFC 1112 7.4", "net/if_ethersubr.c, ether_input: M_PROMISC",
     ),
     "overrun": Why(
         "the bus file went round before we had read it",

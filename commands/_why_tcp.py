@@ -125,7 +125,7 @@ TCP = {
         "a reset for a connection in TIME_WAIT, which goes on waiting",
         "net.inet.tcp.rfc1337 is set: a reset that an old duplicate caused must not end the wait too early.",
         "'sysctl -w net.inet.tcp.rfc1337=0' to obey it.",
-        "RFC 1337 4.1", "FreeBSD netinet/tcp_timewait.c",
+        "RFC 1337 3", "FreeBSD netinet/tcp_timewait.c",
     ),
     "rcvshort": Why(
         "too short to hold a TCP header",
@@ -229,7 +229,7 @@ UDP = {
         "a datagram to everybody or to a group, for a port that nobody here has open",
         "Others on the link may want it; nobody is told.",
         "Nothing, or bind a socket to the port and, for a group, join it on that interface.",
-        "RFC 1122 4.1.3.6", "netinet/udp_usrreq.c, UDP_STAT_NOPORTBCAST",
+        "RFC 1122 3.2.2, 4.1.3.1", "netinet/udp_usrreq.c, UDP_STAT_NOPORTBCAST",
     ),
 }  # fmt: skip
 
@@ -290,7 +290,7 @@ RIP = {
         "a message of another version than 2",
         "Version 1 has no netmasks, so its routes are not believed.",
         "Let the neighbour speak version 2.",
-        "RFC 2453 4.3, 5.1", "sbin/routed/input.c",
+        "RFC 2453 5, 5.1", "sbin/routed/input.c",
     ),
     "notneighbor": Why(
         "a message from a router that is not on a network of ours",

@@ -267,7 +267,7 @@ class IpOutput(Protocol):
         template = self._with_source(template, ifp, template & M32, None)
         if loop and not (self.unready and template >> 32 & M32 in self.unready):
             self._loop_copy(m, template, more)
-        if not template >> 88 & 0xFF:  # RFC 1112 6.1: TTL 0 does not leave the host
+        if not template >> 88 & 0xFF:  # RFC 1122 3.2.1.7: TTL 0 does not leave the host
             self.drop("ttl0", m)
             return 0
         return self._finish(m, template, ifp, template & M32, None, more)

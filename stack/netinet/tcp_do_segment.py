@@ -273,7 +273,7 @@ class TcpSegments(TcpAcks):
         if not seg.flags & TH_RST:
             return True
         if tp.state == TCPS_TIME_WAIT and self.rfc1337:
-            self.drop("rcvrstwait", seg.m)  # RFC 1337 4.1: it may answer an ack of ours to an old duplicate
+            self.drop("rcvrstwait", seg.m)  # RFC 1337 3 (F1): it may answer an ack of ours to an old duplicate
             return False
         if seg.seq != tp.rcv_nxt:
             return self._challenge(tp, seg, "rcvbadrst")

@@ -69,7 +69,7 @@ class Udp(Datagrams):
         return self.deliver(inp, m, x, bytes(m.data), sport)
 
     def _to_many(self, m: Mbuf, x: int, sport: int, dport: int) -> None:
-        """RFC 1122 4.1.3.6: everybody who listens gets a copy; nobody is told when nobody does."""
+        """RFC 1122 3.2.2, 3.3.6: everybody who listens gets a copy; nobody is told when nobody does."""
         laddr = x & M32
         takers = self.table.matching(laddr, dport, x >> 32 & M32, sport)
         if laddr >> 28 == 14:

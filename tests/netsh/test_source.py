@@ -178,7 +178,7 @@ ip/ttl0: multicast with a time to live of 0 does not leave the host
   cause  A program asked for that with IP_MULTICAST_TTL; its copy for this
          host was delivered.
   cure   Nothing, or set a TTL of 1 and more.
-  see    RFC 1112 6.1
+  see    RFC 1122 3.2.1.7; RFC 1112 6.1
   BSD    netinet/ip_output.c
   code   'source drop ip/ttl0' shows where
 """
