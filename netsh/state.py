@@ -52,6 +52,9 @@ class Companion(Protocol):
     def look(self) -> None:
         """A line was run."""
 
+    def more(self) -> str:
+        """Another line to run, without that one is typed; "" for none."""
+
     def leave(self) -> None:
         """Make everything as it was before."""
 

@@ -152,6 +152,10 @@ class Recorder:
             self.line = None
             self._write(self._draft())
 
+    def more(self) -> str:
+        """Nothing is typed for anybody."""
+        return ""
+
     def leave(self) -> None:
         """All was typed: find what it prints, and write that in."""
         self.session.companion = None

@@ -6,27 +6,26 @@ or for `reset`) is made by running the lesson up to there, aside and in virtual 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from commands.command import Command
 from netsh import builtins as shells_own
-from netsh import grammar
-from netsh.interpreter import Interpreter
 from netsh.jobs import Jobs
 from netsh.lessons import checks, replay
 from netsh.lessons.bench import Bench
 from netsh.lessons.form import Block, Lesson, Prose, Quiz, Task, Typed
 from netsh.lessons.progress import Place, Progress
 from netsh.lessons.rows import Goal, Page, Question, Row, Told, Try
-from netsh.lessons.steps import Key, Step, is_right, key_of, keys_of, letter_of, right_of, steps_of
+from netsh.lessons.steps import Step, is_right, key_of, keys_of, letter_of, right_of, steps_of
 from netsh.session import Session
-from netsh.shell import ShellContext
 from netsh.words import quote
 from netsh.world import end
 from stack.host import Host
 from stack.kern.proc import SIGINT, pause
 from stack.lab import Lab
+
+_INTERRUPTED = 130  # the status of what Ctrl-C has ended
 
 
 class Kept(NamedTuple):
@@ -52,7 +51,9 @@ class Guide:
         self.at = 0
         self.kept: Kept | None = None
         self.bench: Bench | None = None
-        self.typed: set[Key] = set()  # in this step
+        self.typed: set[int] = set()  # which commands of the step's block
+        self.queue: list[Prose | Typed] = []  # to be typed for the learner
+        self.skipping = False  # the queue is the solution of a task
         self.hints = 0  # that were given in it
         self.holding = 0  # checks that held when it was looked last
         self.prediction: tuple[Quiz, str] | None = None  # to be judged when the fact is seen
@@ -79,16 +80,53 @@ class Guide:
 
     def meant(self, text: str) -> str:
         """What a line means in a lesson: an empty one goes on, `b` answers a question."""
-        words = text.split()
+        words = text.split() or ["next"]
         self.line = (text, self._here())
         self.quiet = False
-        if not words:
+        self.queue.clear()
+        if words in (["next"], ["skip"]) and isinstance(self.act, Block) and (left := self._untyped(self.act)):
+            self.queue += [self.act.commands[number] for number in left]
+            return self._type()
+        if words == ["skip"] and isinstance(self.act, Task):
+            for part in self.act.solution:
+                self.queue += [part] if isinstance(part, Prose) else part.commands
+            self.skipping = True
+            return self._type()
+        if words == ["next"]:
             return "next"
         if words in (["exit"], ["quit"]):
             return "tutorial end"
         if isinstance(self.act, Quiz) and not self._is_command(words):
             return f"answer {quote(text.strip())}"
         return text
+
+    def more(self) -> str:
+        """The next line that is typed for the learner; "" when there is none."""
+        if self.queue and self.session.scope.status == _INTERRUPTED:
+            self.queue.clear()
+            self.skipping = False
+        return self._type()
+
+    def _type(self) -> str:
+        """Type what is next for the learner."""
+        while self.queue:
+            item = self.queue.pop(0)
+            if isinstance(item, Prose):
+                self._say([Told("text", item.text)])
+                continue
+            if item.host in self.session.lab.hosts:
+                self.session.host = self.session.lab.hosts[item.host]
+            self._say([Told("typed", f"{item.host}# {item.text}")])
+            self.line = (item.text, item.host)
+            return item.text
+        if self.skipping:
+            self.skipping = False
+            self._say(self.forward())
+        return ""
+
+    def _say(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.session.say("tutorial", row)
 
     def _is_command(self, words: list[str]) -> bool:
         if words[0] in self.session.lab.hosts:
@@ -100,26 +138,27 @@ class Guide:
 
     def look(self) -> None:
         """A line was run: is the step done?"""
-        if self.quiet or self.session.companion is not self:
+        if self.quiet or self.skipping or self.session.companion is not self:
             return
-        rows: list[Row] = []
         if isinstance(self.act, Block):
-            rows = list(self._look_at_typed(self.act))
+            self._say(self._look_at_typed(self.act))
         elif isinstance(self.act, Task):
-            rows = list(self._look_at_task(self.act))
-        for row in rows:
-            self.session.say("tutorial", row)
+            self._say(self._look_at_task(self.act))
 
     def _look_at_typed(self, block: Block) -> Iterator[Row]:
-        text, host = self.line
-        self.typed |= keys_of(text, host, self.session.lab.hosts, shells_own.names())
+        hosts, own = self.session.lab.hosts, shells_own.names()
+        keys = keys_of(*self.line, hosts, own)
+        for number in self._untyped(block):
+            typed = block.commands[number]
+            if key_of(typed.text, typed.host, hosts, own) in keys:
+                self.typed.add(number)
+                break
         if not self._untyped(block):
             yield from self.forward()
 
-    def _untyped(self, block: Block) -> list[Typed]:
+    def _untyped(self, block: Block) -> list[int]:
         """The commands of a block that were not typed yet."""
-        hosts, own = self.session.lab.hosts, shells_own.names()
-        return [each for each in block.commands if key_of(each.text, each.host, hosts, own) not in self.typed]
+        return [number for number in range(len(block.commands)) if number not in self.typed]
 
     def _look_at_task(self, task: Task) -> Iterator[Row]:
         bench = self._bench(task)
@@ -162,7 +201,8 @@ class Guide:
     def _go(self, at: int) -> None:
         """Be at a step, and keep that."""
         self.at = at
-        self.typed = set()
+        self.typed.clear()
+        self.queue.clear()
         self.hints = self.holding = 0
         if self.bench is not None:
             self.bench.close()
@@ -243,54 +283,27 @@ class Guide:
 
     # -- the words ------------------------------------------------------------------------------------
 
-    async def next(self, ctx: ShellContext) -> AsyncIterator[Row]:
-        """Go on: what is to be typed is typed."""
+    def next(self) -> Iterator[Row]:
+        """Go on, where nothing is left to do."""
         act = self.act
         if isinstance(act, Task):
             yield Told("note", "The task is not done yet: hint helps, skip shows a solution and goes on.")
-            return
-        if isinstance(act, Quiz):
+        elif isinstance(act, Quiz):
             letters = ", ".join(choice.letter for choice in act.choices)
             yield Told("note", f"What do you think? Type {letters or 'an answer'}; skip goes on without one.")
-            return
-        if isinstance(act, Block):
-            await self._type(ctx, self._untyped(act))
-        if self.step is None:
+        elif self.step is None:
             yield Told("note", "The lesson is over: 'tutorial end' goes back to your own lab.")
-            return
-        for row in self.forward():
-            yield row
-
-    async def _type(self, ctx: ShellContext, commands: list[Typed]) -> None:
-        """Type commands, as the learner would."""
-        shell = ctx.shell
-        assert isinstance(shell, Interpreter)
-        for typed in commands:
-            if typed.host in self.session.lab.hosts:
-                self.session.host = self.session.lab.hosts[typed.host]
-            self.session.say("tutorial", Told("typed", f"{typed.host}# {typed.text}"))
-            inner = shell.inside(ctx.proc, shell.scope, source="-")
-            await inner.run(grammar.parse(typed.text))
-            self.typed.add(key_of(typed.text, typed.host, self.session.lab.hosts, shells_own.names()))
-
-    async def skip(self, ctx: ShellContext) -> AsyncIterator[Row]:
-        """Go on all the same: with the solution, or the answer."""
-        act = self.act
-        if isinstance(act, Task):
-            for part in act.solution:
-                if isinstance(part, Prose):
-                    yield Told("text", part.text)
-                else:
-                    await self._type(ctx, list(part.commands))
-            for row in self.forward():
-                yield row
-        elif isinstance(act, Quiz):
-            yield Told("text", f"**{right_of(act)}.** {act.why}" if right_of(act) else act.why)
-            for row in self.forward():
-                yield row
         else:
-            async for row in self.next(ctx):
-                yield row
+            yield from self.forward()
+
+    def skip(self) -> Iterator[Row]:
+        """Go on without an answer."""
+        act = self.act
+        if isinstance(act, Quiz):
+            yield Told("text", f"**{right_of(act)}.** {act.why}" if right_of(act) else act.why)
+            yield from self.forward()
+        else:
+            yield from self.next()
 
     def hint(self) -> Iterator[Row]:
         """The next hint."""
@@ -362,7 +375,7 @@ class Guide:
         else:
             session.world.use(fresh.lab)
         session.host, session.world.daemons = fresh.host, fresh.world.daemons
-        session.clock.set_mode(self.lesson.front.clock)
+        self._set_clock(self.lesson.front.clock)
 
     def leave(self) -> None:
         """Back to the learner's own lab."""
@@ -376,8 +389,12 @@ class Guide:
             session.host, session.jobs, session.world.daemons = kept.host, kept.jobs, kept.daemons
             session.scope.variables.clear()
             session.scope.variables.update(kept.variables)
-            if not session.lab.has_devices:
-                session.clock.set_mode(kept.clock)
+            self._set_clock(kept.clock)
+
+    def _set_clock(self, mode: str) -> None:
+        """What the clock shall be, where the lab leaves a choice."""
+        if not self.session.lab.has_devices:
+            self.session.clock.set_mode(mode)
 
 
 def place_to_begin(place: Place, steps: int) -> int:

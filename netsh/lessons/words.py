@@ -24,18 +24,6 @@ def guide_of(ctx: ShellContext) -> Guide:
     return guide
 
 
-async def _next(ctx: ShellContext, _: None) -> AsyncIterator[Row]:
-    """Go on with the next text; what is to be typed is typed."""
-    async for row in guide_of(ctx).next(ctx):
-        yield row
-
-
-async def _skip(ctx: ShellContext, _: None) -> AsyncIterator[Row]:
-    """Go on without doing it: a task's solution is typed."""
-    async for row in guide_of(ctx).skip(ctx):
-        yield row
-
-
 async def _reset(ctx: ShellContext, _: None) -> AsyncIterator[Row]:
     """Make the lab what it was at the beginning of this step."""
     async for row in guide_of(ctx).reset():
@@ -68,10 +56,10 @@ def _some(argv: list[str]) -> list[str]:
 def commands() -> dict[str, Command]:
     """All of them."""
     runs: dict[str, Run] = {
-        "next": _next,
+        "next": _said(Guide.next, "Go on with the next text; what is to be typed is typed."),
         "back": _said(Guide.back, "Go back to the text before; the lab stays as it is."),
         "hint": _said(Guide.hint, "Help with a task, a little more each time."),
-        "skip": _skip,
+        "skip": _said(Guide.skip, "Go on without doing it: a task's solution is typed."),
         "reset": _reset,
         "again": _said(Guide.page, "Show this step again."),
     }

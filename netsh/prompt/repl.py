@@ -63,10 +63,11 @@ def main(session: Session, prepare: Callable[[], None]) -> int:
                     text = editor.read_line()
                 if text is not None and session.companion is not None:
                     text = session.companion.meant(text)
-                if text is not None and text.strip():
+                while text is not None and text.strip():
                     with keyboard.lent(editor.typed_ahead()):
                         _run(session, text)
                     editor.type_ahead(keyboard.left())
+                    text = session.companion.more() if session.companion is not None else None
         finally:
             if session.companion is not None:
                 session.companion.leave()

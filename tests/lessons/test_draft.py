@@ -29,9 +29,13 @@ def type_in(session: Session, *lines: str) -> None:
     """Type lines as the prompt does."""
     for line in lines:
         text = session.companion.meant(line) if session.companion is not None else line
-        session.run(text)
-        if session.companion is not None:
-            session.companion.look()
+        while text.strip() or not line.strip():
+            session.run(text)
+            if session.companion is not None:
+                session.companion.look()
+            text = session.companion.more() if session.companion is not None else ""
+            if not text:
+                break
 
 
 def test_a_new_lesson_runs_as_it_is(tmp_path: Path) -> None:

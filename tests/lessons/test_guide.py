@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from netsh.lessons.form import Quiz, Task
 from netsh.lessons.guide import Guide
 from tests.lessons.test_draft import prompt, type_in
 from tests.lessons.test_form import GOOD
@@ -187,3 +188,20 @@ def test_words_of_a_lesson_are_not_for_the_background(student: Prompt) -> None:
     student.begin()
     assert "no lesson runs here" in student.type("next &", "wait")
     assert student.at == 1
+
+
+@pytest.mark.parametrize("name", ["01-first-ping", "12-loss", "18-broken-networks"])
+def test_a_lesson_can_be_walked_through(name: str, student: Prompt) -> None:
+    """By Enter, right answers and skip: stops in mid-air, many labs, whatever is in it."""
+    said = student.type(f"tutorial {name}")
+    guide = student.session.companion
+    assert isinstance(guide, Guide)
+    for number, step in enumerate(guide.steps):
+        assert guide.at == number, said
+        if isinstance(step.act, Quiz):
+            said += student.type("".join(f"answer '{step.act.answer.partition('|')[0].partition('~')[0].strip()}'"))
+        else:
+            said += student.type("skip" if isinstance(step.act, Task) else "")
+    assert guide.step is None
+    for trouble in ("internal error", "unknown command", "Not so.", "expected"):
+        assert trouble not in said

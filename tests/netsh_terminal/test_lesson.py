@@ -9,6 +9,7 @@ from pathlib import Path
 from netsh.lessons import find
 from netsh.lessons.form import Block, Quiz, Task
 from netsh.lessons.steps import steps_of
+from tests.lessons.test_form import GOOD
 from tests.netsh_terminal.terminal import Terminal
 
 NAME = find.load("neighbours").name
@@ -159,3 +160,24 @@ def test_a_lesson_in_a_narrow_window(tmp_path: Path) -> None:
         terminal.until_text("Type along")
         terminal.until(lambda terminal: "step 1/" in terminal.lines[-1])
         assert any("flooded" in line or "bridge" in line for line in terminal.lines)
+
+
+def test_ctrl_c_stops_what_is_typed_for_the_learner(tmp_path: Path) -> None:
+    text = GOOD.replace("level: beginner", "level: beginner\nclock: real")
+    text = text.replace("me# ping -c 1 gw | grep from\n", "me# sleep 1000\nme# echo a second one\n")
+    (tmp_path / "lesson.md").write_text(text)
+    with Terminal(tmp_path, lines=50) as terminal:
+        terminal.until_prompt()
+        keys(terminal, f"tutorial {tmp_path}/lesson.md")
+        at_step(terminal, 1, 3)
+        keys(terminal, "b")
+        at_step(terminal, 2, 3)
+        shown = sum("sleep 1000" in line for line in terminal.lines)
+        terminal.type("\r")
+        terminal.until(lambda terminal: sum("sleep 1000" in line for line in terminal.lines) > shown)
+        terminal.until(lambda terminal: not terminal.lines[-1])  # no toolbar: it runs
+        terminal.type("\x03")
+        at_step(terminal, 2, 3)
+        terminal.type("\r")
+        terminal.until(lambda terminal: "a second one" in terminal.lines)
+        at_step(terminal, 3, 3)
