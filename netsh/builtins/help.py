@@ -96,7 +96,8 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
     yield Note("'help COMMAND' says how it is used.  'HOST COMMAND ...' runs it on that host, 'host HOST' goes there.")
     yield Note("F6 stops the lab's time ('pause'), F7 takes one event of it ('step'), F8 lets it go on ('go').")
     yield Note(f"A line: a; b  a && b  a || b  a & (in the background)  a > file  a | {' | '.join(FILTERS)} | !program")
-    yield Note("$name  name=value  for x in me gw www { ping -c 1 $x }  # a comment")
+    yield Note("$name  name=value  $(command)  for x in me gw www { ping -c 1 $x }  while COMMAND { }  # a comment")
+    yield Note("if COMMAND { } elif COMMAND { } else { }  f() { echo $1 }; f x  alias rt='netstat -rn'")
 
 
 def _page(ctx: ShellContext, name: str) -> Page:

@@ -25,6 +25,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress, merge_key_bindings
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
 from prompt_toolkit.output import create_output
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
@@ -42,6 +43,7 @@ from netsh.settings import Settings
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
 _BEGINS = re.compile(r"(?:^|[;&|{}])\s*$")
+_MANY = 1000  # keys that nobody has typed one by one
 _REFRESH = 1.0  # seconds between two looks at what the line at the bottom tells
 _LONG = 10_000  # letters of a line that is not coloured, since it was pasted
 
@@ -218,8 +220,13 @@ class Editor:
     def type_ahead(self, data: bytes) -> None:
         """Put back what a command left."""
         keys: list[KeyPress] = []
-        parser = Vt100Parser(keys.append)
-        parser.feed(data.decode(errors="surrogateescape").replace("\n", "\r"))
+        text = data.decode(errors="surrogateescape")
+        if len(text) > _MANY and "\x1b" not in text:  # it was pasted: key by key that takes seconds
+            for line in text.splitlines(keepends=True):
+                keys.append(KeyPress(Keys.BracketedPaste, line.rstrip("\r\n")))
+                keys += [KeyPress(Keys.ControlM, "\r")] if line.endswith("\n") else []
+        else:
+            Vt100Parser(keys.append).feed(text.replace("\n", "\r"))
         store_typeahead(self.app.input, keys)
 
     # -- the lab, while a line is edited --------------------------------------------------------------

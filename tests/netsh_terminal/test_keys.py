@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +103,10 @@ def test_a_caret_stands_under_the_wrong_word(terminal: Terminal) -> None:
     terminal.until_text("route: nosuch")
     at = terminal.lines.index("me# route get nosuch")
     assert terminal.lines[at + 1 : at + 3] == [" " * 14 + "^^^^^^", "route: nosuch: Host name lookup failure"]
+
+
+def test_much_that_is_typed_while_a_command_runs_is_pasted(terminal: Terminal) -> None:
+    terminal.type("sleep 500ms\r")
+    terminal.until(lambda terminal: termios.tcgetattr(terminal.child.child_fd)[3] & termios.ISIG)
+    terminal.type(f"echo {'x' * 3000} | wc -c\necho well\n")  # half of what a terminal holds until somebody reads
+    terminal.until(lambda terminal: "   3001" in terminal.lines and "well" in terminal.lines)
