@@ -84,6 +84,7 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Stepped | Note]:
         args = Args(1)
     if drive.next_due() is None and args.seconds is None:
         raise Failure("nothing more can happen")
+    drive.lab.stopped = None
     step = Step(args.events, None if args.seconds is None else drive.callouts.now + args.seconds)
     await take(drive, step)
     if drive.lab.stopped is None:

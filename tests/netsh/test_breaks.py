@@ -296,7 +296,10 @@ def test_step_packet_where_nothing_moves() -> None:
 
 
 def test_events_and_time_are_counted_at_a_stop_too(session: Toys) -> None:
-    session.run("break gw ip_input; ping -c 1 www; break -d all; step 1; step 10ms")
+    session.run("break gw ip_input; ping -c 1 www; break -d all; step 1; packet")
+    assert session.err == "packet: no packet is in hand; 'packet N' shows one that tcpdump has seen\n"
+    assert session.clock.drive.state == "paused"
+    session.run("step 10ms")
     assert "1 packets received" not in session.out
     session.run("go")
     assert "1 packets received" in session.out
