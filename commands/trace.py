@@ -51,6 +51,7 @@ WORDS = {
 TABLES: dict[type, str] = {TracedPacket: "", TraceStep: "", Hop: "Way"}
 _LAST = 20
 _REDRAW = 1 / 30  # seconds between two that are shown live
+_AT_ONCE = 60  # steps that a terminal is shown each time
 
 
 class Args(NamedTuple):
@@ -165,21 +166,23 @@ async def _live(ctx: Context, args: Args) -> AsyncIterator[Row]:
     if ours:
         ctx.proc.closers.append(recorder.stop)
     rows, seen, left = Rows(ctx, recorder, numeric=args.numeric), recorder.count, args.most
-    going = True
+    most = _AT_ONCE if ctx.terminal else None  # a person cannot read more, but a file takes all there is
+    missed, told, going = 0, ctx.now, True
     while left is None or left > 0:
         if going and recorder.count == seen:
             try:
                 await tsleep(recorder.grown)
             except Interrupt:
-                return
-        fresh, missed = _since(recorder, seen)
-        seen = recorder.count
-        if missed:
-            yield Complaint(f"{missed} more steps came too quickly to be shown")
+                going = False
+        fresh, lost = _since(recorder, seen, most)
+        seen, missed = recorder.count, missed + lost
         for step in fresh[:left]:
             yield rows.step(step)
         yield Note("", draw=True)
         left = None if left is None else left - len(fresh)
+        if missed and (not going or ctx.now - told >= 1):
+            yield Complaint(f"{missed} more steps came too quickly to be shown; 'trace' has them")
+            missed, told = 0, ctx.now
         if not going:
             return
         try:
@@ -188,10 +191,11 @@ async def _live(ctx: Context, args: Args) -> AsyncIterator[Row]:
             going = False  # but what has come meanwhile is shown
 
 
-def _since(recorder: Recorder, seen: int) -> tuple[list[Step], int]:
-    """The steps that came since so many had been seen, and how many of them are forgotten already."""
-    fresh = list(islice(reversed(recorder.steps), recorder.count - seen))[::-1]
-    return fresh, recorder.count - seen - len(fresh)
+def _since(recorder: Recorder, seen: int, most: int | None) -> tuple[list[Step], int]:
+    """The last steps that came since so many had been seen, and how many came before those."""
+    count = recorder.count - seen
+    fresh = list(islice(reversed(recorder.steps), count if most is None else min(count, most)))[::-1]
+    return fresh, count - len(fresh)
 
 
 def show(row: TraceState | TracedPacket | TraceStep | Hop) -> str:

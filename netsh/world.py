@@ -14,6 +14,7 @@ from stack.dev import shmif, tap
 from stack.host import Host
 from stack.kern.proc import SIGKILL, Proc
 from stack.lab import Lab, Stop
+from stack.trace.recorder import Recorder
 
 _INSIDE = {"lo", "shmif", "bridge", "vlan"}  # kinds of interfaces that hold nothing of the real machine
 
@@ -200,7 +201,9 @@ class World:
 
 
 def end(lab: Lab) -> None:
-    """End a lab: its processes close what they hold, its devices let the real machine go."""
+    """End a lab: its processes close what they hold, its devices let the real machine go; nobody looks on any more."""
+    if isinstance(lab.trace, Recorder):
+        lab.trace.stop()
     for name, host in list(lab.hosts.items()):
         if any(ifp.kind not in _INSIDE or "/" in (ifp.linkstr or "") for ifp in host.interfaces.values()):
             lab.remove_host(name)

@@ -154,6 +154,19 @@ def test_live_steps_end_when_there_were_enough() -> None:
     assert recorder_of(lab).hook is None
 
 
+def test_a_terminal_is_shown_no_more_than_a_person_can_read() -> None:
+    lab = labs.pair()
+    job = start(lab, "a", "trace -f", terminal=True)
+    lab.run(0.0)
+    run(lab, "a", "ping -i 0.001 -c 200 b")
+    job.proc.signal(SIGINT)
+    answer = finish(lab, job)
+    steps = recorder_of(lab).count
+    missed = sum(int(line.split()[1]) for line in answer.errors)
+    assert missed > 1000 and len(answer.lines) + missed == steps
+    assert all(line.endswith(" more steps came too quickly to be shown; 'trace' has them") for line in answer.errors)
+
+
 def test_live_leaves_a_trace_on_that_was_on() -> None:
     lab = labs.pair()
     run(lab, "a", "trace on")

@@ -22,7 +22,6 @@ def session() -> Iterator[Toys]:
     made = Toys(Lab())
     home.build(made)
     yield made
-    made.run("trace off")
     end(made.lab)
     assert sys.getprofile() is None
 
@@ -72,7 +71,6 @@ def test_live_steps_are_a_tree() -> None:
     try:
         assert session.run("trace -f -c 8 icmp & ping -qc 1 gw; wait; trace path me www") == 0
     finally:
-        session.run("trace off")
         end(session.lab)
     text = out.getvalue()
     assert "└── rip_output 1.1" in text and "    └── ip_output 1.2" in text
