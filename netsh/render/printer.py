@@ -116,6 +116,15 @@ class Printer:
 
     def row(self, command: Command, row: Any, *, host: str, job: int | None = None) -> None:
         """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
+        if job is None or (screen := self._screen()) is None:
+            return self._row(command, row, host, job)
+        screen.aside = True
+        try:
+            self._row(command, row, host, job)
+        finally:
+            screen.aside = False
+
+    def _row(self, command: Command, row: Any, host: str, job: int | None) -> None:
         self.pointer = None
         if self.heard is not None:
             text = text_of(command, row)

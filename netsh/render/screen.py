@@ -38,7 +38,7 @@ def _lead_nowhere(descriptor: int) -> None:
 class Screen(io.BufferedIOBase):
     """The bytes on their way to a terminal; `text` is the same as a text file, for a Printer.
 
-    While it `holds`, what is written is kept for a moment, for a pager perhaps.
+    While it `holds`, what is written is kept for a moment, for a pager perhaps; but not what jobs say, `aside`.
     `editor`, set while a line is edited, calls a function while that line is out of the way.  `writers`, set
     while a command runs, are the clock's: what to call when a descriptor can be written.
     """
@@ -48,6 +48,8 @@ class Screen(io.BufferedIOBase):
     def __init__(self, out: BinaryIO) -> None:
         self.out = out
         self.pieces: list[bytes] = []
+        self.aside = False  # what is written now is a job's
+        self.asides: set[int] = set()  # which pieces are
         self.editor: Callable[[Draw], None] | None = None
         self.writers: dict[int, Draw] | None = None
         self.until: float | None = None  # so long it holds
@@ -59,6 +61,8 @@ class Screen(io.BufferedIOBase):
 
     def write(self, data: Any) -> int:
         """Keep bytes for the next batch."""
+        if self.aside:
+            self.asides.add(len(self.pieces))
         self.pieces.append(bytes(data))
         if self.writers is not None:
             self.writers[self.fileno()] = self.flush
@@ -88,12 +92,14 @@ class Screen(io.BufferedIOBase):
             self.lender()
 
     def taken(self) -> bytes:
-        """What is held to the end; nothing, if some of it was shown."""
+        """What the line said that is held to the end; nothing, if some of it was shown."""
         if self.until is None:
             return b""
         self.until = None
-        data = b"".join(self.pieces)
-        self.pieces.clear()
+        pieces = list(enumerate(self.pieces))
+        self.pieces = [piece for at, piece in pieces if at in self.asides]
+        data = b"".join(piece for at, piece in pieces if at not in self.asides)
+        self.asides = set(range(len(self.pieces)))
         return data
 
     def show(self) -> None:
@@ -116,6 +122,7 @@ class Screen(io.BufferedIOBase):
     def _write(self) -> None:
         data = b"".join(self.pieces)
         self.pieces.clear()
+        self.asides.clear()
         if self.writers is not None:
             self.writers.pop(self.fileno(), None)
         if data:

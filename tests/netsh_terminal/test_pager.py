@@ -33,6 +33,17 @@ def test_what_overflows_is_paged_and_jobs_go_on(terminal: Terminal) -> None:
     assert "meanwhile" in terminal.lines
 
 
+def test_what_jobs_say_is_not(terminal: Terminal) -> None:
+    terminal.type("for i in 1..8000 { echo much $i; sleep 0.001 } &\r")
+    terminal.until_text("much 100")
+    for _ in range(3):
+        terminal.type("sleep 0.1; hostname\r")
+        terminal.until(lambda terminal: terminal.line == "me#")
+    terminal.type("kill %1\r")
+    terminal.until_text("Terminated")
+    terminal.until_prompt()
+
+
 def test_what_fits_is_not(terminal: Terminal) -> None:
     terminal.type("route show\r")
     terminal.until(lambda terminal: any(line.startswith("default") for line in terminal.lines))

@@ -10,7 +10,6 @@ import pytest
 
 from tests.netsh_terminal.terminal import Terminal
 
-CTRL_C = "\x03"
 TYPED = "echo a line that is typed while a trace scrolls"
 
 
@@ -46,9 +45,10 @@ def test_a_trace_scrolls_while_a_line_is_typed(tmp_path: Path, format: str) -> N
         terminal.until(lambda terminal: terminal.line == f"me# {TYPED}")
         for line in terminal.lines[:-1]:
             assert "me#" not in line or TYPED in line or line.startswith("me# "), line
-        terminal.type("\rkill %1 %2\r")
-        terminal.until(lambda terminal: any(line == TYPED.removeprefix("echo ") for line in terminal.lines))
-        terminal.type(CTRL_C)
+        terminal.type("\r")
+        terminal.until(lambda terminal: terminal.line == "me#")  # its own prompt, and no pager's
+        terminal.type("kill %1 %2\r")
+        terminal.until(lambda terminal: any("Terminated" in line for line in terminal.lines))
         terminal.until_prompt()
         terminal.type("trace\r")
         terminal.until_text("trace is off, of packets that icmp takes")
