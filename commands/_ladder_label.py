@@ -15,8 +15,8 @@ from stack.net.bpf import Frame, Source
 _FLAGS = ((0x80, "CWR"), (0x40, "ECE"), (0x20, "URG"), (0x08, "PSH"), (0x04, "RST"), (0x02, "SYN"), (0x01, "FIN"))
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _M32 = 0xFFFFFFFF
-_ADDRESSES = re.compile(r"^IP6? .*? > [^:]*?: (?=[A-Z])|^IP6 \S+ > \S+: ")
-_NEEDLESS = re.compile(r"(?:, )?length:? \d+|, id \d+(?=,)|(?<=^ARP), Request|(?<=^ARP), Reply|^ICMP6?,? ")
+_ADDRESSES = re.compile(r"^IP6? \S+ > \S+: ")
+_NEEDLESS = re.compile(r"(?:, )?length:? \d+$|, id \d+(?=,)|(?<=^ARP), Request|(?<=^ARP), Reply|^ICMP6?,? ")
 _HTTP = re.compile(r": HTTP: (.*)")
 
 

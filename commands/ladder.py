@@ -172,7 +172,7 @@ class Drawing:
         self.limit = args.limit
         self.names = names
         self.labels = Labels(ctx.name_of, numeric=args.numeric, absolute=args.absolute)
-        self.chart = Chart(ctx.columns() if ctx.terminal else 80)
+        self.chart = Chart(ctx.columns() if ctx.terminal else min(ctx.columns(), 80))
         self.count = 0
         self.svg: list[Arrow] | None = None
         if args.svg is not None:

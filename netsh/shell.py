@@ -181,7 +181,11 @@ class Shell:
         if host is None or session.is_builtin(argv[0]):
             context = ShellContext(self, host, proc, stdin, terminal=watched)
         else:
-            context = Context(session.lab, host, proc, stdin, terminal=watched, columns=session.printer.columns)
+            # before what a job says at a prompt stands whose it is
+            taken = len(host.name) + 1 if output.job is not None and session.interactive else 0
+            context = Context(
+                session.lab, host, proc, stdin, terminal=watched, columns=lambda: session.printer.columns() - taken
+            )
         try:
             try:
                 status = await self._rows(context, command, argv, output, where)

@@ -117,11 +117,11 @@ def test_a_capture_that_cannot_be(served: Served, tmp_path: Path) -> None:
 @needs_program("tshark")
 def test_tshark_lists_them_and_captures(served: Served, tmp_path: Path) -> None:
     """With our program in its personal folder; it goes when it has four packets."""
-    folder = tmp_path / "wireshark" / "extcap"
-    folder.mkdir(parents=True)
-    program = folder / "netsh-extcap"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m netsh.extcap "$@"\n')
-    program.chmod(0o755)
+    for folder in (tmp_path / "wireshark" / "extcap", tmp_path / ".local/lib/wireshark/extcap"):  # from 4.2 on there
+        folder.mkdir(parents=True)
+        program = folder / "netsh-extcap"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m netsh.extcap "$@"\n')
+        program.chmod(0o755)
     environment = environ(NETSH_SERVER=served.url, XDG_CONFIG_HOME=str(tmp_path), HOME=str(tmp_path))
     words = ["tshark", "-i", "netsh:gw:shmif1", "-f", "icmp", "-c", "4", "-T", "fields", "-e", "icmp.type"]
     listed = subprocess.run(["tshark", "-D"], env=environment, capture_output=True, text=True, timeout=PATIENCE)
