@@ -25,8 +25,8 @@ from commands.command import Complaint, Failure, Note, Usage
 from netsh import deaths, grammar, textbook
 from netsh.builtins import builtin
 from netsh.builtins._reasons import wanted
+from netsh.caller import DEPTH, Caller
 from netsh.files import read_text
-from netsh.interpreter import DEPTH, Interpreter
 from netsh.prompt.nearest import nearest
 from netsh.session import describe
 from netsh.shell import ShellContext
@@ -157,7 +157,7 @@ async def _script(ctx: ShellContext, words: list[str]) -> None:
         return
     scope = Scope(words[1:], ctx.shell.scope.variables, path)
     shell = ctx.shell
-    if not isinstance(shell, Interpreter) or shell.depth >= DEPTH:
+    if not isinstance(shell, Caller) or shell.depth >= DEPTH:
         shell.broken = True
         raise Failure(f"{path}: scripts too deep in one another")
     inner = shell.inside(ctx.proc, scope, source=path)
