@@ -18,6 +18,7 @@ from netsh.breaks import Breaks
 from netsh.builtins import builtin, no_rows
 from netsh.rewrite import Change
 from netsh.shell import ShellContext
+from stack.lab import Stop
 
 SYNOPSIS = "edit field=value ..."
 WORDS = {
@@ -67,7 +68,7 @@ async def run(ctx: ShellContext, changes: list[Change]) -> AsyncIterator[Any]:
     yield
 
 
-def in_hand(ctx: ShellContext) -> tuple[Breaks, Any]:
+def in_hand(ctx: ShellContext) -> tuple[Breaks, Stop]:
     """The breakpoints and the stop, if a packet is in hand that still lives; Failure if not."""
     breaks, stop = ctx.session.world.breaks, ctx.session.lab.stopped
     if stop is None or not isinstance(breaks, Breaks):

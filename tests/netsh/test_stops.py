@@ -238,7 +238,7 @@ def test_real_time_stands_still_too() -> None:
     session.run("echo x | !sleep 0.05; step; clock")
     assert now(session) - before < 0.02
     session.run("go; sleep 10ms")
-    assert 0.01 <= now(session) - before < 0.05
+    assert 0.01 <= now(session) - before < 1.0
 
 
 # -- served -------------------------------------------------------------------------------------------------------
