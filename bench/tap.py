@@ -34,6 +34,7 @@ from tests.interop.world import World, world
 PORT = 5001
 OURS, THEIRS = "10.9.0.2", "10.9.0.1"
 PIECE = bytes(131072)
+BUFFER = 4 << 20  # bytes that buffers may grow to, as Linux's do by themselves
 WARM = 0.5  # seconds of a stream before it is measured
 FEATURES = ("tx", "tso", "gso", "gro")
 FAR_TTL = "/proc/sys/net/ipv4/ip_default_ttl"
@@ -71,6 +72,8 @@ def endpoint(direction: str, mode: Mode, seconds: float) -> float:
     """Gbit/s of one stream between a program of ours and one of the kernel's."""
     with world() as w:
         me, ns = w.host("me"), w.namespace()
+        for knob in ("sendbuf_max", "recvbuf_max"):
+            me.sysctl.set(f"net.inet.tcp.{knob}", str(BUFFER))
         w.wire(me, "virt0", ns, f"{OURS}/24", f"{THEIRS}/24", capture=False)
         switch(w, mode, ns)
         moved, begin = [0], [0.0]
