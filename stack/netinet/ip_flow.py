@@ -88,8 +88,8 @@ class IpFlow(Ip):
         if rt is None or rt.flags & RTF_SPECIAL or rt.ifp is ifp:
             return None
         out = rt.ifp
-        if type(out) is not Shmif or out.taps or out.bus is None or out.arptab is None:
-            return None
+        if type(out) is not Shmif or out.taps or type(out.bus) is not Bus or out.arptab is None:
+            return None  # a bus in a file has more to do with each frame
         if out.flags & (IFF_UP | IFF_RUNNING | IFF_PROMISC) != IFF_UP | IFF_RUNNING:
             return None
         neighbor = out.arptab.entries.get(rt.nexthop or dst)

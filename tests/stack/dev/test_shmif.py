@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from stack.addr import Mac
+from stack.addr import Mac, Prefix
 from stack.dev import libpcap, shmif
 from stack.dev.busfile import BusFile
 from stack.dev.shmif import FileBus
 from stack.header.ip import IPPROTO_TCP
 from stack.lab import Lab
 from stack.mbuf import CSUM_TCP, Mbuf
-from stack.net.bpf import DLT_EN10MB, Bpf
+from stack.net.bpf import DLT_EN10MB, Bpf, Capture
 from stack.net.ifnet import IFF_RUNNING, IFQ_MAXLEN, Ifnet
 from stack.net.wire import Shmif
 from stack.netinet.ip_output import ip_template
 from tests.commands.runner import run, start
-from tests.stack.labs import attach, ip4
+from tests.stack.labs import attach, ip4, udp
 from tests.stack.net.test_gso import noise, packet
 
 STRANGE = b"\x12\x34"
@@ -342,3 +342,21 @@ def heard_tcp(ifp: Ifnet) -> list[int]:
 
     ifp.taps += (tap,)
     return sizes
+
+
+def test_what_a_router_forwards_in_a_burst_goes_into_the_file_too(world: World) -> None:
+    """Also what is for a neighbour in the same lab: somebody else may listen."""
+    near, far = world.lab("10.0.0.1", "10.0.0.3"), world.lab("10.0.0.2")
+    inner = near.add_host("inner")
+    attach(near, inner, "inside", "10.1.0.2")
+    attach(near, near["h0"], "inside", "10.1.0.1")
+    inner.add_route(Prefix.parse("default"), ip4("10.1.0.1"))
+    so = udp(inner)
+    so.sendto(b"first", (ip4("10.0.0.3"), 9))
+    world.settle()
+    port(far).promisc(True)
+    capture = Capture(lambda: 0.0, [port(far)])
+    for _ in range(5):
+        so.sendto(b"one of a burst", (ip4("10.0.0.3"), 9))
+    world.settle()
+    assert sum(b"one of a burst" in each.frame for each in capture.frames) == 5
