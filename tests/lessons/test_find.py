@@ -28,18 +28,22 @@ def test_words_for_none(word: str, said: str) -> None:
         find.load(word)
 
 
-def test_an_installation_knows_where_pip_has_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site, share = tmp_path / "lib" / "site-packages", tmp_path / "share" / "netsh" / "tutorials"
-    info = site / "netsh-0.1.0.dist-info"
-    info.mkdir(parents=True)
+@pytest.mark.parametrize("site", ["lib/python3.13/site-packages", "."])  # a prefix, pip install --target
+def test_an_installation_is_searched(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    share = tmp_path / "share" / "netsh" / "tutorials"
     share.mkdir(parents=True)
     (share / "01-first.md").write_text("")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: netsh\nVersion: 0.1.0\n")
-    (info / "RECORD").write_text("netsh/__init__.py,,\n../../share/netsh/tutorials/01-first.md,,\n")
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setattr(netsh, "__file__", str(site / "netsh" / "__init__.py"))
+    monkeypatch.setattr(netsh, "__file__", str(tmp_path / site / "netsh" / "__init__.py"))
     assert find.folder() == str(share)
     assert find.names() == ["01-first"]
+
+
+def test_no_lessons_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netsh, "__file__", str(tmp_path / "a" / "b" / "c" / "netsh" / "__init__.py"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert find.folder() is None and find.names() == []
+    with pytest.raises(find.NoLesson):
+        find.load("1")
 
 
 def test_an_installation_has_them(tmp_path: Path) -> None:
