@@ -8,11 +8,11 @@ from __future__ import annotations
 import io
 import re
 import time
+from collections.abc import Callable
 from typing import NamedTuple, TextIO
 from unicodedata import east_asian_width
 
 from netsh.render.palette import CHANGED, FAINT, NAME, Theme, ascii_of, visible
-from netsh.render.screen import terminal_size
 
 _FASTEST = 0.05  # seconds between two pictures; more would not be seen
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[0m\x1b[?25h\x1b[?1049l\r"
@@ -59,8 +59,11 @@ class Held(io.StringIO):
 class Panel:
     """A terminal's other screen."""
 
-    def __init__(self, out: TextIO, theme: Theme, *, colour: bool, plain: bool) -> None:
+    def __init__(
+        self, out: TextIO, window: Callable[[], tuple[int, int]], theme: Theme, *, colour: bool, plain: bool
+    ) -> None:
         self.out = out
+        self.window = window  # its columns and lines
         self.theme = theme
         self.colour = colour
         self.plain = plain
@@ -73,7 +76,7 @@ class Panel:
 
     def show(self, sight: Sight) -> None:
         """Draw a sight, unless the one before has only just been drawn."""
-        now, size = time.monotonic(), terminal_size(self.out)
+        now, size = time.monotonic(), self.window()
         is_other = size != self.size or sight.first != self.first
         if now - self.drawn < _FASTEST and not is_other:
             return

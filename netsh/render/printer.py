@@ -32,7 +32,7 @@ from netsh.render.palette import (
 from netsh.render.panel import Held, Panel, Sight
 from netsh.render.plot import bars
 from netsh.render.pointer import Pointer
-from netsh.render.screen import Screen, terminal_width
+from netsh.render.screen import Screen, terminal_size, terminal_width
 from stack.trace.hook import Away
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
@@ -101,6 +101,7 @@ class Printer:
         self.out = out
         self.err = err
         self.width = width
+        self.height: int | None = None  # as width
         self.environ = environ  # what the terminal is, and what its user wants to see
         self.theme = theme_of(theme, environ)
         self.colour = wants_colour(out.isatty(), environ)
@@ -113,6 +114,11 @@ class Printer:
     def columns(self) -> int:
         """How wide a line may be."""
         return self.width or terminal_width(self.out)
+
+    def window(self) -> tuple[int, int]:
+        """Columns and lines of the terminal."""
+        columns, lines = terminal_size(self.out)
+        return self.width or columns, self.height or lines
 
     def row(self, command: Command, row: Any, *, host: str, job: int | None = None) -> None:
         """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
@@ -162,7 +168,7 @@ class Printer:
         if self.panel is None:
             if (screen := self._screen()) is not None:
                 screen.settle()
-            self.panel = Panel(self.out, self.theme, colour=self.colour, plain=self.plain)
+            self.panel = Panel(self.out, self.window, self.theme, colour=self.colour, plain=self.plain)
             is_one = self.err is self.out
             self.out = Held(self.out)
             self.err = self.out if is_one else Held(self.err)

@@ -17,7 +17,7 @@ HELLO = b"H"  # pairs: who it is, and what its terminal is like
 RUN = b"R"  # kind (lines, script, words, typed), name, text, arguments ...
 INPUT = b"I"  # bytes of its standard input, none for their end; an answer to READ
 SIGNAL = b"S"  # the number, in one byte
-WINDOW = b"W"  # columns
+WINDOW = b"W"  # columns, lines
 COMPLETE = b"C"  # a number, the line up to the cursor
 END = b"E"  # nothing more will be run
 
@@ -25,7 +25,7 @@ END = b"E"  # nothing more will be run
 WELCOME = b"w"  # pairs: the state, as in STATE
 STDOUT = b"o"
 STDERR = b"e"
-READ = b"r"  # a command reads: send INPUT once
+READ = b"r"  # a command reads: send INPUT once; with a byte in it: each key when it is pressed
 DONE = b"d"  # what was to be run is over: status, the status to exit with or nothing, what was not read
 STATE = b"s"  # pairs: host, clock, jobs, hosts; for those who sit at a prompt
 CANDIDATES = b"c"  # the number, then three texts a candidate: text, help, characters replaced

@@ -47,6 +47,11 @@ def width_of(columns: str) -> int:
     return min(max(int(columns), 20), 1000)
 
 
+def height_of(lines: str) -> int:
+    """How many lines there may be; ValueError for what is no number."""
+    return min(max(int(lines), 2), 1000)
+
+
 class GuestPrinter(Printer):
     """Prints for a client; what a slow one does not take makes its commands wait."""
 
@@ -57,6 +62,7 @@ class GuestPrinter(Printer):
             hello.get("format", "text"), Stream(out, terminal).text(), Stream(err, terminal).text(),
             width=width_of(hello.get("columns", "80")), environ=environ,
         )  # fmt: skip
+        self.height = height_of(hello.get("lines", "24"))
         self.complain_raw = err
         self.backlog = 0  # bytes that were not taken yet
         self.room = Outside("sosend")

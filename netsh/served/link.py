@@ -55,6 +55,7 @@ class Client:
         self.ended: int | None = None  # it has ended, with this status
         self.interrupts = 0
         self.deadline: float | None = None
+        self.wants_keys = False  # what reads is a panel: each key, when it is pressed
 
     def hello(self, options: Options, prompt: bool) -> None:
         """Say who we are."""
@@ -62,7 +63,8 @@ class Client:
         known = {
             "cwd": _folder(),
             "format": options.format or ("rich" if terminal else "text"),
-            "columns": str(columns()),
+            "columns": str(window()[0]),
+            "lines": str(window()[1]),
             "terminal": "1" if terminal else "",
             **{name: os.environ.get(name, "") for name in ENVIRONMENT},
             "host": options.host or "",
@@ -170,6 +172,7 @@ class Client:
             self.err(body)
         elif kind == frames.READ:
             self.reads = self.running
+            self.wants_keys = bool(body)
         elif kind == frames.DONE:
             status, exiting, left = frames.list_of(body)
             self.status = int(status)
@@ -217,12 +220,12 @@ def connect(place: Url) -> socket.socket:
     return link
 
 
-def columns() -> int:
-    """How wide our terminal is."""
+def window() -> tuple[int, int]:
+    """How many columns and lines our terminal has."""
     try:
-        return os.get_terminal_size(1).columns
+        return os.get_terminal_size(1)
     except OSError:
-        return 80
+        return 80, 24
 
 
 def _folder() -> str:

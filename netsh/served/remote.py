@@ -24,7 +24,7 @@ from netsh.prompt.welcome import first_prompt, hint, tell
 from netsh.render.palette import wants_colour
 from netsh.render.screen import Screen
 from netsh.served import frames
-from netsh.served.link import Client, Gone, Work, columns
+from netsh.served.link import Client, Gone, Work, window
 from netsh.settings import Settings
 from netsh.signals import Signals
 
@@ -45,7 +45,7 @@ class Remote(Client):
         self.ahead = b""  # keys that were typed behind the line, and are the command's first of all
         self.rest = b""  # what it did not read
         self.why = ""  # the connection has ended
-        self.width = columns()
+        self.window = window()
 
     # -- a line runs ----------------------------------------------------------------------------------
 
@@ -53,9 +53,7 @@ class Remote(Client):
         """Run a line that was typed, and give it the keys that came behind it; those that it left."""
         self.ahead = ahead
         self.rest = b""
-        if (width := columns()) != self.width:
-            self.width = width
-            self.send(frames.WINDOW, frames.texts(str(width)))
+        self._tell_window()
         self.modes.set(self.modes.kept)
         self.signals.running = True
         self.signals.take()  # it was meant for something that is over
@@ -66,6 +64,12 @@ class Remote(Client):
             self.screen.flush()
             self.modes.set(self.modes.editing)
         return self.rest + self.ahead
+
+    def _tell_window(self) -> None:
+        """Say so when our terminal has another size."""
+        if (now := window()) != self.window:
+            self.window = now
+            self.send(frames.WINDOW, frames.texts(*map(str, now)))
 
     def handle(self, kind: bytes, body: bytes) -> None:
         """Do what a frame says."""
@@ -80,13 +84,15 @@ class Remote(Client):
             self.reads = False
             data, self.ahead = self.ahead[: frames.CHUNK], self.ahead[frames.CHUNK :]
             self.send(frames.INPUT, data)
-        elif kind == frames.READ and self.reads:
+        elif kind == frames.READ and self.reads and not self.wants_keys:
             self.modes.set(self.modes.ordinary)
             self.screen.lost = True
 
     def receive(self) -> None:
         """Take what has come, and show it if nobody edits a line."""
         super().receive()
+        if self.wants_keys:
+            self._tell_window()
         self.screen.flush()
 
     def out(self, data: bytes) -> None:

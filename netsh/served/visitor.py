@@ -19,7 +19,7 @@ from netsh.prompt.candidates import candidates
 from netsh.render.pointer import Pointer
 from netsh.served import frames
 from netsh.served.confine import Guard
-from netsh.served.guest import Guest, GuestPrinter, width_of
+from netsh.served.guest import Guest, GuestPrinter, height_of, width_of
 from netsh.words import Scope
 from netsh.world import World
 from stack.kern.errors import reason
@@ -138,7 +138,7 @@ class Visitor:
             pipe = session.stdin
             if self.proc is not None and not self.asked and pipe.readable.sleepers and not pipe.ready:
                 self.asked = True
-                self.send(frames.READ)
+                self.send(frames.READ, b"\x01" if session.printer.panel is not None else b"")
             if self.prompt and len(self.outgoing) < _CHUNK:  # who does not read needs no news
                 self._tell_state()
         if len(self.outgoing) > _MOST:
@@ -228,8 +228,8 @@ class Visitor:
             case frames.SIGNAL:
                 self._signal(body)
             case frames.WINDOW:
-                (columns,) = frames.list_of(body)
-                self.session.printer.width = width_of(columns)
+                columns, lines = frames.list_of(body)
+                self.session.printer.width, self.session.printer.height = width_of(columns), height_of(lines)
             case frames.COMPLETE:
                 number, line = frames.list_of(body)
                 self._complete(number, line)

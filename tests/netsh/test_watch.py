@@ -105,7 +105,7 @@ class Glass(io.StringIO):
 def test_only_cells_that_differ_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsh.render.panel._FASTEST", 0.0)
     glass = Glass()
-    panel = Panel(glass, DARK, colour=True, plain=False)
+    panel = Panel(glass, lambda: (80, 24), DARK, colour=True, plain=False)
     lines = [f"\x1b[36mline\x1b[0m {at} of many" for at in range(20)]
     panel.show(Sight("t", "1", tuple(lines)))
     glass.truncate(0)
@@ -119,7 +119,7 @@ def test_only_cells_that_differ_are_drawn(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_pictures_that_come_too_soon_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     glass = Glass()
-    panel = Panel(glass, DARK, colour=False, plain=True)
+    panel = Panel(glass, lambda: (80, 24), DARK, colour=False, plain=True)
     for at in range(1000):
         panel.show(Sight("t", str(at), ("─",)))
     assert "─" not in glass.getvalue()
@@ -130,7 +130,7 @@ def test_pictures_that_come_too_soon_are_left_out(monkeypatch: pytest.MonkeyPatc
 
 def test_nothing_in_a_line_steers_the_terminal() -> None:
     glass = Glass()
-    panel = Panel(glass, DARK, colour=True, plain=False)
+    panel = Panel(glass, lambda: (80, 24), DARK, colour=True, plain=False)
     panel.show(Sight("\x1b[5m", "", ("a\x1b[2Jb\x07", "漢字 wide")))
     assert "\x1b[2Jb" not in glass.getvalue() and "\x07" not in glass.getvalue() and "\x1b[5m" not in glass.getvalue()
     assert [cell[0] for cell in panel.shown[2][:5]] == ["漢", "", "字", "", " "]

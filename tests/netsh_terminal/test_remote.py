@@ -173,3 +173,15 @@ def test_tables_are_as_wide_as_the_window(tmp_path: Path, lab: Served) -> None:
         terminal.until_prompt()
         run(terminal, "route -n show")
         assert any("destination" in line and "gateway" in line for line in terminal.lines)
+
+
+def test_a_panel_is_drawn_in_place_and_a_key_ends_it(tmp_path: Path, lab: Served) -> None:
+    with Terminal(tmp_path, "-s", lab.url, columns=60, lines=12) as terminal:
+        terminal.until_prompt()
+        terminal.type("watch -n 0.1 sysctl -a\r")
+        terminal.until(lambda terminal: terminal.lines[-1].endswith("more lines"))
+        terminal.screen.resize(16, 60)
+        terminal.child.setwinsize(16, 60)
+        terminal.until(lambda terminal: terminal.lines[-1].endswith("more lines"))
+        terminal.type("q")
+        terminal.until_prompt()
