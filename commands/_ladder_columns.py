@@ -41,12 +41,14 @@ class Columns:
     def take(self, way: Way) -> bool:
         """Make room for a packet's hosts; whether the columns are others now."""
         self.count += 1
+        before = list(self.names)
         wanted = list(dict.fromkeys([way.origin, *(name for hop in way.hops for name in hop)]))
         if len(wanted) > self.most:  # the way is longer than the window is wide: its ends, and whom we have
             inner = sorted(wanted[1:-1], key=lambda name: name not in self.names)[: self.most - 2]
             wanted = [name for name in wanted if name in (wanted[0], wanted[-1], *inner)]
+            if not set(wanted) <= set(self.names):  # it stands alone, the same end on the left as before
+                self.names = wanted[::-1] if wanted[-1] in self.names[:1] else list(wanted)
         self.hops.update(hop for hop in way.hops if hop[0] != hop[1])
-        before = list(self.names)
         for name in wanted:
             self.used[name] = self.count
         for name in wanted:

@@ -16,6 +16,7 @@ from stack.net.bpf import DLT_EN10MB, DLT_NULL
 AF_INET = (2).to_bytes(4, "little")  # what stands before a packet without a link header
 _TAGS = (b"\x81\x00", b"\x88\xa8")
 _IP, _TCP = b"\x08\x00", bytes([IPPROTO_TCP])
+_MOST = 10_000  # packets that may be under way at once
 _GROUP = 0.001  # seconds in which a frame for many is passed on by bridges,
 _PATIENCE = 5.0  # a router may keep a packet, as while it asks for its neighbour,
 _FLIGHT = 60.0  # and a frame may be on a wire
@@ -195,7 +196,7 @@ class Journeys:
 
     def take(self, now: float, *, all: bool = False) -> Iterator[Journey]:
         """Those whose end is known, in the order in which they were sent; they are forgotten."""
-        while self.order and (all or self.is_over(self.order[0], now)):
+        while self.order and (all or len(self.order) > _MOST or self.is_over(self.order[0], now)):
             journey = self.order.popleft()
             for table, key in ((self.known, journey.seen.key), (self.families, journey.seen.family)):
                 table[key].remove(journey)
