@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from commands._getopt import getopt, number, wrong
+from commands.command import Failure
 from netsh import units
 from netsh.builtins import builtin
 from netsh.prompt.keyboard import Modes
@@ -149,6 +150,8 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Frame]:
     with _keys(ctx, panel):
         for turn in range(args.times):
             printer.width = outer.columns()
+            if ctx.host is not None and ctx.host is not ctx.session.lab.hosts.get(name):
+                raise Failure(f"ended with its host: {name} was removed")
             now, before = ctx.proc.callouts.now, lines
             await _finished(_start(session, args.words))
             lines = page.taken()

@@ -72,6 +72,11 @@ def test_json() -> None:
     ]  # fmt: skip
 
 
+def test_it_ends_with_its_host() -> None:
+    out, err, status = said("sleep 1.5 && host -d me & watch 'hostname'")
+    assert out.count("  me") == 4 and (err, status) == ("watch: ended with its host: me was removed\n", 1)
+
+
 def test_what_fails_inside_is_seen_inside() -> None:
     out, err, status = said("watch -c 1 nosuch; watch -c 1 'ping -c'")
     assert "  netsh: nosuch: unknown command" in out and "  ping: option requires an argument -- c" in out
