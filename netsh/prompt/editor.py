@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 import select
+import termios
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory, ConditionalAutoSuggest
@@ -37,7 +38,7 @@ from netsh.prompt.demonstrator import Demonstrator
 from netsh.prompt.history import History
 from netsh.prompt.keys import bindings
 from netsh.prompt.questions import answer
-from netsh.render.screen import Overheard, Screen
+from netsh.render.screen import Overheard, Screen, hang_up
 from netsh.settings import Settings
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
@@ -115,6 +116,7 @@ class Editor:
         self.behind = behind
         self.screen = screen
         self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(self._failed)
         self.slice = 256  # pieces of work that take so long, about
         self.watched: dict[int, object] = {}  # descriptors of the lab's that the loop looks at: for what, for whom
         self.timer: asyncio.TimerHandle | None = None
@@ -166,9 +168,10 @@ class Editor:
         self.screen.editor = self._above
         self._heed(self.behind.settings())
         begun, self.begun = self.begun, ""
-        reading = self.loop.create_task(
-            self.prompt.prompt_async(pre_run=self._begin, handle_sigint=False, default=begun)
+        prompting = self.prompt.prompt_async(
+            pre_run=self._begin, handle_sigint=False, set_exception_handler=False, default=begun
         )
+        reading = self.loop.create_task(prompting)
         self.loop.call_soon(self._pump)
         try:
             return self.loop.run_until_complete(reading)
@@ -176,6 +179,14 @@ class Editor:
             self._rest(reading)
             self.screen.editor = None
             self.screen.at_margin = True
+
+    def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something failed that nobody waits for: mostly the terminal, when there is none any more."""
+        error = context.get("exception")
+        if isinstance(error, OSError | termios.error):
+            hang_up()
+        elif error is not None:
+            self.behind.defect("netsh", error)
 
     def _suggests(self) -> bool:
         return bool(self.behind.settings()["suggest"])

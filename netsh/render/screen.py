@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import IO, Any, BinaryIO, TextIO
@@ -33,6 +34,11 @@ def _lead_nowhere(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
+
+
+def hang_up() -> None:
+    """The terminal has disappeared: the signal that says so ends us, also where nobody else sends it."""
+    os.kill(os.getpid(), signal.SIGHUP)
 
 
 class Screen(io.BufferedIOBase):
@@ -131,8 +137,9 @@ class Screen(io.BufferedIOBase):
             try:
                 self.out.write(data)
                 self.out.flush()
-            except OSError:  # the terminal has disappeared; the signal that says so ends us
+            except OSError:
                 _lead_nowhere(self.fileno())
+                hang_up()
 
     def isatty(self) -> bool:
         return self.out.isatty()
