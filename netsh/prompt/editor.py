@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import select
+import sys
 import termios
 import time
 from collections import deque
@@ -26,7 +27,6 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress, merge_key_bindings
-from prompt_toolkit.keys import Keys
 from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
 from prompt_toolkit.output import create_output
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
@@ -35,6 +35,7 @@ from prompt_toolkit.styles import Style
 from netsh import grammar
 from netsh.prompt.complete import Candidate
 from netsh.prompt.demonstrator import Demonstrator
+from netsh.prompt.flood import FloodInput, together
 from netsh.prompt.history import History
 from netsh.prompt.keys import bindings
 from netsh.prompt.questions import answer
@@ -44,7 +45,7 @@ from netsh.settings import Settings
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
 _BEGINS = re.compile(r"(?:^|[;&|{}])\s*$")
-_MANY = 1000  # keys that nobody has typed one by one
+_MANY = 100  # keys that nobody has typed one by one
 _REFRESH = 1.0  # seconds between two looks at what the line at the bottom tells
 _LONG = 10_000  # letters of a line that is not coloured, since it was pasted
 
@@ -122,6 +123,7 @@ class Editor:
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
+        self.told = float("-inf")  # when something that was pasted was too long
         self.begun = ""  # a line that was being typed when one of those came
         self.completer = _Completer(self)
         self.prompt: PromptSession[str] = PromptSession(
@@ -139,6 +141,7 @@ class Editor:
             bottom_toolbar=self._toolbar,
             style=_STYLE,
             include_default_pygments_style=False,
+            input=FloodInput(sys.stdin),
             output=create_output(cast(TextIO, Overheard(terminal, behind.drawn))),
             reserve_space_for_menu=6,
             refresh_interval=_REFRESH,
@@ -231,14 +234,8 @@ class Editor:
     def type_ahead(self, data: bytes) -> None:
         """Put back what a command left."""
         keys: list[KeyPress] = []
-        text = data.decode(errors="surrogateescape")
-        if len(text) > _MANY and "\x1b" not in text:  # it was pasted: key by key that takes seconds
-            for line in text.splitlines(keepends=True):
-                keys.append(KeyPress(Keys.BracketedPaste, line.rstrip("\r\n")))
-                keys += [KeyPress(Keys.ControlM, "\r")] if line.endswith("\n") else []
-        else:
-            Vt100Parser(keys.append).feed(text.replace("\n", "\r"))
-        store_typeahead(self.app.input, keys)
+        Vt100Parser(keys.append).feed(data.decode(errors="surrogateescape").replace("\n", "\r"))
+        store_typeahead(self.app.input, together(keys) if len(keys) > _MANY else keys)
 
     # -- the lab, while a line is edited --------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
@@ -16,6 +17,7 @@ from prompt_toolkit.keys import Keys
 from netsh.prompt.questions import asks
 
 _LINES = {"f6": "pause", "f7": "step", "f8": "go"}  # keys that are a whole line
+_PAUSE = 3.0  # seconds
 _LONGEST = 200_000  # letters that a line may have
 
 
@@ -26,6 +28,7 @@ class Editing(Protocol):
     def completer(self) -> Completer:
         """What Tab asks."""
 
+    told: float  # when something was too long
     begun: str  # what was being typed when a key was pressed that is a whole line
 
     def explain(self, before: str) -> None:
@@ -98,6 +101,12 @@ def _paste(editor: Editing, event: KeyPressEvent) -> None:
     """Take a pasted text, all its lines; one that is longer than any line is a file."""
     text = event.data.replace("\r\n", "\n").replace("\r", "\n")
     buffer = event.current_buffer
-    if len(buffer.text) + len(text) > _LONGEST:
-        return editor.tell(f"{len(text)} letters are too many for a line; put them into a file, and 'source' it")
-    buffer.insert_text(text)
+    size = len(buffer.text) + len(text)
+    if time.monotonic() < editor.told + _PAUSE:  # the rest of what was too long, in pieces
+        editor.told = time.monotonic()
+    elif size > _LONGEST:
+        buffer.reset()
+        editor.tell(f"{size} letters are too many for a line; put them into a file, and 'source' it")
+        editor.told = time.monotonic()
+    else:
+        buffer.insert_text(text)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.keys import Keys
 
+from netsh.prompt.flood import together
 from tests.netsh_terminal.terminal import Terminal
 
 UP, RIGHT = "\x1b[A", "\x1b[C"
@@ -76,6 +81,31 @@ def test_a_megabyte_that_is_pasted_is_no_line(terminal: Terminal) -> None:
     terminal.type(f"{_PASTE}echo {'x' * 1_000_000}{_PASTED}")
     terminal.until_text("1000005 letters are too many for a line")
     run(terminal, "echo well")
+
+
+def test_what_is_too_long_is_no_line_where_the_terminal_does_not_say_that_it_is_pasted(terminal: Terminal) -> None:
+    terminal.until_text("clock real")
+    data = b"echo " + b"x" * 400_000 + b"\r"
+    writer = threading.Thread(target=lambda: [os.write(terminal.child.child_fd, data[at : at + 4000])
+                                              for at in range(0, len(data), 4000)])  # fmt: skip
+    writer.start()
+    terminal.until(lambda _: not writer.is_alive(), 60)
+    terminal.until_text("letters are too many for a line")
+    keys = iter("echo well\r")  # one by one, since the end of the flood may still be on its way
+
+    def done(terminal: Terminal) -> bool:
+        terminal.type(next(keys, ""))
+        return "well" in terminal.lines
+
+    terminal.until(lambda terminal: terminal.lines.count("me#") > 1)  # Enter has ended what was too long
+    terminal.until(done)
+
+
+def test_letters_in_a_flood_are_taken_together() -> None:
+    keys = [KeyPress(letter, letter) for letter in "ab"] + [KeyPress(Keys.ControlM, "\r"), KeyPress("c", "c")]
+    assert [(press.key, press.data) for press in together(keys)] == [
+        (Keys.BracketedPaste, "ab"), (Keys.ControlM, "\r"), (Keys.BracketedPaste, "c"),
+    ]  # fmt: skip
 
 
 def test_an_editor_edits_the_line(tmp_path: Path) -> None:
