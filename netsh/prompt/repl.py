@@ -202,8 +202,12 @@ class Keyboard(Modes):
         pager = self.pager if self.session.companion is None else None  # a lesson's text stays on the screen
         if pager is not None and overflows(data, columns, lines):
             self.screen.lend()
-            if page(self.session, pager, data):
-                return
+            self.screen.away = True
+            try:
+                if page(self.session, pager, data):
+                    return
+            finally:
+                self.screen.away = False
         self.screen.write(data)
 
     def left(self) -> bytes:

@@ -59,6 +59,7 @@ class Screen(io.BufferedIOBase):
         self.editor: Callable[[Draw], None] | None = None
         self.writers: dict[int, Draw] | None = None
         self.until: float | None = None  # so long it holds
+        self.away = False  # a pager has the terminal, and what is written waits
         self.lender: Draw | None = None  # makes it a terminal that shows keys
         self.sent: Callable[[bytes], None] = lambda data: None  # who hears of what the terminal is sent
         self.at_margin = True  # the cursor stands in the first column
@@ -76,6 +77,10 @@ class Screen(io.BufferedIOBase):
 
     def flush(self) -> None:
         """Show what was written; while a line is edited only `show` does, at its own pace."""
+        if self.away:
+            if self.writers is not None:  # it is no news that more could be written
+                self.writers.pop(self.fileno(), None)
+            return
         if self.until is not None and time.monotonic() < self.until:
             return
         self.until = None
