@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -15,6 +16,7 @@ class Signals:
         self.pending: int | None = None
         self.running = False  # a command is, and gets the signal; else the program does
         self.awake: tuple[int, int] | None = None
+        self.leave: Callable[[int], None] | None = None  # at a prompt: how the program is told, between two events
 
     def catch(self) -> None:
         """Take SIGINT, SIGTERM and SIGHUP from now on."""
@@ -42,6 +44,8 @@ class Signals:
         if not self.running and number != signal.SIGINT:
             if number == signal.SIGTSTP:
                 return
+            if self.leave is not None:
+                return self.leave(number)
             raise SystemExit(128 + number)
         self.pending = number
         if self.awake is not None:

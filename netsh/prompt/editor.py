@@ -41,6 +41,7 @@ from netsh.prompt.keys import bindings
 from netsh.prompt.questions import answer
 from netsh.render.screen import Overheard, Screen, hang_up
 from netsh.settings import Settings
+from netsh.signals import Signals
 
 _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
@@ -68,6 +69,8 @@ _STYLE = Style.from_dict(
 
 class Behind(Protocol):
     """What stands behind a prompt: a session, here or in a served lab."""
+
+    signals: Signals
 
     @property
     def over(self) -> bool:
@@ -124,6 +127,7 @@ class Editor:
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
         self.told = float("-inf")  # when something that was pasted was too long
+        self.ending: int | None = None  # a signal that ends the program
         self.begun = ""  # a line that was being typed when one of those came
         self.completer = _Completer(self)
         self.prompt: PromptSession[str] = PromptSession(
@@ -176,12 +180,19 @@ class Editor:
         )
         reading = self.loop.create_task(prompting)
         self.loop.call_soon(self._pump)
+        self.behind.signals.leave = self._end
         try:
             return self.loop.run_until_complete(reading)
+        except OSError:
+            hang_up()
+            raise EOFError from None
         finally:
+            self.behind.signals.leave = None
             self._rest(reading)
             self.screen.editor = None
             self.screen.at_margin = True
+            if self.ending is not None:
+                raise SystemExit(128 + self.ending)
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Something failed that nobody waits for: mostly the terminal, when there is none any more."""
@@ -199,6 +210,16 @@ class Editor:
         self.prompt.editing_mode = EditingMode.VI if settings["edit"] == "vi" else EditingMode.EMACS
         own = bindings(self, settings.keys)
         self.prompt.key_bindings = merge_key_bindings([own, Demonstrator(self.behind.demo).bindings()])
+
+    def _end(self, number: int) -> None:
+        """A signal ends the program: not at once, which may be in the midst of a packet, but soon."""
+        self.ending = number
+        self.loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        """No more is to be typed here."""
+        if self.app.future is not None and not self.app.future.done():
+            self.app.exit(exception=EOFError())
 
     def _begin(self) -> None:
         """Hand on keys that were typed ahead only when the history is there, for one may ask for it."""
@@ -258,7 +279,7 @@ class Editor:
         if self.screen.pieces and self.batch is None:
             self.batch = self.loop.call_later(_BATCH, self._show)
         if self.behind.over and self.app.is_running:
-            self.app.exit(exception=EOFError())
+            self._leave()
         elif wait is not None:
             self.timer = self.loop.call_later(wait, self._pump)
 

@@ -103,6 +103,7 @@ class Here:
         self.descriptors = session.clock.descriptors
         self.servants = session.clock.servants
         self.defect = session.defect
+        self.signals = session.clock.signals
 
     def pump(self, budget: int) -> float | None:
         """Let the lab go on for so many pieces of work; the seconds until there is more."""

@@ -194,6 +194,9 @@ class Proc:
         except Exception as failure:  # a defect in a command ends that command, never the lab
             self.failure = failure
             return self._exit(1)
+        except BaseException:  # all of the program is told to end, and finds no process that never does
+            self._exit(1)
+            raise
         self.queued = False
         if self.pending is not None:  # a signal came while it ran
             self.awaken(False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import termios
 import time
 from collections.abc import Callable
 from copy import copy, deepcopy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pexpect
 import pyte
@@ -98,6 +99,18 @@ class Terminal:
     def until_prompt(self, prompt: str = "me#") -> None:
         """Follow until the cursor stands behind an empty prompt."""
         self.until(lambda terminal: terminal.line == prompt and terminal.screen.cursor.x == len(prompt) + 1)
+
+    def vanish(self) -> int:
+        """Take the terminal away; the status of the program, which has nobody to ask any more."""
+        child = cast(Any, self.child)  # to close it and no more, of which pexpect says nothing
+        ended = os.pidfd_open(child.pid)
+        child.ptyproc.fileobj.close()
+        try:
+            assert select.select([ended], [], [], PATIENCE)[0], "it goes on without a terminal"
+        finally:
+            os.close(ended)
+            self.child.close(force=True)
+        return 128 + (self.child.signalstatus or 0) if self.child.exitstatus is None else int(self.child.exitstatus)
 
     def until_exit(self) -> int:
         """Follow until the program is over; its status."""

@@ -294,3 +294,15 @@ def test_a_signal_at_the_prompt_ends_the_shell_and_leaves_the_terminal_as_it_was
     terminal.child.kill(number)
     assert terminal.until_exit() == 128 + number
     assert terminal.shows_keys
+
+
+@pytest.mark.parametrize("jobs", [(), ("trace -f icmp &", "ping -q -i 0.01 www > /dev/null &")])
+def test_a_hangup_ends_it_whatever_happens_at_that_moment(tmp_path: Path, jobs: tuple[str, ...]) -> None:
+    with Terminal(tmp_path) as terminal:
+        terminal.until_prompt()
+        for line in jobs:
+            terminal.type(f"{line}\r")
+            terminal.until_prompt()
+        if jobs:
+            terminal.until_text("icmp_reflect")
+        assert terminal.vanish() == 128 + signal.SIGHUP

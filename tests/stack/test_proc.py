@@ -498,3 +498,23 @@ def test_a_lab_thrown_away_unwinds_its_processes_in_order() -> None:
     del lab
     gc.collect()
     assert ended == ["inner", "closed"]
+
+
+def test_what_ends_the_program_leaves_no_process_that_never_ends() -> None:
+    """An exit that a signal of the machine's throws in anywhere: who waits for the process is still woken."""
+    world = World()
+
+    async def told() -> int:
+        raise SystemExit(143)
+
+    async def waits(other: Proc) -> int:
+        while other.status is None:
+            await tsleep(other.exited)
+        return 7
+
+    told_to = world.spawn(told())
+    waiter = world.spawn(waits(told_to))
+    with pytest.raises(SystemExit):
+        world.clock.advance(1.0)
+    world.clock.advance(1.0)
+    assert (told_to.status, waiter.status) == (1, 7)
