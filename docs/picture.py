@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import sys
+import termios
 from io import StringIO
 from pathlib import Path
 
@@ -20,18 +21,17 @@ PROMPT = "me# "
 LINES = (
     "lab",
     "ping -c 2 www",
-    "traceroute www",
-    "route show",
-    "arp -a",
-    "fetch http://www/ | head -8",
+    "route get www",
+    "ladder -c 10 tcp & fetch -qo /dev/null http://www/; sleep 1s",
 )
 
 
 def run(lines: tuple[str, ...]) -> str:
     """What a terminal shows of a session, with its colours."""
-    quoted = "; ".join(f"echo '{PROMPT}{line}'; {line}; echo" for line in lines)
+    quoted = "\n".join(f"echo '{PROMPT}{line}'\n{line}\necho" for line in lines)
     pid, terminal = pty.fork()
     if pid == 0:
+        termios.tcsetwinsize(0, (50, COLUMNS))
         os.environ.update(COLUMNS=str(COLUMNS), TERM="xterm-256color", COLORTERM="truecolor")
         os.environ.pop("NO_COLOR", None)
         os.execv(sys.executable, [sys.executable, "-m", "netsh", "-c", quoted])
