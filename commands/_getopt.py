@@ -117,3 +117,8 @@ def one_of(words: list[str], what: str) -> str:
     if len(words) > 1:
         raise too_many(words[1])
     return words[0]
+
+
+def add_to_page(page: str, part: str) -> str:
+    """A page of help (the docstring of a command's module) with a part more, before its examples."""
+    return page.replace("\nExamples:\n", f"\n{part}\n\nExamples:\n", 1)

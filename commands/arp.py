@@ -1,15 +1,20 @@
 """Show the ARP table and change it: which link-layer address each neighbour has.
 
-    arp -a                                   all of it; -an without names
-    arp 10.0.0.1                             one entry; a name does, too
-    arp -s 10.0.0.50 02:00:00:00:00:50       enter one for good
-    arp -s 10.0.0.50 02:00:00:00:00:50 temp  for twenty minutes
-    arp -s 10.0.0.50 auto pub proxy          answer for it with our own address
-    arp -d 10.0.0.50                         forget one
-    arp -d -a                                forget all
-    arp -f FILE                              enter those of a file, a line each as after -s
-
     -a  all       -n  no names       -s  enter       -d  forget       -f  from a file ("-": the input)       -v  say it
+
+What -f reads is a line each as after -s.
+
+Examples:
+
+    arp -a                                   # all of it; -an without names
+    arp -s 10.0.0.50 02:00:00:00:00:50       # enter one for good
+    arp 10.0.0.50                            # one entry; a name does, too
+    arp -s 10.0.0.51 02:00:00:00:00:51 temp  # for twenty minutes
+    arp -s 10.0.0.52 auto pub proxy          # answer for it with our own address
+    arp -d 10.0.0.50                         # forget one
+    arp -d -a                                # forget all
+
+See RFC 826, RFC 1122 2.3.2; arp(8).
 """
 
 from __future__ import annotations

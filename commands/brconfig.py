@@ -1,16 +1,22 @@
 """Show bridges and configure them: members, addresses, spanning tree.
 
-    ifconfig bridge0 create                           make one
-    brconfig -a                                       all of them
-    brconfig bridge0                                  one
-    brconfig bridge0 add shmif0 add shmif1 up         members; several words are done in order
-    brconfig bridge0 stp shmif0 stp shmif1            let the spanning tree keep loops apart
-    brconfig bridge0 addr                             who is where
-    brconfig bridge0 static shmif0 02:00:00:00:00:50  somebody who never moves
-    brconfig bridge0 flush                            forget the others
-    brconfig bridge0 priority 4096                    rather be the root
-
     -a  all
+
+Several words are done in order.
+
+Examples:
+
+    ifconfig bridge0 create                           # make one
+    ifconfig shmif1 create linkstr side up            # and an interface on another bus
+    brconfig bridge0 add shmif0 add shmif1 up         # members
+    brconfig bridge0                                  # one; brconfig -a: all of them
+    brconfig bridge0 stp shmif0 stp shmif1            # let the spanning tree keep loops apart
+    brconfig bridge0 priority 4096                    # rather be the root
+    brconfig bridge0 static shmif0 02:00:00:00:00:50  # somebody who never moves
+    brconfig bridge0 addr                             # who is where
+    brconfig bridge0 flush                            # forget the others
+
+See brconfig(8), bridge(4); ifconfig.
 """
 
 from __future__ import annotations
@@ -19,7 +25,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 from commands._brconfig_verbs import VERBS, WORDS, Setting
-from commands._getopt import getopt, too_many, wrong
+from commands._getopt import add_to_page, getopt, too_many, wrong
 from commands.command import Command, Context, Failure
 from commands.ifconfig import words_of
 from stack.addr import Mac
@@ -33,7 +39,8 @@ SYNOPSIS = """brconfig -a
 brconfig bridge
 brconfig bridge command [args ...]"""
 
-__doc__ = (__doc__ or "") + "\nCommands:\n" + "\n".join(f"    {verb:<11} {text}" for verb, text in WORDS.items())
+_KEYWORDS = "\n".join(f"    {verb:<11} {text}" for verb, text in WORDS.items())
+__doc__ = add_to_page(__doc__ or "", f"Commands:\n\n{_KEYWORDS}")
 
 
 class MemberRow(NamedTuple):

@@ -1,13 +1,17 @@
 """Show what was dropped: where, for which reason, how often, and why.
 
-    drops             all drops of the lab, buses among them
-    drops gw bus:lan  those of one host and of one bus
-    drops -p tcp      those of one protocol
-    drops -f &        each drop as it happens, while other commands run
+    -f  live: each as it happens, until Ctrl-C    -c count  or until there were so many    -p protocol  of one only
 
 Every drop has a name; 'help drop NAME' says more, and 'source drop NAME' shows the line of the stack that drops.
 
-    -f  live: each as it happens, until Ctrl-C    -c count  or until there were so many    -p protocol  of one only
+Examples:
+
+    drops             # all drops of the lab, buses among them
+    drops gw bus:lan  # those of one host and of one bus
+    drops -p tcp      # those of one protocol
+    drops -f &        # each drop as it happens, while other commands run
+
+See netstat, trace, source.
 """
 
 from __future__ import annotations

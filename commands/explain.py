@@ -1,16 +1,19 @@
 """Tell the journey of a packet in sentences, and where to read about each step.
 
-    explain         where a breakpoint has stopped the lab, and with a trace how the packet in hand came there
-    explain 12      packet 12, on all hosts
-    explain 12.3    its third step alone
-    -n              numbers only: no names of hosts and services
+    -n  numbers only: no names of hosts and services
 
+Without a serial it is where a breakpoint has stopped the lab, and with a trace how the packet in hand came there.
 The packets are those of 'trace'; each step names the RFC's section and the file of BSD's that it answers to, and
-'source 12.3' shows its line.
+'source 12.3' shows the line of the third step of packet 12.
 
-trace on icmp
-ping -c 1 www
-explain 1
+Examples:
+
+    trace on icmp
+    ping -c 1 www
+    explain 1      # packet 1, on all hosts
+    explain 1.3    # its third step alone
+
+See trace, source, break.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Get pages from web servers over HTTP and HTTPS.  FreeBSD's usr.bin/fetch; RFC 9110, 9112, 8446.
+"""Get pages from web servers over HTTP and HTTPS.  FreeBSD's usr.bin/fetch.
 
     -o file     write the body there, whole or not at all; in a folder it has the name the URL gives it;
                 `-` is standard output
@@ -18,11 +18,15 @@ second has a progress bar.  A part is gone on with if the server says when its f
 been since; else it begins again.  The status is 0 when all pages came, whole and with a good status of
 their own.
 
+Examples:
+
     fetch http://www/
     fetch -v www | head
-    fetch -o page.html http://203.0.113.80:8080/index.html
-    fetch -c http://www/big.tar
-    fetch --ca-cert=cert.pem https://www/
+    fetch -I www
+    fetch -o page.html http://203.0.113.80/index.html
+    fetch -c http://www/index.html
+
+See RFC 9110, RFC 9112, RFC 8446; fetch(1); httpd.
 """
 
 from __future__ import annotations

@@ -1,10 +1,14 @@
 """Show or set what the host calls itself.
 
-    hostname                 its name
-    hostname -s              up to the first dot
-    hostname gw.example      another one, for this host alone: the lab still finds it by its own
-
     -s  without the domain
+
+Examples:
+
+    hostname gw.example      # another name, for this host alone: the lab still finds it by its own
+    hostname                 # its name
+    hostname -s              # up to the first dot
+
+See hostname(1).
 """
 
 from __future__ import annotations

@@ -9,16 +9,21 @@ else as a list of its files; Range, If-Range, If-None-Match and If-Modified-Sinc
 not short go compressed to whom it pleases.  Each connection is a process of its own (ps shows them); Ctrl-C
 or kill ends them all.  A lab has no calendar, so answers have no Date.
 
-    httpd &
-    www httpd -v -p 8080 public
-    fetch http://www/
-
 A certificate for a host called www, to try TLS with, is made on the real machine by one line, and fetch is
 told of it:
 
     openssl req -x509 -nodes -newkey rsa:2048 -subj /CN=www -addext subjectAltName=DNS:www -keyout key.pem -out cert.pem
     www httpd -Z cert.pem key.pem public &
     fetch --ca-cert=cert.pem https://www/
+
+Examples:
+
+    httpd &                       # a page that says who this is
+    gw fetch http://me/
+    www httpd -v -p 8080 . &      # the folder where netsh was started
+    fetch http://www:8080/
+
+See RFC 9110, RFC 9112, RFC 8446; bozohttpd(8); fetch.
 """
 
 from __future__ import annotations

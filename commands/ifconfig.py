@@ -1,22 +1,28 @@
 """Show interfaces and configure them: addresses, MTU, the bus they are on.
 
-    ifconfig -a                                    all of them
-    ifconfig shmif0                                one, by its name or its number
-    ifconfig shmif0 create linkstr lan             make one and join the bus `lan`
-    ifconfig shmif0 10.0.0.1/24                    give it an address, in the place of its first
-    ifconfig shmif0 10.0.0.9/24 alias              one more
-    ifconfig shmif0 10.0.0.9 delete                take it away
-    ifconfig shmif0 mtu 1400 up                    several words are done in order
-    ifconfig vlan0 create vlan 5 vlanif shmif0     make one of shmif0's frames with tag 5
-    ifconfig bridge0 create                        make a bridge: see brconfig
-    ifconfig virt0 -tso4                           send wire frames, no super-segments
-    ifconfig -w 10                                 wait until no address is tentative
-    ifconfig -l -u                                 the names of those that are up
-
     -a  all        -l  names only     -b  only with broadcast   -d  only down       -u  only up
     -s  only with a link; status 1 when the one named has none  -v  with counters   -z  and clear them
     -C  kinds that can be created     -N  names for addresses   -m  media           -L  lifetimes (IPv6's)
     -w SECONDS  wait until no address is tentative; -W  nor detached
+
+A name may be an interface's number. Several words are done in order.  virtN is on the TAP device tapN of the machine.
+
+Examples:
+
+    ifconfig -a                                    # all of them
+    ifconfig shmif0                                # one
+    ifconfig shmif1 create linkstr side            # make one and join the bus `side`
+    ifconfig shmif1 10.7.0.1/24                    # give it an address, in the place of its first
+    ifconfig shmif1 10.7.0.9/24 alias              # one more
+    ifconfig shmif1 10.7.0.9 delete                # take it away
+    ifconfig shmif1 mtu 1400 up                    # several words are done in order
+    ifconfig vlan0 create vlan 5 vlanif shmif1     # make one of shmif1's frames with tag 5
+    ifconfig bridge0 create                        # make a bridge: see brconfig
+    ifconfig shmif1 -tso4                          # send wire frames, no super-segments
+    ifconfig -w 10                                 # wait until no address is tentative
+    ifconfig -l -u                                 # the names of those that are up
+
+See RFC 894, RFC 5227; ifconfig(8); brconfig, route.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
-from commands._getopt import getopt, seconds, wrong
+from commands._getopt import add_to_page, getopt, seconds, wrong
 from commands._ifconfig_words import KEYWORDS, WORDS, Setting, Step, ioctl, parse_words, set_address
 from commands.command import Command, Context, Failure
 from stack.addr import Ip4, Mac
@@ -56,7 +62,8 @@ ifconfig interface create|destroy
 ifconfig interface [inet] address[/bits] [netmask mask] [broadcast address] [alias | -alias | delete]
 ifconfig interface keyword ..."""
 
-__doc__ = (__doc__ or "") + "\nKeywords:\n" + "\n".join(f"    {word:<12} {text}" for word, text in WORDS.items())
+_KEYWORDS = "\n".join(f"    {word:<12} {text}" for word, text in WORDS.items())
+__doc__ = add_to_page(__doc__ or "", f"Keywords:\n\n{_KEYWORDS}")
 
 _BITS_WIDTH = 55  # MAX_PRINT_LEN
 _POLL = 0.125  # seconds between two looks at tentative addresses

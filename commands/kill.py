@@ -1,10 +1,18 @@
 """Send processes a signal.
 
-    kill 12              ask process 12 to end (TERM)
-    kill -INT 12         as Ctrl-C would: a ping prints its statistics
-    kill -s KILL 12 14   end them at once
-    kill %1              the job of that number ('jobs' lists them)
-    kill -l              the signals
+Without one it is TERM, which asks a process to end.  %1 is the job of that number ('jobs' lists them).
+
+Examples:
+
+    ping www &
+    kill -INT %1         # as Ctrl-C would: ping prints its statistics
+    sleep 60 &
+    kill %sleep          # ask the job that begins so to end (TERM)
+    sleep 60 &
+    kill -s KILL %3      # end it at once
+    kill -l              # the signals
+
+See kill(1), signal(7); ps, jobs.
 """
 
 from __future__ import annotations

@@ -11,9 +11,15 @@
 The rest of the line is a filter, as tcpdump's.  Without -r and --last it goes on until Ctrl-C.  An arrow bears the
 flags of TCP and their numbers (SYN 0 ACK 1), or the kind of the packet; a dot is a host that passes it on.
 
+Examples:
+
     ladder tcp port 80 &
-    ladder -c 10 --svg page.svg host www &
-    ladder -r lan.pcapng
+    fetch -q http://www/
+    kill -INT %ladder
+    ladder --last -n
+    ladder --last --svg=page.svg host www
+
+See tcpdump, trace.
 """
 
 from __future__ import annotations

@@ -15,9 +15,16 @@
 Standard input is sent; at its end the connection is half closed, and what still comes is read to its end.
 UDP knows no end: there -w ends it, or Ctrl-C.  Files are given by the shell's `<` and `>`.
 
-    nc -l 9000 > received &
+Examples:
+
+    gw nc -l 9000 > received &
+    echo hello > file
     nc gw 9000 < file
-    nc -zv www 1-100
+    nc -zv www 79-81
+    gw nc -lu 9000 &
+    nc -u -w 1 gw 9000 <<< hello
+
+See RFC 9293, RFC 768; nc(1); sockets.
 """
 
 from __future__ import annotations

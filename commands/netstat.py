@@ -1,16 +1,20 @@
 """Show sockets, routes, interfaces and statistics.
 
-    netstat -an                     all sockets, servers too, in numbers
-    netstat -rn                     the routing table
-    netstat -in                     interfaces and what they have counted
-    netstat -s                      what every protocol has counted; -ss without the zeroes
-    netstat -p tcp                  what TCP has counted
-    netstat -w 1 -I shmif0          what an interface carries each second, until Ctrl-C
-
     -a  servers too (-i: groups too)    -n  numbers, no names      -f inet  the family
     -r  routes        -L  without neighbours
     -i  interfaces    -I IF  one        -b  in bytes               -d  with what was dropped
     -s  statistics    -p PROTOCOL  of one                          -w SECONDS  again and again
+
+Examples:
+
+    netstat -an                     # all sockets, servers too, in numbers
+    netstat -rn                     # the routing table
+    netstat -in                     # interfaces and what they have counted
+    netstat -s                      # what every protocol has counted; -ss without the zeroes
+    netstat -p tcp                  # what TCP has counted
+    netstat -w 1 -I shmif0          # what an interface carries each second, until Ctrl-C
+
+See netstat(1), inet(4); drops, tcpstat.
 """
 
 from __future__ import annotations

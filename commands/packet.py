@@ -1,12 +1,18 @@
 """Show one packet field by field, beside its bytes, as scapy takes it apart.
 
-packet               the one in hand, where a breakpoint has stopped the lab
-packet N             of what tcpdump has seen last, counted from 1 (tcpdump -# shows the numbers)
--r file              of a file that tcpdump or Wireshark wrote
+    -r file  of a file that tcpdump or Wireshark wrote
 
-tcpdump -# -c 10 -i shmif0
-packet 3
-packet -r lan.pcapng 12
+Without a number it is the one in hand, where a breakpoint has stopped the lab; with one, that packet of what tcpdump
+has seen last, counted from 1 (tcpdump -# shows the numbers).
+
+Examples:
+
+    ping -c 3 -q www &
+    tcpdump -# -c 4 -w lan.pcapng icmp
+    packet 3
+    packet -r lan.pcapng 2
+
+See tcpdump, send, edit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Send ICMP echo requests to a host and time the replies.  BSD sbin/ping/ping.c; RFC 792, RFC 1122 3.2.2.6.
+"""Send ICMP echo requests to a host and time the replies.  BSD sbin/ping/ping.c.
 
     -c count     stop after so many replies
     -i interval  seconds between requests (1; 0.01 with -f)
@@ -22,9 +22,13 @@
 
 Ctrl-C ends it with the statistics.  The status is 0 when a reply came, 2 when none did.
 
+Examples:
+
     ping -c 3 www
-    ping -n -i 0.2 -s 1400 10.0.0.1
+    ping -n -i 0.2 -c 5 -s 1400 10.0.0.1
     ping -R -c 1 www
+
+See RFC 792, RFC 1122 3.2.2.6; ping(8); traceroute.
 """
 
 from __future__ import annotations

@@ -1,11 +1,16 @@
 """Show the processes of a host.
 
-    ps              those of this host
-    ps -a           those of all hosts of the lab
-    gw ps           those of another
-
-    STAT is R when it runs, S when it sleeps; WCHAN says on what.  TIME is how long it has lived.
     -a  all hosts
+
+STAT is R when it runs, S when it sleeps; WCHAN says on what.  TIME is how long it has lived.
+
+Examples:
+
+    ps              # those of this host
+    ps -a           # those of all hosts of the lab
+    www ps          # those of another
+
+See ps(1); kill, jobs.
 """
 
 from __future__ import annotations

@@ -7,9 +7,13 @@ The program is a process of the machine, with its files; what it knows as the ne
 clock stands still while it computes.  It ends as it would anywhere, and its exit status is the command's; Ctrl-C and
 `kill` reach it as signals do.
 
+Examples:
+
     www python -m http.server 8000 &
-    python client.py www 8000
+    fetch http://www:8000/
     python -c 'import urllib.request as r; print(r.urlopen("http://www/").read(60))'
+
+See sockets, py.
 """
 
 from __future__ import annotations

@@ -1,14 +1,20 @@
 """Send the frames of a file from an interface, at the times they were captured.
 
-    replay lan.pcap                          from the first interface of this host that runs
-    replay lan.pcapng -i gw:shmif1 tcp       only those that a filter wants, from another host's
-    replay lan.pcap --speed x10 -c 100
-
     -i place      the interface: shmif0, HOST:shmif0
     --speed rate  x2 is twice as fast, x0.5 half, max as fast as it goes
     -c count      stop after so many frames
 
 Frames go as they are, with the link addresses they had.  The rest of the line is a filter, as tcpdump's.
+
+Examples:
+
+    ping -c 3 -q www &
+    tcpdump -c 6 -w lan.pcapng icmp
+    replay lan.pcapng                          # from the first interface of this host that runs
+    replay lan.pcapng -i gw:shmif1 icmp        # only those that a filter wants, from another host's
+    replay lan.pcapng --speed x10 -c 4
+
+See tcpdump, send.
 """
 
 from __future__ import annotations

@@ -1,19 +1,26 @@
 """Show the routing table and change it.
 
-    route show                                       the table; -n prints no names
-    route add default 10.0.0.1                       a gateway may be the name of a host
-    route add 10.9/16 gw
-    route add -net 10.9.0.0 -netmask 255.255.0.0 gw
-    route add -host 10.0.1.7 -iface 10.0.0.2         no gateway: on the link of our address 10.0.0.2
-    route add 10.8/16 127.0.0.1 -reject              answered with ICMP unreachable; -blackhole: with nothing
-    route change 10.9/16 10.0.0.254 -mtu 1400
-    route get www                                    the way to a destination
-    route delete 10.9/16
-    route monitor -c 3                               what happens, three messages of it
-    route flush                                      delete all that go through a gateway
-
     -n  no names       -q  say nothing       -L  no neighbours (show)       -s  the gateway alone (get)
     -f  flush first    -v  say more
+
+A gateway may be the name of a host.  Packets on a route with -reject are answered with ICMP unreachable, those on one
+with -blackhole with nothing.
+
+Examples:
+
+    route monitor -c 3 &                             # what happens from now on, three messages of it
+    route show                                       # the table; -n prints no names
+    route get www                                    # the way to a destination
+    route add 10.9/16 gw
+    route add -net 10.6.0.0 -netmask 255.255.0.0 gw
+    route add -host 10.0.1.7 -iface 10.0.0.2         # no gateway: on the link of our address 10.0.0.2
+    route add 10.8/16 127.0.0.1 -reject              # answered with ICMP unreachable
+    route change 10.9/16 10.0.0.254 -mtu 1400
+    route delete 10.9/16
+    route flush                                      # delete all that go through a gateway
+    route add default 10.0.0.1
+
+See RFC 1812 5.2.4, RFC 1122 3.3.1; route(8), route(4).
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from commands import _neighbors
-from commands._getopt import getopt, number, wrong
+from commands._getopt import add_to_page, getopt, number, wrong
 from commands._route_monitor import RoutingMessage, bits, messages, show_message
 from commands._route_words import WORDS, Wanted, parse_words
 from commands._routes import HEADING, Route, gateway_of, netname, routes, show_route
@@ -49,7 +56,8 @@ route [-nLv] show [-inet] [-host | -gateway | -static | -llinfo]
 route [-nqv] flush|flushall
 route [-n] monitor [-c count]"""
 
-__doc__ = (__doc__ or "") + "\nKeywords:\n" + "\n".join(f"    {word:<13} {text}" for word, text in WORDS.items())
+_KEYWORDS = "\n".join(f"    {word:<13} {text}" for word, text in WORDS.items())
+__doc__ = add_to_page(__doc__ or "", f"Keywords:\n\n{_KEYWORDS}")
 
 _NEAR = 5  # routes that do not match, and are shown all the same
 

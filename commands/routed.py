@@ -1,9 +1,4 @@
-"""Learn routes from neighbours and tell them ours, by RIP version 2.  BSD sbin/routed; RFC 2453.
-
-    r1 routed &                      a router of a lab; 'ring 8 --routed' runs one on each
-    r1 routed -t                     in the foreground, telling what it does
-    rtquery r2                       what another one knows
-    r1 netstat -rn                   what it has learned has the flags D and 1
+"""Learn routes from neighbours and tell them ours, by RIP version 2.  BSD sbin/routed.
 
     -s  supply routes, though this is no router       -q  be quiet: listen only
     -g  offer a default route                         -t  tell what changes in the table
@@ -13,6 +8,16 @@ A host that forwards packets and has two links, or one and an address of its own
 supplies.  Static routes are told to others too.  When a link goes down, what led there is lost at once; when a
 router dies, after three minutes.  A route leads 14 links far at most, since 16 is infinity.  Ended by Ctrl-C or
 kill, it takes its routes with it.
+
+Examples:
+
+    gw routed &                      # 'ring 8 --routed' runs one on each router
+    routed -t &                      # telling what it does
+    sleep 5
+    netstat -rn                      # what it has learned has the flags D and 1
+    rtquery gw                       # what another one knows
+
+See RFC 2453; routed(8); rtquery.
 """
 
 from __future__ import annotations

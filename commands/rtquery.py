@@ -1,9 +1,15 @@
 """Ask a routing daemon what it knows, by RIP.  BSD sbin/routed/rtquery.
 
-    rtquery r2                   its whole table
-    rtquery -r 10.0.0.8/30 r2    how far it is from there to that network
-
     -n  no names      -r destination  of that one alone      -w seconds  how long to wait for the answer (15)
+
+Examples:
+
+    gw routed &
+    rtquery gw                      # its whole table
+    rtquery -n gw
+    rtquery -r 203.0.113.0/24 gw    # how far it is from there to that network
+
+See RFC 2453 3.9.1; rtquery(8); routed.
 """
 
 from __future__ import annotations

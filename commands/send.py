@@ -1,12 +1,5 @@
 """Send packets that are written as scapy has them, and show what is answered.
 
-    send IP(dst="www")/ICMP()                             goes where the routes say
-    send IP(dst="www", ttl=(1, 3))/UDP(dport=33434)       one packet for each of 1, 2, 3
-    send IP(dst="www")/TCP(dport=[79, 80], flags="S")
-    send shmif0 Ether()/IP(dst="10.0.0.1")/TCP(dport=80, flags="S")
-    send gw:shmif1 ARP(pdst="203.0.113.80")               another host's interface
-    send Ether(type=0x88b5)/"any text"
-
     -c count     send it so many times
     -i interval  so many seconds between packets (0.01, and between rounds 1)
     -w wait      wait so long for answers (1s)
@@ -14,6 +7,17 @@
 
 Names in it are those of layers and their fields; values are numbers, texts, lists, tuples.  Hosts of the lab are known
 by their names.  What is left out is filled in: our addresses, the next hop's link address, lengths, checksums.
+
+Examples:
+
+    send IP(dst="www")/ICMP()                             # goes where the routes say
+    send IP(dst="www", ttl=(1, 3))/UDP(dport=33434)       # one packet for each of 1, 2, 3
+    send IP(dst="www")/TCP(dport=[79, 80], flags="S")
+    send shmif0 Ether()/IP(dst="10.0.0.1")/TCP(dport=80, flags="S")
+    send gw:shmif1 ARP(pdst="203.0.113.80")               # another host's interface
+    send Ether(type=0x88b5)/"any text"
+
+See packet, tcpdump, replay.
 """
 
 from __future__ import annotations

@@ -1,12 +1,16 @@
 """Show the knobs of a host and turn them.
 
-    sysctl -a                                   all, `name = value`
-    sysctl net.inet.ip                          those below a name
-    sysctl -n net.inet.ip.forwarding            the value alone
-    sysctl -w net.inet.ip.forwarding=1          turn one; -q says nothing of it
-    sysctl -d net.inet.tcp                      what they are for
-
     -a  all      -n  values alone      -w  write      -q  quiet      -d  descriptions
+
+Examples:
+
+    sysctl -a                                   # all, `name = value`
+    sysctl net.inet.ip                          # those below a name
+    sysctl -n net.inet.ip.forwarding            # the value alone
+    sysctl -w net.inet.ip.forwarding=1          # turn one; -q says nothing of it
+    sysctl -d net.inet.tcp                      # what they are for
+
+See sysctl(8), sysctl(7), inet(4).
 """
 
 from __future__ import annotations

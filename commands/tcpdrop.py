@@ -5,9 +5,15 @@
 
 A connection is named by its two ends, ours first, as netstat shows them.  Listening sockets are left alone.
 
-    tcpdrop 10.0.0.2 50000 10.0.0.1 80
-    tcpdrop me 50000 www http
-    tcpdrop -l -a
+Examples:
+
+    www ttcp -r -s &
+    ttcp -t -s -n 100000 www &
+    sleep 1
+    tcpdrop -l -a                 # the lines that would drop them
+    tcpdrop -a
+
+See RFC 9293 3.10.5; tcpdrop(8); netstat.
 """
 
 from __future__ import annotations

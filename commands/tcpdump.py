@@ -24,10 +24,18 @@
 The rest of the line is a filter, in which hosts of the lab are known by their names.  Ctrl-C ends it, and says how many
 packets there were.
 
+Examples:
+
     tcpdump -n -i shmif0 icmp or arp &
-    tcpdump -i any -c 10 host www and tcp port 80
-    tcpdump -i bus:lan -w lan.pcapng
+    ping -c 2 www
+    kill -INT %1
+    tcpdump -i any -c 10 host www and tcp port 80 &
+    fetch -q -o page.html http://www/
+    tcpdump -d icmp and host www
+    tcpdump -i bus:lan -w lan.pcapng &
     tcpdump -w - | !wireshark -k -i -
+
+See tcpdump(8), pcap-filter(7), bpf(4); ladder, packet, trace.
 """
 
 from __future__ import annotations

@@ -7,10 +7,17 @@
 Without a port all of the host's are shown.  A port may be of either end; with a host before it, the end of that
 host.  The columns are what we send and what we receive; sequence numbers count from the first of their direction.
 
+Examples:
+
+    www ttcp -r -s &
+    ttcp -t -s -n 5000 www &
+    sleep 1
     tcpstat
-    tcpstat www:80
-    tcpstat -w 0.1 -c 20 5001
-    tcpstat -g 5001
+    tcpstat www:5001
+    tcpstat -w 0.1 -c 5 5001
+    tcpstat -g -c 5 5001
+
+See RFC 9293 3.3.1, RFC 5681, RFC 6298; tcp(4); ttcp, netstat.
 """
 
 from __future__ import annotations

@@ -14,10 +14,16 @@ and 'source 12.3' shows the line of the stack where its third step was.  Filters
     -c count  so many packets, or live: so many steps
     -n        numbers only: no names of hosts and services
 
-trace on icmp
-ping -c 1 www
-trace
-trace show 1
+Examples:
+
+    trace on icmp
+    ping -c 1 www
+    trace
+    trace show 1
+    trace path me www
+    trace off
+
+See explain, source, tcpdump.
 """
 
 from __future__ import annotations

@@ -19,9 +19,13 @@ Packets with a short time to live die on the way, and whoever drops one says so.
     -P           find the MTU on the way: packets as long as will go through
     length       bytes of a packet (40)
 
+Examples:
+
     traceroute www
     traceroute -n -I -q 1 203.0.113.80
     traceroute -P www
+
+See RFC 792, RFC 1812 4.3.3, RFC 1191; traceroute(8); ping.
 """
 
 from __future__ import annotations

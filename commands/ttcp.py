@@ -15,9 +15,14 @@
 The seconds are real ones.  Where the lab's time runs otherwise, a second line has those of the lab: that is what
 the same wires would have given, and it is the same in every run.
 
+Examples:
+
     gw ttcp -r -s &
     ttcp -t -s gw
+    gw ttcp -r -s -u &
     ttcp -t -s -u -l 1024 -n 500 -f m 10.0.0.1
+
+See RFC 9293; tcp(4), udp(4); tcpstat.
 """
 
 from __future__ import annotations

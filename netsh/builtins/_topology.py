@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
+from commands._getopt import add_to_page
 from commands.command import Failure, Usage
 from netsh import personality
 from netsh.builtins._stacks import Stacks, run_stacks
@@ -46,8 +47,7 @@ WORDS = {
 
 _LONG = [word for word in WORDS if word.startswith("--")]
 
-HELP = """
-
+_HELP = """\
     prefix               number it from this network: 10.7.0.0/16 (else the first in 10/8 that nobody is on)
     delay 2ms ...        what each link does to frames, as with 'bus'
     --routed             no static routes; each router runs routed and learns them ('sleep 60' gives it time)
@@ -106,6 +106,11 @@ class ScriptLine(NamedTuple):
 
 
 Row = Reach | RipReach | ScriptLine | Stacks
+
+
+def with_options(text: str) -> str:
+    """The page of a builder, with what is true of all of them before its examples."""
+    return add_to_page(text, _HELP)
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -1,10 +1,17 @@
 """Give a command a name of your own, or list such names.
 
-    alias ll='netstat -rn'   from now on ll is netstat -rn, and ll -f inet is netstat -rn -f inet
-    alias ll                 what it stands for
-    alias                    all of them; 'unalias ll' forgets one
+An alias is one command, with filters perhaps; what stands behind it goes to the command.  For more write a function:
+name() { ... }.
 
-An alias is one command, with filters perhaps; for more write a function: name() { ... }.
+Examples:
+
+    alias rt='netstat -rn'   # from now on rt is netstat -rn
+    rt -f inet               # netstat -rn -f inet
+    alias rt                 # what it stands for
+    alias                    # all of them
+    unalias rt               # forget one
+
+See sh(1); unalias, functions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,16 @@
 """Let a job that Ctrl-Z has stopped go on in the background.
 
-    bg       the latest
-    bg %2    that one ('jobs' lists them)
+Examples:
+
+    ping -c 5 www &
+    kill -STOP %1
+    bg              # the latest
+    wait
+    ping -c 5 gw &
+    kill -STOP %ping
+    bg %ping        # that one ('jobs' lists them)
+
+See sh(1); fg, jobs.
 """
 
 from __future__ import annotations

@@ -1,14 +1,26 @@
 """Stop the lab in mid-air: a function is entered, a packet dies.
 
-    break                       the breakpoints: their numbers, and how often each has stopped the lab
-    break gw ip_input           when this function of the stack is entered on gw; * is any host
-    break gw ip_input if icmp   and a filter of tcpdump's takes the packet
-    break drop ttl              when a packet dies for that reason ('help drop' lists them)
+    break gw ip_input if icmp      when this function of the stack is entered on gw, and a filter of tcpdump's takes
+                                   the packet; * is any host
+    break drop ttl                 when a packet dies for that reason ('help drop' lists them)
     break state me:80 ESTABLISHED  when a connection of a port gets into a state; *:* is any
-    break -d 1                  no more; all
 
 At a stop the prompt is live.  'packet' shows the packet in hand, 'edit ip.ttl=1' changes it, 'drop' takes it out,
-'source FUNCTION' shows the code; 'step' goes to the packet's next function, 'go' goes on.
+'source FUNCTION' shows the code; 'step' goes to the packet's next function, 'go' goes on.  In a loop, a break alone
+leaves the loop ('help while').
+
+Examples:
+
+    break gw ip_input if icmp
+    break drop ttl
+    break state *:80 ESTABLISHED
+    break                           # the breakpoints, and how often each has stopped the lab
+    ping -c 1 www                   # stops on gw
+    packet
+    break -d 1                      # no more of this one; -d all
+    go
+
+See step, go, edit, drop, source.
 """
 
 from __future__ import annotations

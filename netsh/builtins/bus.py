@@ -2,6 +2,16 @@
 
 A bus whose name is new is made.  Delay and rate are one way; an interface joins with `ifconfig shmif0 linkstr NAME`.
 Frames wait (queue, ecn) only where there is a rate.
+
+Examples:
+
+    bus                                    # all of them
+    bus wan delay 20ms rate 10Mbit/s       # slower
+    bus wan loss 1%
+    bus wan                                # what it does, and has done
+    bus wan ideal                          # nothing of the kind
+
+See link, lab.
 """
 
 from __future__ import annotations

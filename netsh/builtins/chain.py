@@ -1,7 +1,12 @@
 """Build a line of routers: r1 - r2 - ... - rN.
 
+Examples:
+
+    chain 3 --print
+    chain 5 --border virt0 10.1.0.254/24 --border virt1 10.2.0.254/24 --print
     chain 5 delay 2ms; r1 ping -c 1 r5
-    chain 5 --border virt0 10.1.0.254/24 --border virt1 10.2.0.254/24
+
+See ring, grid, tree, star, random, matrix, link.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from netsh.topology.shapes import Chain
 SYNOPSIS = f"chain n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
-__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+__doc__ = _topology.with_options(__doc__ or "")
 
 
 def parse(argv: list[str]) -> Args:

@@ -1,6 +1,14 @@
 """Show or set how the lab's time runs.
 
 `real` is the wall clock, `x0.1` ten times slower, and `fast` jumps to the next event and stands still at the prompt.
+
+Examples:
+
+    clock          # how it runs now
+    clock x0.1     # ten times slower
+    clock fast     # from event to event
+
+See pause, step, sleep.
 """
 
 from __future__ import annotations

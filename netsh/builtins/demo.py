@@ -2,6 +2,12 @@
 
 A key, space or Enter, types the next line; another runs it.  q ends the demo, and so does Ctrl-C.  Lines that are
 comments are shown, and do nothing.
+
+Examples:
+
+    demo first.netsh       # what 'record first.netsh' wrote, or you
+
+See record, source.
 """
 
 from __future__ import annotations

@@ -1,6 +1,16 @@
 """Take out the packet in hand at a stop.
 
 It dies there, counted as ip/stopped or ether/stopped, and what called the function goes on as if it had been called.
+
+Examples:
+
+    break gw ip_input if icmp
+    ping -c 1 www
+    drop
+    go
+    drops -p ip
+
+See break, edit, drops.
 """
 
 from __future__ import annotations

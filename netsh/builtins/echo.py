@@ -1,4 +1,15 @@
-"""Write words to the standard output."""
+"""Write words to the standard output.
+
+    -n  without the end of the line
+
+Examples:
+
+    echo hello > file
+    echo $((6 * 7)) $?
+    for host in me gw www { echo -n "$host " }
+
+See echo(1); variables.
+"""
 
 from __future__ import annotations
 

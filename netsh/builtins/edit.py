@@ -1,10 +1,18 @@
 """Change the packet in hand at a stop.
 
-    edit ip.ttl=1                 any field of any layer, as 'packet' names them
-    edit ttl=1 tcp.dport=81       several; the layer may be left out where it is clear
-    edit ip.dst=www data="other"  an address may be the name of a host
-
+Any field of any layer can be changed, as 'packet' names them; the layer may be left out where it is clear.
 Lengths and checksums follow, unless they are given: 'edit ip.chksum=0' makes a wrong one.
+
+Examples:
+
+    break gw ip_input if icmp
+    ping -c 1 www
+    edit ip.ttl=1               # one field
+    edit ttl=9 icmp.seq=7       # several
+    edit ip.src=gw              # an address may be the name of a host
+    go
+
+See packet, break, drop.
 """
 
 from __future__ import annotations

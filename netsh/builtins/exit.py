@@ -1,4 +1,13 @@
-"""Leave the shell, or a script and all that it started."""
+"""Leave the shell, or a script and all that it started.
+
+Examples:
+
+    exit
+    exit 3                         # with this status
+    ping -c 1 www || exit 1        # a line of a script
+
+See sh(1); return.
+"""
 
 from __future__ import annotations
 

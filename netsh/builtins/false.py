@@ -1,4 +1,11 @@
-"""Fail: the status is 1."""
+"""Fail: the status is 1.
+
+Examples:
+
+    false || echo failed
+
+See false(1); true, lists.
+"""
 
 from __future__ import annotations
 

@@ -2,8 +2,14 @@
 
 It has the keyboard; Ctrl-C ends it, Ctrl-Z stops it again.
 
-    fg       the latest
-    fg %2    that one ('jobs' lists them)
+Examples:
+
+    sleep 2 &
+    fg           # the latest
+    ping -c 2 www &
+    fg %ping     # that one ('jobs' lists them)
+
+See sh(1); bg, jobs.
 """
 
 from __future__ import annotations

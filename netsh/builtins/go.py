@@ -2,6 +2,14 @@
 
 A command that was suspended is waited for again, until it is over or the lab stops anew; Ctrl-C ends it, Ctrl-Z
 stops it alone.
+
+Examples:
+
+    break gw ip_input if icmp
+    ping -c 1 www               # stops on gw
+    go
+
+See break, pause, step.
 """
 
 from __future__ import annotations

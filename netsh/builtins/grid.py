@@ -1,6 +1,12 @@
 """Build a grid of M rows of N routers: r1_1 to rM_N.
 
+Examples:
+
+    grid 2 3 --print
+    grid 4 4 --print delay 2ms
     grid 3 3; r1_1 traceroute r3_3
+
+See chain, matrix.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from netsh.topology.shapes import Mesh
 SYNOPSIS = f"grid m n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
-__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+__doc__ = _topology.with_options(__doc__ or "")
 
 
 def parse(argv: list[str]) -> Args:

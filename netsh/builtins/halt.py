@@ -1,6 +1,12 @@
 """End the served lab that this is.
 
 All who are in it are told so; what the lab made on the machine, its socket first of all, is gone when this returns.
+
+Examples:
+
+    halt
+
+See exit.
 """
 
 from __future__ import annotations

@@ -1,9 +1,17 @@
 """List the commands, say how one is used, or explain a drop.
 
-    help            the commands
-    help COMMAND    how it is used
-    help drop       the reasons for which packets are dropped; 'help drop tcp' those of one protocol
-    help drop NAME  one of them: its cause, what to do, where RFCs and BSD speak of it (ttl, ip/badsum)
+Each page has the command's forms, its options, lines to try, and where to read on.  'python -m netsh.manual FOLDER'
+writes them as manual pages.
+
+Examples:
+
+    help             # the commands, and the words of the language
+    help ping        # how a command is used
+    help for         # a word of the language
+    help drop        # the reasons for which packets are dropped; 'help drop tcp' those of one protocol
+    help drop ttl    # one of them: its cause, what to do, where RFCs and BSD speak of it
+
+See man(1); tour, tutorial.
 """
 
 from __future__ import annotations
@@ -21,15 +29,16 @@ from commands.command import Failure, Note, Usage
 from netsh.builtins import builtin
 from netsh.builtins._reasons import wanted
 from netsh.filters import FILTERS
+from netsh.helptext import HelpText, page
+from netsh.helptext import parse as parts_of
 from netsh.prompt.nearest import nearest
 from netsh.shell import ShellContext
 from netsh.summaries import summary
+from netsh.topics import TOPICS, topic_of
 
 SYNOPSIS = """help [command]
 help drop [reason ...]"""
-WORDS = {"drop": "why packets are dropped"}
-
-
+WORDS = {"drop": "why packets are dropped", **{name: topic.summary for name, topic in TOPICS.items()}}
 
 class Summary(NamedTuple):
     """A command in a line."""
@@ -44,6 +53,8 @@ class Page(NamedTuple):
     command: str
     synopsis: str
     text: str
+    examples: tuple[str, ...]  # lines for the prompt
+    see: tuple[str, ...]  # RFCs, pages of BSD's manual, pages of ours
 
 
 class Reason(NamedTuple):
@@ -93,6 +104,10 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
         for each in names:
             yield Summary(each, summary(os.path.join(package.__path__[0], f"{each}.py")))
         yield Note("")
+    yield Note("The words of the language:")
+    for name, topic in TOPICS.items():
+        yield Summary(name, topic.summary)
+    yield Note("")
     yield Note("'help COMMAND' says how it is used.  'HOST COMMAND ...' runs it on that host, 'host HOST' goes there.")
     yield Note("F6 stops the lab's time ('pause'), F7 takes one event of it ('step'), F8 lets it go on ('go').")
     yield Note(f"A line: a; b  a && b  a || b  a & (in the background)  a > file  a | {' | '.join(FILTERS)} | !program")
@@ -101,14 +116,15 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
 
 
 def _page(ctx: ShellContext, name: str) -> Page:
-    if name in FILTERS:
-        return Page(name, FILTERS[name].synopsis, (FILTERS[name].__doc__ or "").partition(": ")[2])
     command = ctx.session.find(name)
-    if command is None:
-        known = nearest(name, [*ctx.session.names(), *FILTERS])
+    if command is not None:
+        module = sys.modules[command.run.__module__]
+        return Page(command.name, command.synopsis, *parts_of(module.__doc__ or ""))
+    topic = topic_of(name)
+    if topic is None:
+        known = nearest(name, [*ctx.session.names(), *TOPICS])
         raise Failure(f"{name}: unknown command" + (f" (did you mean {known}?)" if known else ""))
-    module = sys.modules[command.run.__module__]
-    return Page(command.name, command.synopsis, (module.__doc__ or "").strip())
+    return Page(topic, TOPICS[topic].synopsis, *parts_of(TOPICS[topic].page))
 
 
 def _drops(words: list[str]) -> Iterator[Reason | Explanation | Note]:
@@ -137,7 +153,7 @@ def show(row: Summary | Page | Reason | Explanation) -> str:
         case Explanation():
             return "\n".join(_explanation(row))
     forms = "\n       ".join(row.synopsis.splitlines())
-    return f"usage: {forms}\n\n{row.text}"
+    return f"usage: {forms}\n\n{page(HelpText(row.text, row.examples, row.see))}"
 
 
 def _explanation(row: Explanation) -> Iterator[str]:

@@ -1,6 +1,15 @@
 """List the hosts, or go to one.
 
 One whose name is new is made; `host -d NAME` removes one with all it has.
+
+Examples:
+
+    host             # all of them
+    host gw          # the prompt goes there
+    host new         # a new one
+    host -d new
+
+See hostname, link, lab.
 """
 
 from __future__ import annotations

@@ -1,4 +1,16 @@
-"""List what runs in the background."""
+"""List what runs in the background.
+
+A line with & at its end becomes a job, and so does a command that Ctrl-Z stops.  What a job says stands above the
+prompt.  %1 is the job of that number, %ping the latest that begins so.
+
+Examples:
+
+    ping -c 3 www &
+    jobs
+    wait
+
+See sh(1); fg, bg, kill, wait.
+"""
 
 from __future__ import annotations
 

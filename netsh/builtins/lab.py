@@ -1,10 +1,14 @@
 """Show the lab: its buses, who is on them, their addresses.
 
-    lab                  the lab as it is now
-    lab --svg lab.svg    draw it into a file, for a browser; - for standard output
-    lab --dot lab.dot    as text for Graphviz
-
 `lab seed 7`, in a lab with nothing in it yet, sets what all its chance comes from (`save` writes this line).
+
+Examples:
+
+    lab                  # the lab as it is now
+    lab --svg lab.svg    # draw it into a file, for a browser; - for standard output
+    lab --dot lab.dot    # as text for Graphviz
+
+See bus, host, save.
 """
 
 from __future__ import annotations

@@ -1,11 +1,15 @@
 """Join two hosts by a new bus of their own; cut a bus, or mend it.
 
-    link r1 r2 10.7.0.0/30 delay 2ms
-    link r1-r2 down                   its interfaces lose their carrier; 'bus' and 'lab' show the names
-    link r1-r2 up
-
 Each gets a shmif interface with one of the first two addresses of the prefix, which is the next free /30 of
 10.255.0.0/16 when none is given; a host whose name is new is made.  Delay and rate are one way.
+
+Examples:
+
+    link r1 r2 10.7.0.0/30 delay 2ms
+    link r1-r2 down                   # its interfaces lose their carrier; 'bus' and 'lab' show the names
+    link r1-r2 up
+
+See bus, ifconfig.
 """
 
 from __future__ import annotations

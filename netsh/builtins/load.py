@@ -1,6 +1,14 @@
 """Rebuild a lab that `save` wrote to a file.
 
 It takes the place of this one, which is kept if anything fails.
+
+Examples:
+
+    save home.lab
+    link me other
+    load home.lab      # without `other`
+
+See save, source.
 """
 
 from __future__ import annotations

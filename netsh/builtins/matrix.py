@@ -1,6 +1,12 @@
 """Build a matrix of M routers along each of N dimensions.
 
-    matrix 4 4    256 routers, from r1_1_1_1 to r4_4_4_4
+Examples:
+
+    matrix 4 4 --print      # 256 routers, from r1_1_1_1 to r4_4_4_4
+    matrix 2 3              # 8 of them
+    r1_1_1 traceroute r2_2_2
+
+See grid.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from netsh.topology.shapes import Mesh
 SYNOPSIS = f"matrix m n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
-__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+__doc__ = _topology.with_options(__doc__ or "")
 
 _MOST = 20  # dimensions
 

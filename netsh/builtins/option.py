@@ -1,13 +1,17 @@
 """Show your options, or set one: at once, and for the next time.
 
-    option                       all of them
-    option edit vi               vi's keys edit a line, or emacs'
-    option theme light           colours for a light background
-    option keys.f5 'ps -a'       the key F5 is a line
-    option aliases.rt 'netstat -rn'
-    option -d edit               as it is by default
-
 They are kept in a TOML file: that of --config or of $NETSH_CONFIG, or config.toml where your system puts such.
+
+Examples:
+
+    option                       # all of them
+    option edit vi               # vi's keys edit a line, or emacs'
+    option theme light           # colours for a light background
+    option keys.f5 'ps -a'       # the key F5 is a line
+    option aliases.rt 'netstat -rn'
+    option -d edit               # as it is by default
+
+See alias.
 """
 
 from __future__ import annotations

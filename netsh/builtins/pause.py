@@ -2,6 +2,15 @@
 
 Nothing moves then, on no host and for nobody: no frame arrives, no timer runs out.  Commands that look at things or
 configure them work as ever; one that has to wait is suspended, and goes on with 'go'.
+
+Examples:
+
+    ping -c 3 www &
+    pause
+    netstat -an         # look, as long as you like
+    go
+
+See go, step, clock.
 """
 
 from __future__ import annotations

@@ -1,14 +1,17 @@
 """Run Python, where every command is a typed call (netsh.api).
 
+    -f file   run a file; the words behind it are sys.argv
+
 Known are `lab`, `here` (the host of the prompt) and each host by its name, unless Python has that word.  What an
 expression gives is shown; what is assigned stays.  With nothing behind it, `py` reads lines until Ctrl-D.
+
+Examples:
 
     py 'me.ping("-c", 1, www)'
     py 'for host in lab: print(host, len(host.routes))'
     py '[ifp.ipackets for ifp in gw.interfaces.values()]'
-    py -f setup.py 10.0.0.1
 
-    -f file   run a file; the words behind it are sys.argv
+See python.
 """
 
 from __future__ import annotations

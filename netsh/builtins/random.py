@@ -1,6 +1,14 @@
 """Build a network that chance has made.
 
-    random 20 3   20 routers with 3 links each, all connected; in a lab with the same seed it is the same
+In a lab with the same seed it is the same.
+
+Examples:
+
+    random 20 3 --print     # 20 routers with 3 links each, all connected
+    random 10 3
+    r1 traceroute r10
+
+See chain, lab.
 """
 
 from __future__ import annotations
@@ -16,7 +24,7 @@ from netsh.topology.chance import Random
 SYNOPSIS = f"random n degree {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
-__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+__doc__ = _topology.with_options(__doc__ or "")
 
 
 def parse(argv: list[str]) -> Args:

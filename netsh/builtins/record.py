@@ -4,10 +4,16 @@
     record first.md      a block of a lesson: prompts, lines, outputs
     record first.cast    for asciinema: what the terminal shows, and when
     record first.svg     a picture of it
-    record off           that is all: the file is written
-    record               what is being recorded
 
 Any other ending is plain text.  The file is written whole, at the end, also when the shell ends.
+
+Examples:
+
+    record first.netsh
+    record               # what is being recorded
+    record off           # that is all: the file is written
+
+See script(1); demo, source.
 """
 
 from __future__ import annotations

@@ -1,4 +1,13 @@
-"""Build a ring of routers: a chain that is closed."""
+"""Build a ring of routers: a chain that is closed.
+
+Examples:
+
+    ring 8 --routed --print     # routes by RIP
+    ring 6
+    r1 traceroute r4
+
+See chain, routed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +22,7 @@ from netsh.topology.shapes import Ring
 SYNOPSIS = f"ring n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
-__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+__doc__ = _topology.with_options(__doc__ or "")
 
 
 def parse(argv: list[str]) -> Args:

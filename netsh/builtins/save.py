@@ -1,6 +1,14 @@
 """Write the lab to a file, as commands that rebuild it.
 
 The file is a script for `load`, to be read, compared and edited; it is written whole or not at all.
+
+Examples:
+
+    save home.lab
+    bus wan loss 1%; save lossy.lab
+    load home.lab
+
+See load, lab.
 """
 
 from __future__ import annotations

@@ -2,8 +2,13 @@
 
 What was $2 is $1 then.
 
-    shift      one of them
-    shift 2    so many
+Examples:
+
+    last() { while [ $# -gt 1 ] { shift }; echo $1 }
+    last a b c
+    skip() { shift 2; echo $@ }; skip a b c
+
+See sh(1); functions.
 """
 
 from __future__ import annotations

@@ -1,13 +1,18 @@
 """List what a bus file holds, or convert it to a capture.
 
+    -h  only the header        -p FILE  write a capture; - is standard output
+
 The bus is not joined: its other users see nothing of this.
 
-    shmif_dumpbus ./bus1                           its header, and the packets that are in it, the oldest first
-    shmif_dumpbus -h ./bus1                        its header
-    shmif_dumpbus -p bus1.pcap ./bus1              the frames for tcpdump and Wireshark as well
-    shmif_dumpbus -p - ./bus1 | !tcpdump -r -      the same to standard output, and nothing else
+Examples:
 
-    -h  only the header        -p FILE  write a capture; - is standard output
+    ifconfig shmif1 create linkstr ./bus1 10.7.0.1/24; ping -c 1 -w 1 10.7.0.2 || true
+    shmif_dumpbus ./bus1                           # its header, and its packets, the oldest first
+    shmif_dumpbus -h ./bus1                        # its header
+    shmif_dumpbus -p bus1.pcap ./bus1              # the frames for tcpdump and Wireshark as well
+    shmif_dumpbus -p - ./bus1 | !tcpdump -r -      # the same to standard output, and nothing else
+
+See ifconfig, tcpdump.
 """
 
 from __future__ import annotations

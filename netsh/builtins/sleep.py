@@ -1,6 +1,14 @@
 """Let time pass on the lab's clock.
 
-`sleep 2s`, `sleep 100ms`; a number alone is seconds.
+A number alone is seconds.
+
+Examples:
+
+    sleep 2s
+    sleep 100ms
+    ping www & sleep 3; kill -INT %1
+
+See sleep(1); clock, wait.
 """
 
 from __future__ import annotations

@@ -5,8 +5,14 @@ fetch, nc and httpd say goes out by its addresses and its names (never those of 
 needs the stack itself, such as ifconfig, ping or tcpdump, says that it cannot be had; `sockets stack` goes back.
 Sockets that are open stay what they are.  While one of the machine's is open, the lab's clock is the real one.
 
-    sockets host; fetch http://127.0.0.1:8000/
-    www sockets host
+Examples:
+
+    sockets            # whose this host's programs use
+    sockets host       # the real machine's
+    nc -zv 127.0.0.1 1 || true
+    sockets stack
+
+See socket(2); fetch, nc, httpd.
 """
 
 from __future__ import annotations

@@ -1,16 +1,23 @@
 """Run the lines of a file, or show a function of the stack.
 
     source FILE.netsh [ARG ...]  run the lines of a file as if they were typed here
-    source tcp_input             a function of the stack, by BSD's name for it or by ours
-    source Ip.forward            a method of a class, or a class
-    source ip_input.py:252       what stands in that line, which is marked
-    source drop ip/ttl           where packets die for that reason ('help drop' lists them)
     source                       where a breakpoint has stopped the lab
     source 12.3                  where the third step of packet 12 was, in what 'trace' has seen
 
 A word with a `/`, one that ends in `.netsh`, and the name of a file that is there is a script; all others are looked
 up in the stack.  In a script `$1`, `$2` ... are the words behind its name.  The first failing line stops it, with its
 file and line number, unless the line begins with `-`.
+
+Examples:
+
+    echo 'ping -c 1 $1' > first.netsh
+    source first.netsh www
+    source tcp_input             # a function of the stack, by BSD's name for it or by ours
+    source Ip.forward            # a method of a class, or a class
+    source ip_input.py:252       # what stands in that line, which is marked
+    source drop ip/ttl           # where packets die for that reason ('help drop' lists them)
+
+See sh(1); record, break, explain.
 """
 
 from __future__ import annotations

@@ -1,4 +1,13 @@
-"""Build a star: r1 in the middle, all other routers linked to it."""
+"""Build a star: r1 in the middle, all other routers linked to it.
+
+Examples:
+
+    star 5 --print delay 2ms
+    star 5
+    r2 traceroute r5
+
+See chain, tree.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +22,7 @@ from netsh.topology.shapes import Tree
 SYNOPSIS = f"star n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
-__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+__doc__ = _topology.with_options(__doc__ or "")
 
 _MOST = 10_001  # routers
 

@@ -1,12 +1,21 @@
 """Let the lab do one thing, or a little, and stop it again.
 
-    step            the next event: a frame arrives, a timer runs out, a process goes on;
-                    at a breakpoint, as 'step packet'
-    step packet     to the next function that the packet in hand comes to, or the next that comes in anywhere
-    step 20         so many events
-    step 10ms       all that happens in that time
+    step         the next event: a frame arrives, a timer runs out, a process goes on; at a breakpoint, as 'step packet'
+    step packet  to the next function that the packet in hand comes to, or the next that comes in anywhere
 
 Time is the lab's: 'step 1h' takes as long as it takes to compute, whatever the clock is.
+
+Examples:
+
+    pause
+    ping -c 2 www &
+    step            # the next event
+    step packet     # the next function
+    step 20         # so many events
+    step 10ms       # all that happens in that time
+    go
+
+See pause, go, break.
 """
 
 from __future__ import annotations

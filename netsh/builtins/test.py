@@ -1,12 +1,20 @@
 """Compare words or numbers, or ask for a file, for `if` and `while`.
 
-The answer is the status, as in test(1).
+The answer is the status.
 
     [ $x = www ]  [ $x != www ]   words
     [ -n "$x" ]   [ -z "$x" ]     whether there is something in it, or nothing
     [ $i -lt 3 ]                  numbers: -eq -ne -lt -le -gt -ge
     [ -e FILE ]                   whether it is there; -f a file, -d a folder, -s one that is not empty
     [ ! ... ]  [ ... -a ... ]  [ ... -o ... ]  [ '(' ... ')' ]
+
+Examples:
+
+    i=0; while [ $i -lt 3 ] { echo $i; i=$((i + 1)) }
+    if [ -e first.netsh ] { source first.netsh } else { echo none }
+    test $i -eq 3 && echo three
+
+See test(1); if, while.
 """
 
 from __future__ import annotations

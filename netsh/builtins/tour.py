@@ -1,9 +1,13 @@
 """A first look around, in two minutes.
 
-    tour
-
 It is a small lesson, with something to type at each step.  Enter goes on and types for you; `exit` leaves it, and
 your lab is as it was.
+
+Examples:
+
+    tour
+
+See tutorial, help.
 """
 
 from __future__ import annotations

@@ -2,7 +2,13 @@
 
 r1 is the root; below it are `depth` levels, and each router has `fanout` branches.
 
-    tree 2 3      1 + 3 + 9 routers, counted depth first: below r1 are r2, r6 and r10
+Examples:
+
+    tree 3 2 --print
+    tree 2 3      # 1 + 3 + 9 routers, counted depth first: below r1 are r2, r6 and r10
+    r3 traceroute r13
+
+See chain, star.
 """
 
 from __future__ import annotations
@@ -19,7 +25,7 @@ from netsh.topology.shapes import Tree
 SYNOPSIS = f"tree depth fanout {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
-__doc__ = (__doc__ or "").rstrip() + _topology.HELP
+__doc__ = _topology.with_options(__doc__ or "")
 
 _DEEPEST = 255  # levels: no packet gets further
 _TOO_MANY = 32  # bits

@@ -1,6 +1,13 @@
 """Succeed.
 
 `while true { ... }` goes on until Ctrl-C, or a `break` in it.
+
+Examples:
+
+    true && echo yes
+    while true { ping -c 1 www; break }
+
+See true(1); false, while.
 """
 
 from __future__ import annotations

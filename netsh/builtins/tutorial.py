@@ -10,6 +10,15 @@
     tutorial record FILE  make one of what you type from now on, until 'tutorial end'
 
 During a lesson Enter (or next) goes on, and types for you what is to be typed; hint, skip, back, again and reset help.
+
+Examples:
+
+    tutorial
+    tutorial 1
+    tutorial end
+    tutorial --html first.html 1
+
+See tour, help.
 """
 
 from __future__ import annotations

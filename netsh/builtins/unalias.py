@@ -1,4 +1,13 @@
-"""Forget a name that 'alias' gave a command; -a forgets all of them."""
+"""Forget a name that 'alias' gave a command; -a forgets all of them.
+
+Examples:
+
+    alias rt='netstat -rn' ll='ls -l'
+    unalias rt
+    unalias -a
+
+See sh(1); alias.
+"""
 
 from __future__ import annotations
 

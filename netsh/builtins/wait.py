@@ -1,4 +1,14 @@
-"""Wait until background jobs are over: those named, or all."""
+"""Wait until background jobs are over: those named, or all.
+
+Examples:
+
+    ping -c 2 www & ping -c 3 gw & wait
+    sleep 2 &
+    wait %sleep
+    wait
+
+See sh(1); jobs, fg.
+"""
 
 from __future__ import annotations
 

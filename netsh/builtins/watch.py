@@ -1,14 +1,19 @@
 """Run a command again and again, and mark what has changed.
 
-    watch netstat -i                       each second of the lab's, until q or Ctrl-C
-    watch -n 200ms -c 5 arp -a             five times
-    watch 'netstat -s | grep dropped'      several words with a filter are one word
-    gw route show --live                   the same five times a second, of any command that draws tables
-
-On a terminal it is drawn in its place: the arrow keys and space move, q ends it.  Elsewhere each time is a block of
-lines of its own, and `>` stands before those that are new.
-
     -n time  between two times    -c count  how often
+
+Any command that draws tables has --live, too: the same five times a second.  On a terminal it is drawn in its place:
+the arrow keys and space move, q ends it.  Elsewhere each time is a block of lines of its own, and `>` stands before
+those that are new.
+
+Examples:
+
+    watch netstat -i                       # each second of the lab's, until q or Ctrl-C
+    watch -n 200ms -c 5 arp -a             # five times
+    watch -c 2 'netstat -s | grep dropped' # several words with a filter are one word
+    gw route show --live
+
+See netstat, tcpstat.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ LAN = "lan  10.0.0.0/24  delay 100us"
         ("clock x10; lab | head -1 | !cut -d, -f4", " clock x10\n"),
         ("sleep 250ms; clock | !cut -c1-20", "clock fast: 0.250000\n"),
         ("help lab | head -2", "usage: lab [--svg=file | --dot=file]\n       lab seed number\n"),
-        ("help wc", "usage: wc [-clw]\n\nhow many lines, words and bytes.\n"),
+        ("help wc | head -3", "usage: wc [-clw]\n\nHow many lines, words and bytes.\n"),
         ("help quit | head -1", "usage: exit [status]\n"),
         ("help | grep '^  echo '", "  echo          Write words to the standard output\n"),
     ],
