@@ -15,7 +15,7 @@ from typing import Any
 
 WHY = "not over TCP, where anybody may come: the machine's files, programs and sockets are for its Unix socket"
 
-COMMANDS = {"py", "python", "shmif_dumpbus", "sockets"}  # all of these is the machine's
+COMMANDS = {"netsh", "py", "python", "shmif_dumpbus", "sockets"}  # all of these is the machine's
 _READS = {"open", "os.listdir", "os.scandir"}
 _KINDS = ("os.", "socket.", "subprocess.", "shutil.", "tempfile.", "fcntl.", "mmap.", "ctypes.", "pty.", "syslog.")
 # a command that needs a library, as tcpdump's filters do, says itself which

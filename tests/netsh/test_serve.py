@@ -502,7 +502,7 @@ def test_over_tcp_filters_are_compiled(over_tcp: Served) -> None:
         "echo x > made", "echo x >> made", "arp -f - < there", "echo x | !touch made", "source there", "save made",
         "load there", "fetch -o made http://www/", "sockets host",
         "python there", "tcpdump -i shmif0 -w made", "tcpdump -r there",
-        "shmif_dumpbus there", "shmif_dumpbus no-such-file",
+        "shmif_dumpbus there", "shmif_dumpbus no-such-file", "netsh --version",
     ],
 )  # fmt: skip
 def test_over_tcp_the_machine_is_out_of_reach(over_tcp: Served, line: str) -> None:
