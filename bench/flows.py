@@ -1,7 +1,7 @@
 """The fast way through a router and the long one, side by side (python -m bench.flows [--count N] [--seed N]).
 
 Two labs that are the same get the same bursts of frames, good ones and all that bench.fuzz makes of them,
-while routes, neighbours, interfaces, wires and knobs change under them.  In one the routers remember flows
+while routes, neighbours, interfaces, wires, devices and knobs change under them.  In one the routers remember flows
 (net.inet.ip.maxflows), in the other they do not.  The same frames must come out at the same times, with the
 same drops and the same in every counter.
 """
@@ -9,6 +9,7 @@ same drops and the same in every counter.
 from __future__ import annotations
 
 import argparse
+import errno
 import random
 import sys
 import time
@@ -17,13 +18,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from bench.fuzz import Broken, Mutator
-from stack.addr import Ip4, Prefix
+from stack.addr import Ip4, Mac, Prefix
 from stack.header.checksum import checksum
 from stack.host import Host
 from stack.lab import Lab
 from stack.mbuf import Mbuf
-from stack.net.ethernet import Ethernet, m_devget
-from stack.net.ifnet import Ifnet, Tap
+from stack.net.ethernet import Ether, Ethernet, m_devget
+from stack.net.ifnet import IFF_RUNNING, IFF_UP, Ifnet, Tap
 from stack.net.wire import IDEAL, Personality
 
 NETS = {  # each bus, and who is on it with which last octet
@@ -33,10 +34,42 @@ NETS = {  # each bus, and who is on it with which last octet
 }
 WAYS = {"a": {"default": "10.0.1.254"}, "c": {"default": "10.0.1.254"}, "b": {"default": "10.0.2.254"},
         "d": {"default": "10.0.3.254"}, "r": {"10.0.3.0/24": "10.0.2.253"}, "s": {"default": "10.0.2.254"}}  # fmt: skip
-ADDRESSES = ["10.0.1.1", "10.0.1.2", "10.0.2.1", "10.0.3.1", "10.0.1.254", "10.0.2.253", "10.0.9.9"]
+OUTSIDE = "10.0.4.1"  # behind a device of r
+ADDRESSES = ["10.0.1.1", "10.0.1.2", "10.0.2.1", "10.0.3.1", "10.0.1.254", "10.0.2.253", "10.0.9.9", OUTSIDE]
+ROUTED = 5  # interfaces of routers: the first ones
 KNOBS = ["forwarding", "redirect", "checkinterface", "directed-broadcast"]
 
 State = list[object]
+
+
+class Device(Ethernet):
+    """What takes frames at once, as a TAP does, and refuses some."""
+
+    kind = "dev"
+    immediate = True
+    __slots__ = ("error", "side")
+
+    def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether, side: Side) -> None:
+        super().__init__(name, index, lladdr, ether)
+        self.side = side
+        self.error = 0
+
+    def know_neighbour(self) -> None:
+        """Enter the only one there is, who does not answer."""
+        assert self.arptab is not None
+        self.arptab.set_static(Ip4.parse(OUTSIDE), Mac.parse("b2:a0:00:00:00:08"), 0)
+
+    def init(self) -> None:
+        """It runs when it is up."""
+        self.flags = self.flags | IFF_RUNNING if self.flags & IFF_UP else self.flags & ~IFF_RUNNING
+
+    def start(self, m: Mbuf) -> int:
+        """Take a frame, unless there is an error and the frame is one of those that it befalls."""
+        if self.error and m.net[5:6] > b"\x7f":
+            self.ether.drop("tapfull", m)
+            return self.error
+        self.side.seen.append((self.side.lab.callouts.now, self.name, m.frame()))
+        return 0
 
 
 class Side:
@@ -51,6 +84,7 @@ class Side:
                 host = self.lab.hosts.get(name) or self.lab.add_host(name)
                 self._attach(host, net, Ip4(Ip4.parse(prefix) + octet))
                 host.ip.maxflows = maxflows
+        self.device = self._outside(self.lab["r"])
         for name, ways in WAYS.items():
             for dst, gateway in ways.items():
                 self.lab[name].add_route(Prefix.parse(dst), Ip4.parse(gateway))
@@ -63,6 +97,18 @@ class Side:
         host.set_address(ifp, address, 24, dad=False)
         if host.name in "abcd":
             ifp.taps += (self._tap(host.name),)
+
+    def _outside(self, host: Host) -> Device:
+        def create(host: Host, name: str, index: int) -> Device:
+            return Device(name, index, host.new_lladdr(name), host.ether, self)
+
+        self.lab.cloners["dev"] = create
+        device = host.ifcreate("dev0")
+        assert isinstance(device, Device)
+        host.set_address(device, Ip4.parse("10.0.4.254"), 24, dad=False)
+        device.up()
+        device.know_neighbour()
+        return device
 
     def _tap(self, name: str) -> Tap:
         def tap(ifp: Ifnet, m: Mbuf, sent: bool) -> None:
@@ -127,7 +173,7 @@ class Twins:
     def burst(self) -> None:
         """Some frames for one interface of a router, mostly of few flows; then both must be the same."""
         rng = self.rng
-        door = rng.randrange(len(self.sides[0].doors)) if rng.random() < 0.2 else rng.randrange(4)
+        door = rng.randrange(len(self.sides[0].doors)) if rng.random() < 0.2 else rng.randrange(ROUTED)
         lladdr = bytes(self.sides[0].doors[door].lladdr or b"")
         favourites = [rng.choice(self.heard) for _ in range(rng.choice((1, 1, 2, 3)))]
         frames = []
@@ -144,7 +190,8 @@ class Twins:
 
     def shake(self) -> None:
         """Something changes, in both."""
-        ways = self._time, self._time, self._route, self._mtu, self._link, self._knob, self._wire, self._capture
+        ways = (self._time, self._time, self._route, self._mtu, self._link, self._knob, self._wire, self._capture,
+                self._device)  # fmt: skip
         way = self.rng.choice(ways)
         seed = self.rng.random()
         for side in self.sides:
@@ -182,7 +229,7 @@ class Twins:
 
     @staticmethod
     def _link(side: Side, rng: random.Random) -> None:
-        ifp = rng.choice(side.doors[:4])
+        ifp = rng.choice(side.doors[:ROUTED])
         ifp.down()
         if rng.random() < 0.5:
             side.advance(0.5)
@@ -197,8 +244,13 @@ class Twins:
         side.lab.bus(rng.choice(list(NETS))).set(rng.choice((IDEAL, IDEAL, Personality(delay=0.01, loss=0.1))))
 
     @staticmethod
+    def _device(side: Side, rng: random.Random) -> None:
+        side.device.error = rng.choice((0, 0, 0, errno.ENOBUFS, errno.ENETDOWN))
+        side.device.know_neighbour()
+
+    @staticmethod
     def _capture(side: Side, rng: random.Random) -> None:
-        ifp = rng.choice(side.doors[:4])
+        ifp = rng.choice(side.doors[:ROUTED])
         tapped = side.extra in ifp.taps
         ifp.taps = tuple(tap for tap in ifp.taps if tap is not side.extra) if tapped else (*ifp.taps, side.extra)
 

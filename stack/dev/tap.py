@@ -36,6 +36,7 @@ from stack.net.ifnet import IFCAP_LRO, IFF_RUNNING, IFF_UP
 BURST = 64  # frames taken in a row before everybody else has a turn,
 BURST_BYTES = 1 << 19  # and bytes, about
 _FRAME_MAX = ETHER_HDR_LEN + 4 + 65535  # a VLAN tag may come with the largest
+_LEAST = vnet.HEADER_LEN + ETHER_HDR_LEN  # of a frame with its header
 _NAME_MAX = 15  # IFNAMSIZ with its NUL
 
 
@@ -84,6 +85,7 @@ class Virt(Ethernet):
     kind = "virt"
     mtu_high = 65535 - ETHER_HDR_LEN  # drivers/net/tun.c
     capusual = vnet.CAPABILITIES
+    immediate = True
     __slots__ = ("clusters", "device", "fd", "readers", "vnet")
 
     def __init__(
@@ -176,6 +178,9 @@ class Virt(Ethernet):
         for _ in range(BURST):
             size = os.readv(fd, (cluster,))
             view = memoryview(cluster)[:size]
+            if _LEAST <= size < vnet.LENT_FROM and not (cluster[0] or cluster[1]):
+                burst.append(m_devget(bytes(view[vnet.HEADER_LEN :])))  # as on a wire
+                continue
             try:
                 burst += vnet.packets(view, self.capenable)
             except ValueError:
@@ -197,10 +202,12 @@ class Virt(Ethernet):
         if m.gso_size and not (self.vnet and vnet.cuts(self.capenable)):
             return send_segments(m, self.start)
         try:
-            if self.vnet:
-                os.writev(self.fd, vnet.parts(m, self.capenable))
-            else:
+            if not self.vnet:
                 os.write(self.fd, m.frame())
+            elif not m.csum and len(m.data) < vnet.LENT_FROM:  # one small piece is written sooner than five
+                os.write(self.fd, b"".join((vnet.PLAIN, m.link, m.net, m.transport, m.data)))
+            else:
+                os.writev(self.fd, vnet.parts(m, self.capenable))
         except OSError as error:
             refusal = _REFUSALS.get(error.errno or 0, _GONE)
             if refusal is _FULL:

@@ -87,8 +87,6 @@ def packets(view: memoryview, capenable: int) -> list[Mbuf]:
     """What a read has brought, mostly one packet; ValueError for what no kernel sends."""
     if len(view) < HEADER_LEN + ETHER_HDR_LEN:
         raise ValueError("no frame at all")
-    if not (view[0] or view[1]) and len(view) < LENT_FROM:
-        return [m_devget(bytes(view[HEADER_LEN:]))]  # as on a wire, and so are most
     flags, kind, _, gso_size, start, offset = _HEADER.unpack_from(view)
     if kind & ~GSO_ECN == GSO_NONE:
         m = _devget(view)

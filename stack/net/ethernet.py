@@ -70,6 +70,7 @@ class Ethernet(Ifnet):
     """An interface that sends and receives Ethernet frames; a driver says how they leave."""
 
     capusual = 0  # what of its capabilities is switched on at first
+    immediate = False  # its device takes frames at once, and nothing of ours happens to them behind it
     __slots__ = ("arptab", "bridge", "capenable", "demux", "ether", "inq", "isr")
 
     def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether) -> None:

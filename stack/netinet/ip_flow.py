@@ -9,6 +9,9 @@ say: for us, malformed, with options, with no time left to live, too large, goin
 from, to a neighbour that must be asked for, or to a wire that does something to its frames; and for all
 while somebody looks on (a capture, a trace).  Either way the same frames leave in the same order, and the
 same is counted.
+
+A flow ends at the next hop's queue, on an ideal bus, or at a device that takes frames at once and says whether it
+did (a TAP).
 """
 
 from __future__ import annotations
@@ -39,10 +42,10 @@ class Flow:
 
     __slots__ = ("bus", "header", "mtu", "out", "peer", "rt")
 
-    def __init__(self, rt: Rtentry, out: Shmif, bus: Bus, peer: Ethernet, header: bytes) -> None:
+    def __init__(self, rt: Rtentry, out: Ethernet, bus: Bus | None, peer: Ethernet | None, header: bytes) -> None:
         self.rt = rt
         self.out = out
-        self.bus = bus
+        self.bus = bus  # None: `out` is a device
         self.peer = peer  # who alone takes the frames, on an ideal bus
         self.header = header  # the link's, for the next hop
         self.mtu = rt.mtu or out.mtu
@@ -88,13 +91,17 @@ class IpFlow(Ip):
         if rt is None or rt.flags & RTF_SPECIAL or rt.ifp is ifp:
             return None
         out = rt.ifp
-        if type(out) is not Shmif or out.taps or type(out.bus) is not Bus or out.arptab is None:
-            return None  # a bus in a file has more to do with each frame
+        if not isinstance(out, Ethernet) or out.taps or out.arptab is None:
+            return None
         if out.flags & (IFF_UP | IFF_RUNNING | IFF_PROMISC) != IFF_UP | IFF_RUNNING:
             return None
         neighbor = out.arptab.entries.get(rt.nexthop or dst)
         if neighbor is None or not (neighbor.state == ND_REACHABLE or neighbor.state >= ND_DELAY):
             return None
+        if out.immediate:
+            return Flow(rt, out, None, None, neighbor.header)
+        if type(out) is not Shmif or type(out.bus) is not Bus:
+            return None  # a bus in a file has more to do with each frame
         bus = out.bus
         peer = bus.owners.get(neighbor.header[:6])
         if not bus.smooth or bus.listeners or peer is None or peer is out:
@@ -102,13 +109,12 @@ class IpFlow(Ip):
         return Flow(rt, out, bus, peer, neighbor.header)
 
     def _pass_on(self, ifp: Ethernet, flow: Flow, pair: int, burst: Iterable[Mbuf]) -> int:
-        """Give a run of packets of one flow to the next hop's queue; how many they were."""
-        peer, header, mtu = flow.peer, flow.header, flow.mtu
-        queue = peer.inq
-        room = IFQ_MAXLEN - len(queue)
-        idle = not queue
+        """Take a run of packets of one flow one hop further; how many they were."""
+        header, mtu = flow.header, flow.mtu
         known = b""
-        packets = size = 0
+        run: list[Mbuf] = []
+        received: list[bytes] | None = [] if flow.bus is None else None
+        size = 0
         for m in burst:
             net, length = m.net, m.len
             x = int.from_bytes(net)
@@ -122,18 +128,42 @@ class IpFlow(Ip):
                     break
             m.net = (x - (CARRY if x & HIGH == HIGH else HOP)).to_bytes(20)
             m.link = header
-            packets += 1
+            run.append(m)
             size += length
-            if packets > room:
-                peer.iqdrops += 1
-                flow.bus.drop("iqdrops", m)
-            else:
-                queue.append(m)
-        if idle and queue:
-            flow.bus.callouts.soon(peer.isr)
+            if received is not None:
+                received.append(net)
+        packets = len(run)
         if packets:
             self._count(ifp, flow, packets, size + ETHER_HDR_LEN * packets)
+            if received is None:
+                self._queue(flow, run)
+            else:
+                self._start(ifp, flow.out, run, received)
         return packets
+
+    @staticmethod
+    def _queue(flow: Flow, run: list[Mbuf]) -> None:
+        """Give packets to the next hop's queue, as many as it takes."""
+        bus, peer = flow.bus, flow.peer
+        assert bus is not None and peer is not None
+        queue = peer.inq
+        room = max(0, IFQ_MAXLEN - len(queue))
+        if not queue:
+            bus.callouts.soon(peer.isr)
+        queue += run[:room]
+        for m in run[room:]:
+            peer.iqdrops += 1
+            bus.drop("iqdrops", m)
+
+    def _start(self, ifp: Ethernet, out: Ethernet, run: list[Mbuf], received: list[bytes]) -> None:
+        """Give packets to a device; what it will not have is as it came in again."""
+        start = out.start
+        for m, net in zip(run, received, strict=True):
+            error = start(m)
+            if error:
+                m.net, m.rcvif, m.flags = net, ifp, 0
+                self.forwarded -= 1
+                self._not_sent(m, error)
 
     def _count(self, ifp: Ethernet, flow: Flow, packets: int, size: int) -> None:
         """What the layers would have counted of so many packets, of so many bytes with their link headers."""

@@ -5,22 +5,24 @@ bench/flows.py compares the two by the million frames; this is its short form.
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from bench.flows import Twins, run
+from bench.flows import OUTSIDE, Side, Twins, run
 from bench.fuzz import Broken
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ethernet import Ethernet
 from stack.net.ifnet import Ifnet
 from stack.netinet.ip_flow import Flow, IpFlow
-from tests.stack.labs import received, routed, udp
+from tests.stack.labs import received, routed, udp, udp_packet
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_both_ways_do_the_same(seed: int) -> None:
     twins = Twins(seed)
-    while twins.frames < 6000:
+    while twins.frames < 9000:
         twins.burst()
         if twins.rng.random() < 0.5:
             twins.shake()
@@ -91,3 +93,19 @@ def test_a_full_queue_drops_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     lab.run(2)
     assert received(sink) == [b"first", b"0", b"1", b"2", b"3", b"4"]
     assert far.iqdrops == 3 and lab.bus("right").stat["iqdrops"] == 3 and r.ip.forwarded == 9
+
+
+def test_a_device_takes_a_flow_and_says_what_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = Side(256)
+    found = long_ways(side.lab, monkeypatch)
+    r, near = side.lab["r"], side.doors[0]
+    assert near.name == "shmif0" and near.lladdr is not None
+    link = near.lladdr + bytes(6) + b"\x08\x00"
+    frames = [link + udp_packet("10.0.1.1", OUTSIDE, data=b"%d" % number, ident=255 * number) for number in range(2)]
+    side.put(0, [frames[0]] * 6)
+    assert r.ip.forwarded == 6 and found == []
+    assert [frame[12:14] for _, where, frame in side.seen if where == "dev0"][-6:] == [b"\x08\0"] * 6
+    side.device.error = errno.ENETDOWN
+    side.put(0, frames * 2)
+    assert r.ip.forwarded == 8 and r.ip.stat["hostunreach"] == 2 and side.died.count(("r", "ether", "tapfull")) == 2
+    assert r.icmp.stat["error"] == 2 and found == []
