@@ -1,11 +1,11 @@
 """Show interfaces and configure them: addresses, MTU, the bus they are on.
 
     -a  all        -l  names only     -b  only with broadcast   -d  only down       -u  only up
-    -s  only with a link; status 1 when the one named has none  -v  with counters   -z  and clear them
+    -s  only with a link; status 1 when the one named has none   -v  with counters   -z  and clear them
     -C  kinds that can be created     -N  names for addresses   -m  media           -L  lifetimes (IPv6's)
-    -w SECONDS  wait until no address is tentative; -W  nor detached
+    -w SECONDS  wait until no address is tentative       -W  nor detached
 
-A name may be an interface's number. Several words are done in order.  virtN is on the TAP device tapN of the machine.
+A name may be an interface's number.  Several words are done in order.  virtN is on the machine's TAP device tapN.
 
 Examples:
 
@@ -62,7 +62,7 @@ ifconfig interface create|destroy
 ifconfig interface [inet] address[/bits] [netmask mask] [broadcast address] [alias | -alias | delete]
 ifconfig interface keyword ..."""
 
-_KEYWORDS = "\n".join(f"    {word:<12} {text}" for word, text in WORDS.items())
+_KEYWORDS = "\n".join(f"    {word:<13} {text}" for word, text in WORDS.items())
 __doc__ = add_to_page(__doc__ or "", f"Keywords:\n\n{_KEYWORDS}")
 
 _BITS_WIDTH = 55  # MAX_PRINT_LEN

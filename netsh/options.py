@@ -33,7 +33,7 @@ In a script the first line that fails is the last, unless it begins with `-`.
   --clock MODE  real, fast, or a rate such as x0.1   (real at the prompt, else fast)
   --seed N      what all chance comes from   (1)
   --format F    text, rich or json   (rich on a terminal, else text)
-  --config FILE your options, which the command 'option' shows and sets   ($NETSH_CONFIG)
+  --config FILE  your options, which the command 'option' shows and sets   ($NETSH_CONFIG)
   --version     say which this is
 
 'netsh run -H www server.py' runs a Python program on a host of the lab, as the command 'python' does.

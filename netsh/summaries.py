@@ -15,5 +15,10 @@ def summary(path: str) -> str:
     except OSError:
         return ""
     _, _, rest = head.partition('"""')
-    paragraph = rest.partition('"""')[0].partition("\n\n")[0]
+    return first_sentence(rest.partition('"""')[0])
+
+
+def first_sentence(text: str) -> str:
+    """That of a text, without its full stop."""
+    paragraph = text.partition("\n\n")[0]
     return _END.split(" ".join(paragraph.split()))[0].removesuffix(".")
