@@ -17,6 +17,7 @@ See man(1); tour, tutorial.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from textwrap import wrap
@@ -36,7 +37,7 @@ from netsh.shell import ShellContext
 from netsh.summaries import summary
 from netsh.topics import TOPICS, topic_of
 
-SYNOPSIS = """help [command]
+SYNOPSIS = """help [topic]
 help drop [reason ...]"""
 WORDS = {"drop": "why packets are dropped", **{name: topic.summary for name, topic in TOPICS.items()}}
 
@@ -152,8 +153,15 @@ def show(row: Summary | Page | Reason | Explanation) -> str:
             return f"  {row.protocol + '/' + row.reason:<22} {row.sentence}"
         case Explanation():
             return "\n".join(_explanation(row))
-    forms = "\n       ".join(row.synopsis.splitlines())
+    forms = "\n       ".join(line for form in row.synopsis.splitlines() for line in _folded(form))
     return f"usage: {forms}\n\n{page(HelpText(row.text, row.examples, row.see))}"
+
+
+def _folded(form: str) -> list[str]:
+    """A form of a command that is long in several lines, between its options."""
+    glued = re.sub(r"\[[^][]*\]", lambda found: found[0].replace(" ", "\0"), form)
+    indent = " " * (form.find(" ") + 1)
+    return [line.replace("\0", " ") for line in wrap(glued, 72, subsequent_indent=indent, break_on_hyphens=False)]
 
 
 def _explanation(row: Explanation) -> Iterator[str]:

@@ -3,9 +3,14 @@
 What its words mean, `netsh --help` says.  It reads no input, so give it a command, a script or -c.  Ctrl-C and other
 signals go to it, and its status is ours.  A server that goes to the background (-d) ends when this lab does.
 
-    netsh serve unix:///tmp/bob --lab none -H bob -d
-    netsh -s unix:///tmp/bob -- ifconfig -a; netsh -s unix:///tmp/bob -- halt
+Examples:
+
+    netsh serve unix://bob --lab none -H bob -d
+    netsh -s unix://bob -- ifconfig -a
+    netsh -s unix://bob -- halt
     netsh --lab none -c 'host bob; ping -c 1 127.0.0.1'
+
+See sockets, python.
 """
 
 from __future__ import annotations

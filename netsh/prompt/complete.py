@@ -53,6 +53,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "file": ("file",), "folder": ("file",), "directory": ("file",), "script": ("file",),
     "cert": ("file",), "key": ("file",),
     "url": ("url",), "bus": ("bus",), "pid": ("process",), "job": ("job",), "command": ("command",),
+    "topic": ("command", "keyword"),
     "lesson": ("lesson",),
     "variable": ("sysctl",), "mib": ("sysctl",), "keyword": ("keyword",), "parameters": ("keyword",),
     "reason": ("reason",), "function": ("function",), "state": ("state",), "field": ("keyword",),

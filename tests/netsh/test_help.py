@@ -33,7 +33,7 @@ NOT_HERE = {
     **dict.fromkeys(("demo", "record", "tour"), _PROMPT),
     **dict.fromkeys(("tutorial 1", "tutorial end"), _PROMPT),
     "halt": "it needs a served lab",
-    **dict.fromkeys(("python", "www python", "fetch http://www:8000/"), _MACHINE),
+    **dict.fromkeys(("netsh ", "python", "www python", "fetch http://www:8000/"), _MACHINE),
     **dict.fromkeys(("tcpdump -w - | !wireshark", "tcpdump -c 10 -w - | !wireshark"), _MACHINE),
     "shmif_dumpbus -p - ./bus1 | !tcpdump": _MACHINE,
 }
@@ -154,3 +154,13 @@ def test_help_explains_words_and_lists_them() -> None:
         assert lab.lines("help '>'") == lab.lines("help redirections")
         assert lab.lines("help else | head -1") == lab.lines("help if | head -1")
         assert '"see": ["sh(1)", "while", "variables"]' in lab.lines("help for | json")
+
+
+def test_the_forms_of_a_command_fit_into_80_columns() -> None:
+    with Lab.home() as lab:
+        for name in (*command_names(), *builtins.names()):
+            usage = lab.lines(f"help {name}").partition("\n\n")[0].splitlines()
+            assert max(map(len, usage)) <= 80
+            command = lab.session.find(name)
+            assert command is not None
+            assert " ".join(" ".join(usage).split()) == f"usage: {' '.join(command.synopsis.split())}"
