@@ -96,7 +96,12 @@ def vocabulary(state: State) -> Vocabulary:
 
     def aliased(name: str) -> list[str]:
         alias = state.aliases.get(name)
-        return [] if alias is None else [word.bare or "" for word in alias.words]
+        if alias is not None:
+            return [word.bare or "" for word in alias.words]
+        if name in state.functions or state.find(name) is not None:
+            return []
+        meant = sorted(each for each in state.names() if each.startswith(name))
+        return meant[:1] if all(each.startswith(meant[0]) for each in meant) else []
 
     return Vocabulary(state.lab.hosts, synopsis, lambda name: words_of(name, state), aliased, state.functions)
 
