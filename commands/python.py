@@ -10,6 +10,7 @@ clock stands still while it computes.  It ends as it would anywhere, and its exi
 Examples:
 
     www python -m http.server 8000 &
+    sleep 1                       # until it listens
     fetch http://www:8000/
     python -c 'import urllib.request as r; print(r.urlopen("http://www/").read(60))'
 

@@ -9,7 +9,7 @@ Examples:
     ping -c 1 www
     edit ip.ttl=1               # one field
     edit ttl=9 icmp.seq=7       # several
-    edit ip.src=gw              # an address may be the name of a host
+    edit ip.dst=gw              # an address may be the name of a host
     go
 
 See packet, break, drop.
