@@ -33,6 +33,12 @@ def boot(count: int) -> tuple[float, float]:
     return elapsed, size
 
 
+def each(count: int) -> tuple[float, float]:
+    """Milliseconds and bytes of one of so many."""
+    seconds, size = boot(count)
+    return seconds * 1e3 / count, size
+
+
 def main() -> None:
     """Measure 1,000 and 10,000 hosts."""
     args = arguments(__doc__ or "", repeat=5)

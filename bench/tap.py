@@ -179,6 +179,14 @@ class Row(NamedTuple):
     unit: str = "Gbit/s"
 
 
+def hundred(w: World) -> tuple[Netns, Netns, str]:
+    """A line of 100 routers."""
+    return routers(w, 100)
+
+
+BUILDS = {"router": router, "bridge": bridge, "100 routers": hundred}
+
+
 def _endpoint(direction: str, mode: str) -> Callable[[float], float]:
     return lambda seconds: endpoint(direction, MODES[mode], seconds)
 
@@ -197,7 +205,7 @@ ROWS = {
     "router, joined": Row(_through(router, "joined"), "0.94"),
     "router, plain": Row(_through(router, "plain"), "0.94"),
     "bridge, super-segments": Row(_through(bridge, "super-segments"), "10"),
-    "100 routers, super-segments": Row(_through(lambda w: routers(w, 100), "super-segments"), "1"),
+    "100 routers, super-segments": Row(_through(hundred, "super-segments"), "1"),
     "ping": Row(lambda _: ping(), "100", "us"),
 }
 
