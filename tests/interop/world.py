@@ -43,7 +43,7 @@ from tests.interop.netns import Netns, netns
 
 PATIENCE = 20.0  # real seconds for anything that a test waits for
 _TICK = 0.005  # how often the machine is asked about what has no descriptor to wait for
-_BAD_SUM = re.compile(r"incorrect|bad cksum|bad udp cksum|wrong icmp cksum|bad-", re.IGNORECASE)
+_BAD_SUM = re.compile(r"incorrect|bad cksum|bad udp cksum|wrong icmp cksum|\bbad-", re.IGNORECASE)
 
 
 class Program:
