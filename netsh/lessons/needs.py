@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 
 from netsh.lessons.form import Front
 
 _TUN = "/dev/net/tun"
+_ROUTES = "/proc/self/net/route"
+_OURS = re.compile(r"lo|tap\d+|br\d+")  # what a lesson makes
 _CAP_NET_ADMIN = 12  # linux/capability.h
 
 
@@ -20,10 +23,22 @@ def _no_tap() -> str:
     if not os.path.exists(_TUN):
         return f"it needs a TAP device, and there is no {_TUN} here (a container must be given it)"
     if not (_capabilities() >> _CAP_NET_ADMIN & 1 and os.access(_TUN, os.R_OK | os.W_OK)):
-        return "it needs a TAP device, and so root: run netsh with sudo, or in 'unshare -Urn'"
+        return "it needs a TAP device, and so a network of your own: start 'unshare -Urn netsh'"
     if importlib.util.find_spec("pytun") is None:
         return "it needs a TAP device, and so python-pytun: pip install 'netsh[tap]'"
+    if name := _foreign():
+        return f"it makes devices, and this is the network of your machine, with {name}: start 'unshare -Urn netsh'"
     return ""
+
+
+def _foreign() -> str:
+    """An interface that somebody routes by and that is none of a lesson's: then this is no namespace made for one."""
+    try:
+        with open(_ROUTES, encoding="ascii") as file:
+            names = [line.split()[0] for line in file.readlines()[1:] if line.strip()]
+    except OSError:
+        return ""
+    return next((name for name in names if not _OURS.fullmatch(name)), "")
 
 
 def _capabilities() -> int:

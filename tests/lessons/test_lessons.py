@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netsh.lessons import parse, replay
-from netsh.lessons.needs import lacking
+from tests.interop.netns import why_no_link
 from tests.lessons.transcript import rewritten
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def test_a_lesson_does_what_it_says(path: Path) -> None:
     if not lesson.front.needs:
         assert [str(fault) for fault in replay.run(lesson)] == []
         return
-    if lack := lacking(lesson.front):
+    if lack := why_no_link("bridge") or ("" if shutil.which("curl") and shutil.which("ping") else "no curl or ping"):
         pytest.skip(f"{lesson.name}: {lack}")
     here = [sys.executable, "-m", "netsh", "--", "tutorial", "--check", str(path)]
     done = subprocess.run(["unshare", "-n", *here], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

@@ -67,7 +67,7 @@ def test_where_a_lesson_goes_on(place: Place, steps: int, at: int) -> None:
     assert place_to_begin(place, steps) == at
 
 
-def test_what_a_lesson_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_lesson_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     front = find.load("bridges").front
     assert needs.lacking(front) == ""
     wants_tap = front._replace(needs="tap")
@@ -75,7 +75,15 @@ def test_what_a_lesson_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "there is no /nowhere/tun here" in needs.lacking(wants_tap)
     monkeypatch.setattr(needs, "_TUN", "/dev/null")
     monkeypatch.setattr(needs, "_capabilities", lambda: 0)
-    assert "run netsh with sudo" in needs.lacking(wants_tap)
+    assert "so a network of your own" in needs.lacking(wants_tap)
     monkeypatch.setattr(needs, "_capabilities", lambda: 1 << 12)
+    routes = tmp_path / "route"
+    monkeypatch.setattr(needs, "_ROUTES", str(routes))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
+    assert needs.lacking(wants_tap) == ""
+    routes.write_text("Iface\tDestination\ntap0\t0000110A\nbr0\t0000110A\n")
+    assert needs.lacking(wants_tap) == ""
+    routes.write_text("Iface\tDestination\ntap0\t0000110A\neth0\t00000000\n")
+    assert "with eth0: start 'unshare -Urn netsh'" in needs.lacking(wants_tap)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "pip install 'netsh[tap]'" in needs.lacking(wants_tap)
