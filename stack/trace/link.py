@@ -194,7 +194,7 @@ LINK = (
         Ethernet.ether_input, "{if} has a frame that is[ for {to}: it is] taken only if that means this host.", _frame,
         bsd="ether_input", rfc="RFC 894",
     ),
-    door(Ethernet.enqueue, "The frame waits in the input queue of {if}; {queue} are before it.", _enqueue),
+    door(Ethernet.enqueue, "The frame waits in the input queue of {if}; frames before it: {queue}.", _enqueue),
     door(
         Ethernet.output, "{if} is to send the packet to the neighbour {nexthop}, so it needs a link header.",
         _output, _failed, rfc="RFC 894",
