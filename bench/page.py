@@ -167,7 +167,7 @@ def text(run: Run) -> str:
         *map(row, run.results),
     ]
     if run.skipped:
-        told += ["", "Not measured: " + "; ".join(run.skipped) + "."]
+        told += ["", "Not measured here: " + "; ".join(run.skipped) + "."]
     missed = [result for result in run.results if result.met is False]
     told += ["", "## Targets missed", ""]
     if not missed:

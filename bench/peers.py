@@ -59,7 +59,7 @@ def kernel(seconds: float, routers: int, *, offloads: bool = True) -> float:
         assert server.stdout is not None
         while "listening" not in server.stdout.readline():
             assert server.poll() is None
-        argv = "iperf3", "-c", address, "-p", str(PORT), "-t", f"{seconds:g}", "-O", "1", "-J"
+        argv = "iperf3", "-c", address, "-p", str(PORT), "-t", f"{max(1, seconds):.0f}", "-O", "1", "-J"
         told = json.loads(near.run(*argv, timeout=seconds + 30).stdout)
         return float(told["end"]["sum_received"]["bits_per_second"]) / 1e9
 

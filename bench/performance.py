@@ -205,7 +205,8 @@ def _waits(name: str) -> bool:
 
 def _short(file: str) -> str:
     """A file's name without where it lies on this machine."""
-    return "/".join(Path(file).parts[-3:]) if str(page.ROOT) in file else Path(file).name
+    path = Path(file)
+    return str(path.relative_to(page.ROOT)) if path.is_relative_to(page.ROOT) else path.name
 
 
 def commit() -> str:
@@ -235,14 +236,16 @@ def run(wanted: list[Case], times: int, lacking: str) -> Run:
 def main() -> None:
     """Measure all there is, and say how it was the last time."""
     parser = argparse.ArgumentParser(prog="python -m bench.performance", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each stream (default: 2)")
+    parser.add_argument("--seconds", type=int, default=2, help="of each stream (default: 2)")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, of which the median counts (default: 3)")
     parser.add_argument("--only", default="", help="cases with these words in them")
     parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
     parser.add_argument("--write", action="store_true", help="make docs/performance.md, and add to the history")
     args = parser.parse_args()
-    if args.repeat < 1 or args.seconds <= 0:
-        parser.error("--repeat and --seconds are at least 1, and more than 0")
+    if args.repeat < 1 or args.seconds < 1:
+        parser.error("--repeat and --seconds are at least 1")
+    if args.json and not Path(args.json).absolute().parent.is_dir():
+        parser.error(f"{args.json}: no such folder")  # said now, and not in some minutes
     wanted = [case for case in cases(args.seconds) if any(args.only in each.name for each in case.measures)]
     if not wanted:
         parser.error(f"no case has {args.only!r} in its name")

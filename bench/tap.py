@@ -152,7 +152,7 @@ def through(build: Callable[[World], tuple[Netns, Netns, str]], mode: Mode, seco
         server = w.program(far, "iperf3", "-s", "-1", "-p", str(PORT), "--forceflush")
         w.until(lambda: "listening" in server.text, what="iperf3")
         w.linux(near, "ping", "-c", "1", address)
-        argv = "iperf3", "-c", address, "-p", str(PORT), "-t", f"{seconds:g}", "-O", "1", "-J"
+        argv = "iperf3", "-c", address, "-p", str(PORT), "-t", f"{max(1, seconds):.0f}", "-O", "1", "-J"
         told = json.loads(w.linux(near, *argv, seconds=seconds + 30))["end"]
         retransmits = told["sum_sent"]["retransmits"]
         if retransmits:
