@@ -5,12 +5,11 @@ All of it happens in network namespaces that are made here, as root.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -107,9 +106,9 @@ OTHERS = {  # programs that the issue of speed is also compared with, and how on
 def missing() -> list[str]:
     """Peers that are not on this machine."""
     found = [name for name, programs in OTHERS.items() if not any(map(shutil.which, programs))]
-    return found + [module for module in ("dpkt", "pytcp") if not _importable(module)]
+    return found + [module for module in ("dpkt", "pytcp") if not importable(module)]
 
 
-def _importable(module: str) -> bool:
-    argv: Sequence[str] = (sys.executable, "-c", f"import {module}")
-    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+def importable(module: str) -> bool:
+    """Whether this Python has a module."""
+    return importlib.util.find_spec(module) is not None

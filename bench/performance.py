@@ -16,6 +16,7 @@ import json
 import os
 import pstats
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -58,7 +59,7 @@ class Case(NamedTuple):
 
     run: Callable[[], Values]
     measures: tuple[Measure, ...]
-    needs_tap: bool = False
+    lacking: str = ""  # why it cannot be run on this machine
     apart: bool = False  # in a process of its own
 
 
@@ -103,10 +104,16 @@ def endpoint(direction: str, mode: str, seconds: float) -> Callable[[], Values]:
     return one(tap.endpoint, direction, tap.MODES[mode], seconds)
 
 
+def lacking() -> str:
+    """Why the rows with TAPs cannot be measured on this machine; empty when they can."""
+    programs = [program for program in ("iperf3", "ethtool", "ping") if shutil.which(program) is None]
+    return why_no_tun() or (f"no {', '.join(programs)}" if programs else "")
+
+
 def cases(seconds: float) -> list[Case]:
     """The table."""
     gbit = partial(Measure, unit="Gbit/s")
-    on_tap = partial(Case, needs_tap=True)
+    on_tap = partial(Case, lacking=lacking())
     return [
         on_tap(through("router", "plain", seconds), (gbit("router between two TAPs, 1500-byte frames", target=0.94,
                anchors="rump claim: a GigE; kernel router without offloads 4.8-5.4"),)),
@@ -133,7 +140,8 @@ def cases(seconds: float) -> list[Case]:
              anchors="scapy 3,200; dpkt 70,000"),)),
         Case(one(forward.hops_per_second, 100, 64, 40, 256), (Measure("hops a second, ipflow", "hops/s", 900_000,
              anchors="as above"),)),
-        Case(one(peers.scapy_hops, 2000), (Measure("peer: scapy, one hop", "hops/s"),)),
+        Case(one(peers.scapy_hops, 2000), (Measure("peer: scapy, one hop", "hops/s"),),
+             lacking="" if peers.importable("scapy") else "no scapy"),
         Case(one(tcp.gigabits_per_second, 1500, 200), (gbit("TCP in one lab, MTU 1500", target=1.0,
              anchors="rump over shmif 0.85-1.18"),)),
         Case(one(tcp.gigabits_per_second, 65535, 1000), (gbit("TCP in one lab, MTU 65535", target=15.0,
@@ -216,15 +224,15 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def run(wanted: list[Case], times: int, lacking: str) -> Run:
+def run(wanted: list[Case], times: int) -> Run:
     """Measure the cases that can be on this machine."""
     begin = datetime.now(UTC)
     load = os.getloadavg()[0]
     results, skipped = [], [f"{name}: not installed" for name in peers.missing()]
     calibration = calibrate()
     for case in wanted:
-        if case.needs_tap and lacking:
-            skipped += [f"{each.name}: {lacking}" for each in case.measures]
+        if case.lacking:
+            skipped += [f"{each.name}: {case.lacking}" for each in case.measures]
             continue
         for result in measure(case, times):
             results.append(result)
@@ -251,7 +259,7 @@ def main() -> None:
         parser.error(f"no case has {args.only!r} in its name")
     if args.only and args.write:
         parser.error("--write is for a whole run: without --only")
-    done = run(wanted, args.repeat, why_no_tun())
+    done = run(wanted, args.repeat)
     last = page.last(HISTORY)
     print(page.summary(done, last))
     if args.json:
