@@ -90,7 +90,7 @@ def captured(served: Served, fifo: Path, *words: str) -> tuple[bytes, str, int]:
             served.run("-c", "ping -q -c 2 -i 0.1 www")
             while len(data) < 400:
                 data += pipe.read1()
-        child.terminate()
+            child.terminate()
         data += pipe.read()
         assert child.stderr is not None
         return bytes(data), child.stderr.read(), child.wait(PATIENCE)
