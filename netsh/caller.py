@@ -11,7 +11,6 @@ from typing import Any, Self
 from commands.command import Command
 from netsh.grammar import parse
 from netsh.output import Caught, Closed, Output, Piped, Refused, Shared
-from netsh.prompt.abbreviations import Ambiguous, whole
 from netsh.shell import Shell, Stop
 from netsh.state import Function, State
 from netsh.syntax import Pipeline, Redirect, Script
@@ -78,6 +77,8 @@ class Caller(Shell):
         if not words:
             return 0
         if self.session.interactive and self.source == "-" and not self.depth and self._abbreviates():
+            from netsh.prompt.abbreviations import Ambiguous, whole  # a prompt has it already, others need it not
+
             try:
                 words = whole(words, self.session)
             except Ambiguous as ambiguous:

@@ -12,7 +12,6 @@ from netsh.aliases import command_of
 from netsh.clock import Clock
 from netsh.files import read_text
 from netsh.options import Options, Unusable, has_work
-from netsh.prompt import repl
 from netsh.recorder import Recorder
 from netsh.render.printer import Printer
 from netsh.render.screen import terminal_size
@@ -213,4 +212,6 @@ def _prompt(session: Session, options: Options, status: int) -> int:
     session.interactive = True
     assert session.recorder is not None
     session.recorder.size = lambda: terminal_size(sys.stdout)
+    from netsh.prompt import repl  # completion and all it knows take 15 ms
+
     return repl.main(session, lambda: _use_options(session, options))
