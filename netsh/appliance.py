@@ -29,8 +29,11 @@ KINDS = ("router", "bridge")
 _INTERFACE = re.compile(r"(virt[0-9]{1,4})|(shmif[0-9]{1,4})=([^\s]*/[^\s]*)", re.ASCII)
 
 
-def parse(kind: str, words: list[str]) -> Options:
-    """Read what stands behind `router` or `bridge`; BadOption, with words, when it makes no sense."""
+def parse(kind: str, words: list[str], *, terminal: bool = False) -> Options:
+    """Read what stands behind `router` or `bridge`; BadOption, with words, when it makes no sense.
+
+    On a `terminal` its counters are drawn in place.
+    """
     reader = _Reader(kind, words)
     reader.read()
     options = Options()
@@ -48,7 +51,7 @@ def parse(kind: str, words: list[str]) -> Options:
     options.lines = " && ".join(lines)
     options.stay = reader.stay
     if not reader.stay:
-        options.watch = _watch(reader)
+        options.watch = _watch(reader, terminal)
     return options
 
 
@@ -165,8 +168,10 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _watch(reader: _Reader) -> list[str]:
+def _watch(reader: _Reader, terminal: bool) -> list[str]:
     """The command that runs until somebody ends it."""
     if reader.quiet:
         return ["sleep", "1000000000"]
+    if terminal and reader.wait is None:
+        return ["ifconfig", "-a", "--live"]
     return ["netstat", "-w", reader.wait or "1", "-bd"]

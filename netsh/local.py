@@ -59,7 +59,7 @@ def _end_record(session: Session) -> None:
 
 def join(kind: str, words: list[str]) -> int:
     """Be a router or a bridge between interfaces of this machine; the exit status."""
-    options = appliance.parse(kind, words)
+    options = appliance.parse(kind, words, terminal=sys.stdout.isatty())
     if options.show is not None:
         sys.stdout.write(options.show)
         return 0

@@ -74,6 +74,11 @@ def test_one_line_says_what_is_wrong(line: str, said: str) -> None:
         parse(kind, words)
 
 
+def test_on_a_terminal_its_counters_are_drawn_in_place() -> None:
+    assert parse("bridge", ["virt0", "virt1"], terminal=True).watch == ["ifconfig", "-a", "--live"]
+    assert parse("bridge", ["virt0", "virt1", "-w", "2"], terminal=True).watch == ["netstat", "-w", "2", "-bd"]
+
+
 def test_each_has_its_page() -> None:
     for kind in KINDS:
         page = parse(kind, ["--help"]).show
