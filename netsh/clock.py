@@ -122,6 +122,7 @@ class Clock:
         signals.arm()
         if signals.pending == signal.SIGINT and not before:
             signals.take()  # it was meant for something that is over
+        signals.pending, signals.ahead = signals.pending or signals.ahead, None
         try:
             while proc.status is None:
                 self.run_some(proc, stuck)

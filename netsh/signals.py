@@ -14,6 +14,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.pending: int | None = None
+        self.ahead: int | None = None  # typed before its command ran
         self.running = False  # a command is, and gets the signal; else the program does
         self.awake: tuple[int, int] | None = None
         self.leave: Callable[[int], None] | None = None  # at a prompt: how the program is told, between two events

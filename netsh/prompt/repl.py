@@ -9,6 +9,7 @@ an empty prompt leaves.  Keys typed while a command runs are kept: for it, if it
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -171,6 +172,8 @@ class Keyboard(Modes):
     def lent(self, typed: bytes) -> Iterator[None]:
         """The keys are a line's while it runs, and first of all those that were `typed` behind it."""
         clock = self.session.clock
+        _, interrupt, typed = typed.rpartition(b"\x03")  # as in a terminal: it is a signal, and ends what was typed
+        clock.signals.ahead = signal.SIGINT if interrupt else None
         self.before = before = clock.before_waiting
         self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting

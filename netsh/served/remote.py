@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import sys
 import time
@@ -51,12 +52,13 @@ class Remote(Client):
 
     def type(self, line: str, ahead: bytes) -> bytes:
         """Run a line that was typed, and give it the keys that came behind it; those that it left."""
-        self.ahead = ahead
+        _, interrupt, self.ahead = ahead.rpartition(b"\x03")  # as in a terminal: it ends what was typed
         self.rest = b""
         self._tell_window()
         self.modes.set(self.modes.kept)
         self.signals.running = True
         self.signals.take()  # it was meant for something that is over
+        self.signals.pending = signal.SIGINT if interrupt else None
         try:
             self.run(Work("typed", "", line, []))
         finally:

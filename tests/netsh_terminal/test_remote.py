@@ -98,6 +98,14 @@ def test_ctrl_c_ends_a_ping_which_prints_its_statistics(terminal: Terminal, lab:
     assert lab.process.poll() is None
 
 
+def test_ctrl_c_typed_right_behind_a_line_is_for_that_line(terminal: Terminal, lab: Served) -> None:
+    for _ in range(3):
+        terminal.type("ping www\r" + CTRL_C)
+        terminal.until(lambda terminal: "ping www" not in terminal.line and terminal.line.startswith("me#"))
+        terminal.until_prompt()
+    assert "ping" not in lab.run("-c", "ps").out
+
+
 def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
     run(terminal, "ping -c 3 -i 0.2 www &")
     terminal.type("echo half a line")

@@ -132,6 +132,15 @@ def test_ctrl_c_ends_a_ping_which_prints_its_statistics(terminal: Terminal) -> N
     assert "status 0" in terminal.lines
 
 
+def test_ctrl_c_typed_right_behind_a_line_is_for_that_line(terminal: Terminal) -> None:
+    for _ in range(5):
+        terminal.type("ping www\r" + CTRL_C)
+        terminal.until(lambda terminal: "ping www" not in terminal.line and terminal.line.startswith("me#"))
+        terminal.until_prompt()
+    run(terminal, "jobs; echo nothing is left")
+    assert terminal.lines.count("nothing is left") == 1
+
+
 def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
     run(terminal, "ping -c 3 -i 0.2 www &")
     terminal.type("echo half a line")
