@@ -18,7 +18,13 @@ import pytest
 from tests import provoked, stuck
 
 # Two busy cores make any example slow once in a while, and that is no defect.
-hypothesis.settings.register_profile("netsh", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# Every run tries the same examples, so that a change is judged by what it changes; NETSH_FUZZ=1 tries new ones.
+hypothesis.settings.register_profile(
+    "netsh",
+    deadline=None,
+    derandomize=not os.environ.get("NETSH_FUZZ"),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("netsh")
 
 WISHES = (

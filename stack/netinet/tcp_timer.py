@@ -24,6 +24,7 @@ from stack.netinet.tcp_var import (
 )
 
 _BEAR_WITH = 3  # times that a first SYN cannot even be sent, as with unreachables (tcp_notify)
+_TICK = 0.001  # seconds: BSD's timers know no less, and what a sum of floats leaves over would never pass
 _FORGET_RTT_AFTER = TCP_MAXRXTSHIFT // 4  # RFC 1122 4.2.3.5, R1: then the way may have changed
 
 
@@ -93,7 +94,7 @@ def tcp_keep(tp: Tcpcb) -> None:
         return None
     keep = tp.keepalive
     alive_for = keep.idle - (tcp.callouts.now - tp.idle_since)
-    if alive_for > 0:  # it has been heard of
+    if alive_for > _TICK:  # it has been heard of
         tp.keepprobes = 0
         tp.keep.set(alive_for)
         return None

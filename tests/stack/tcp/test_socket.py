@@ -31,6 +31,7 @@ from stack.lab import Lab
 from stack.net.wire import Personality
 from stack.netinet.in_ import IP_TTL, IPPROTO_IP, TCP_CONGCTL, TCP_MAXSEG, TCP_NODELAY
 from stack.netinet.tcp_fsm import TCP_STATES
+from stack.netinet.tcp_timer import tcp_keep
 from stack.netinet.tcp_var import Tcpcb
 
 IPPROTO_TCP = 6
@@ -587,3 +588,17 @@ def test_an_idle_connection_lets_the_lab_rest(world: World) -> None:
     world.lab.run()
     assert (state(client), state(server)) == ("ESTABLISHED", "ESTABLISHED")
     assert world.lab.callouts.now < 7000  # neighbours expire, keepalive does not run
+
+
+def test_a_keepalive_timer_gets_on(world: World) -> None:
+    """What a sum of floats leaves of the idle time is too little to be added to now: no timer waits for it."""
+    client, _ = world.pair()
+    tp, callouts = client.pcb, world.lab.callouts
+    assert isinstance(tp, Tcpcb)
+    client.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+    world.a.tcp.keepidle = 200  # half seconds
+    tp.idle_since, callouts.now = 33.527, 133.527
+    assert 100 - (callouts.now - tp.idle_since) > 0
+    assert callouts.now + (100 - (callouts.now - tp.idle_since)) == callouts.now
+    tcp_keep(tp)
+    assert tp.keep.due is not None and tp.keep.due > callouts.now
