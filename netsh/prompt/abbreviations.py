@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from netsh.prompt.candidates import vocabulary
 from netsh.prompt.complete import Vocabulary, argument
+from netsh.prompt.nearest import beginning
 from netsh.state import State
 
 _WHOLE = {"exit", "halt", "kill", "load", "quit", "unalias"}
@@ -48,10 +49,10 @@ def _known(name: str, state: State) -> bool:
 
 def _one(typed: str, known: Collection[str], whole: Collection[str]) -> str:
     """The one word that begins so, `route` and not `routed`; what was typed, when there is none."""
-    found = sorted({word for word in known if word.startswith(typed)})
+    found = beginning(typed, known)
     if not found:
         return typed
-    if len(found) > 1 and not all(word.startswith(found[0]) for word in found):
+    if len(found) > 1:
         raise Ambiguous(f"{typed}: is it {', '.join(found[:-1])} or {found[-1]}?")
     if found[0] in whole:
         raise Ambiguous(f"{typed}: {found[0]} must be typed whole")

@@ -16,6 +16,7 @@ from netsh.grammar import KEYWORDS
 from netsh.lessons import where
 from netsh.live import live
 from netsh.prompt.complete import Candidate, Next, Vocabulary, options_of, what_comes_next
+from netsh.prompt.nearest import beginning
 from netsh.settings import TABLES
 from netsh.state import State
 from netsh.summaries import summary
@@ -100,8 +101,8 @@ def vocabulary(state: State) -> Vocabulary:
             return [word.bare or "" for word in alias.words]
         if name in state.functions or state.find(name) is not None:
             return []
-        meant = sorted(each for each in state.names() if each.startswith(name))
-        return meant[:1] if all(each.startswith(meant[0]) for each in meant) else []
+        meant = beginning(name, state.names())
+        return meant if len(meant) == 1 else []
 
     return Vocabulary(state.lab.hosts, synopsis, lambda name: words_of(name, state), aliased, state.functions)
 

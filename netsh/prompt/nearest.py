@@ -1,8 +1,14 @@
-"""The known word that is most like an unknown one, for "did you mean"."""
+"""The known words that an unknown one may stand for: those that it begins, or is most like."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+
+def beginning(typed: str, known: Iterable[str]) -> list[str]:
+    """The known words that begin so, in order; one alone where it begins all the others: `route`, not `routed`."""
+    found = sorted({word for word in known if word.startswith(typed)})
+    return found[:1] if all(word.startswith(found[0]) for word in found) else found
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
