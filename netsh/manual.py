@@ -19,7 +19,7 @@ from netsh.mdoc import body, escape, literal, quoted, synopsis
 from netsh.options import HELP, USAGE
 from netsh.summaries import first_sentence
 from netsh.topics import TOPICS
-from stack.dev.files import WholeFile
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 
 _USAGE = 2
@@ -48,9 +48,7 @@ def main(argv: list[str]) -> int:
     try:
         os.makedirs(folder, exist_ok=True)
         for name, text in pages(_today()).items():
-            file = WholeFile(os.path.join(folder, name))
-            file.write(text.encode())
-            file.commit()
+            write_whole(os.path.join(folder, name), text.encode())
     except OSError as error:
         sys.stderr.write(f"netsh.manual: {error.filename or folder}: {reason(error)}\n")
         return 1

@@ -23,7 +23,7 @@ from netsh.drawing.dot import dot_of
 from netsh.drawing.svg import svg_of
 from netsh.shell import ShellContext
 from stack.addr import Mac
-from stack.dev.files import WholeFile
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 from stack.lab import Lab
 from stack.net.bridge import Bridge
@@ -125,12 +125,7 @@ async def run(ctx: ShellContext, seed: int | Export | None) -> AsyncIterator[Lab
 def _write(path: str, text: str) -> None:
     """A new file, whole or not at all."""
     try:
-        file = WholeFile(path)
-        try:
-            file.write(text.encode())
-            file.commit()
-        finally:
-            file.discard()
+        write_whole(path, text.encode())
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {reason(error)}") from None
 

@@ -25,7 +25,7 @@ from netsh.builtins import builtin
 from netsh.settings import SETTINGS, Settings, Value
 from netsh.shell import ShellContext
 from netsh.words import quote
-from stack.dev.files import WholeFile
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 
 SYNOPSIS = "option [name [value]]\noption -d name"
@@ -86,12 +86,7 @@ def _keep(ctx: ShellContext, settings: Settings, name: str) -> None:
     try:
         text = settings.text_with(name)
         os.makedirs(os.path.dirname(os.path.abspath(settings.path)), mode=0o700, exist_ok=True)
-        file = WholeFile(settings.path)
-        try:
-            file.write(text.encode())
-            file.commit()
-        finally:
-            file.discard()
+        write_whole(settings.path, text.encode())
     except (OSError, ValueError) as error:
         raise Failure(f"{settings.path}: {reason(error)}; it holds until you leave") from None
 

@@ -20,7 +20,7 @@ from commands.command import Failure, Usage
 from netsh import saved
 from netsh.builtins import builtin, no_rows
 from netsh.shell import ShellContext
-from stack.dev.files import WholeFile
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 
 SYNOPSIS = "save file"
@@ -37,12 +37,7 @@ async def run(ctx: ShellContext, path: str) -> AsyncIterator[Any]:
     """Write it."""
     text = saved.script_of(ctx.session)
     try:
-        file = WholeFile(path)
-        try:
-            file.write(text.encode())
-            file.commit()
-        finally:
-            file.discard()
+        write_whole(path, text.encode())
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {reason(error)}") from None
     return

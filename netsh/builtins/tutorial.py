@@ -40,6 +40,7 @@ from netsh.lessons.steps import steps_of
 from netsh.lessons.words import commands
 from netsh.session import Session
 from netsh.shell import ShellContext
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 from stack.kern.proc import pause
 
@@ -257,7 +258,7 @@ def _html(ctx: ShellContext, args: Args) -> Iterator[Told]:
 
 def _write(path: str, text: str) -> None:
     try:
-        draft.write(path, text)
+        write_whole(path, text.encode())
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {reason(error)}") from None
 

@@ -16,7 +16,7 @@ from netsh.render.printer import Printer
 from netsh.saved import script_of
 from netsh.session import Session
 from netsh.world import end
-from stack.dev.files import WholeFile
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 from stack.lab import Lab
 
@@ -111,16 +111,6 @@ def _title(path: str) -> str:
     return " ".join(words).capitalize().replace('"', "'") or "A lesson"
 
 
-def write(path: str, text: str) -> None:
-    """Write a lesson whole; OSError when that cannot be."""
-    file = WholeFile(path)
-    try:
-        file.write(text.encode())
-        file.commit()
-    finally:
-        file.discard()
-
-
 class Recorder:
     """Notes what is typed at the prompt, and makes a draft of a lesson of it."""
 
@@ -174,7 +164,7 @@ class Recorder:
 
     def _write(self, text: str) -> None:
         try:
-            write(self.path, text)
+            write_whole(self.path, text.encode())
         except OSError as error:
             self.session.complain("tutorial", f"{self.path}: {reason(error)}; the draft is not written")
 

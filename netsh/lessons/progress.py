@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
-from stack.dev.files import WholeFile
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 
 _FILE = "lessons.json"
@@ -48,12 +48,7 @@ class Progress:
             if self._broken:  # somebody may want to mend it
                 os.replace(self.path, f"{self.path}.broken")
                 self._broken = False
-            file = WholeFile(self.path)
-            try:
-                file.write(text.encode() + b"\n")
-                file.commit()
-            finally:
-                file.discard()
+            write_whole(self.path, text.encode() + b"\n")
         except OSError as error:
             self.trouble = f"{self.path}: {reason(error)}; your progress is not kept"
 

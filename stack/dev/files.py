@@ -68,6 +68,16 @@ class WholeFile:
             self.temporary = None
 
 
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file in one go, or leave it as it was; OSError when it cannot be written."""
+    file = WholeFile(path)
+    try:
+        file.write(data)
+        file.commit()
+    finally:
+        file.discard()
+
+
 class PartFile:
     """A file that is written in its part, `PATH.part`; a part that is left when writing breaks off is gone on with.
 
