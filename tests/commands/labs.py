@@ -14,6 +14,7 @@ from stack.lab import Lab, next_unit
 from stack.mbuf import Mbuf
 from stack.net.route import RTF_GATEWAY, RTF_STATIC, RTF_UP, Rtentry
 from stack.net.wire import Bus, Personality
+from tests.commands.runner import run
 
 
 def route(host: Host, destination: str, gateway: str) -> None:
@@ -37,6 +38,30 @@ def chain(*names: str, seed: int = 1, delay: float = 0.0) -> Lab:
                 route(host, f"10.0.{net}.0/24", f"10.0.{at}.2")
             elif net < at - 1:
                 route(host, f"10.0.{net}.0/24", f"10.0.{at - 1}.1")
+    return lab
+
+
+def neighbors() -> Lab:
+    """Two hosts on one bus, as a user makes them: `me` has 10.0.0.2/24, its neighbour `gw` 10.0.0.1/24."""
+    lab = Lab()
+    for name, address in (("me", "10.0.0.2"), ("gw", "10.0.0.1")):
+        run(lab, name, "sysctl -q -w net.inet.ip.dad_count=0")
+        run(lab, name, f"ifconfig shmif0 create linkstr lan {address}/24")
+    return lab
+
+
+def golden_lab() -> Lab:
+    """A 10.0.1.1 -- 10.0.1.2 R 10.0.2.2 -- 10.0.2.1 B, as in the golden sessions."""
+    lab = Lab()
+    for name, wire, address in (
+        ("A", "1", "10.0.1.1"),
+        ("R", "1", "10.0.1.2"),
+        ("R", "2", "10.0.2.2"),
+        ("B", "2", "10.0.2.1"),
+    ):
+        attach(lab, name, wire, address)
+    route(lab["A"], "default", "10.0.1.2")
+    route(lab["B"], "10.0.1.0/24", "10.0.2.2")
     return lab
 
 

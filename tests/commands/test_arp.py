@@ -8,6 +8,7 @@ import pytest
 
 from stack.addr import Ip4
 from stack.lab import Lab
+from tests.commands.labs import neighbors
 from tests.commands.runner import run
 
 MAC = "02:00:00:00:00:50"
@@ -16,11 +17,7 @@ MAC = "02:00:00:00:00:50"
 @pytest.fixture
 def lab() -> Lab:
     """A host `me` with 10.0.0.2/24, its neighbour `gw` with 10.0.0.1/24."""
-    lab = Lab()
-    for name, address in (("me", "10.0.0.2"), ("gw", "10.0.0.1")):
-        run(lab, name, "sysctl -q -w net.inet.ip.dad_count=0")
-        run(lab, name, f"ifconfig shmif0 create linkstr lan {address}/24")
-    return lab
+    return neighbors()
 
 
 def table(lab: Lab, host: str = "me") -> list[str]:

@@ -18,6 +18,7 @@ from stack.kern.socket import SOCK_DGRAM, SOCK_STREAM, Socket
 from stack.kern.syscalls import accept, connect, recv, sendall
 from stack.lab import Lab
 from stack.net.wire import Personality
+from tests.commands.labs import neighbors
 from tests.commands.runner import finish, run, start
 
 GOLDEN = Path(__file__).parent.parent / "sessions" / "statistics.netbsd"
@@ -26,11 +27,7 @@ GOLDEN = Path(__file__).parent.parent / "sessions" / "statistics.netbsd"
 @pytest.fixture
 def lab() -> Lab:
     """A host `me` with 10.0.0.2/24, its neighbour `gw` with 10.0.0.1/24."""
-    lab = Lab()
-    for name, address in (("me", "10.0.0.2"), ("gw", "10.0.0.1")):
-        run(lab, name, "sysctl -q -w net.inet.ip.dad_count=0")
-        run(lab, name, f"ifconfig shmif0 create linkstr lan {address}/24")
-    return lab
+    return neighbors()
 
 
 # --- statistics, as NetBSD printed them --------------------------------------------------------------

@@ -12,10 +12,9 @@ from stack.addr import Ip4
 from stack.header.icmp import ICMP_ECHOREPLY, Icmp, build
 from stack.header.ip import Ip as IpHeader
 from stack.kern.proc import SIGINT, SIGTERM
-from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.wire import Personality
-from tests.commands.labs import attach, bus, chain, pair, route, sent, spoil
+from tests.commands.labs import attach, bus, chain, golden_lab, pair, route, sent, spoil
 from tests.commands.runner import Answer, Step, finish, run, start, steps
 
 GOLDEN = Path(__file__).parent.parent / "sessions" / "ping.txt"
@@ -34,21 +33,6 @@ def errors(answer: Answer) -> list[PingError]:
 
 
 # --- as NetBSD says it -------------------------------------------------------------------------------
-
-
-def golden_lab() -> Lab:
-    """A 10.0.1.1 -- 10.0.1.2 R 10.0.2.2 -- 10.0.2.1 B, as in the golden session."""
-    lab = Lab()
-    for name, wire, address in (
-        ("A", "1", "10.0.1.1"),
-        ("R", "1", "10.0.1.2"),
-        ("R", "2", "10.0.2.2"),
-        ("B", "2", "10.0.2.1"),
-    ):
-        attach(lab, name, wire, address)
-    route(lab["A"], "default", "10.0.1.2")
-    route(lab["B"], "10.0.1.0/24", "10.0.2.2")
-    return lab
 
 
 def timeless(text: str) -> str:

@@ -12,17 +12,14 @@ from stack.addr import Ip4, Prefix
 from stack.kern.proc import SIGINT
 from stack.lab import Lab
 from stack.net.route import RTF_BLACKHOLE, RTF_CONNECTED, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC, Rtentry
+from tests.commands.labs import neighbors
 from tests.commands.runner import finish, run, start
 
 
 @pytest.fixture
 def lab() -> Lab:
     """A host `me` with 10.0.0.2/24, its neighbour `gw` with 10.0.0.1/24."""
-    lab = Lab()
-    for name, address in (("me", "10.0.0.2"), ("gw", "10.0.0.1")):
-        run(lab, name, "sysctl -q -w net.inet.ip.dad_count=0")
-        run(lab, name, f"ifconfig shmif0 create linkstr lan {address}/24")
-    return lab
+    return neighbors()
 
 
 def route(lab: Lab, prefix: str) -> Rtentry:

@@ -6,17 +6,14 @@ import pytest
 
 from stack.kern.proc import SIGINT, SIGKILL, SIGTERM
 from stack.lab import Lab
+from tests.commands.labs import neighbors
 from tests.commands.runner import Job, finish, run, start
 
 
 @pytest.fixture
 def lab() -> Lab:
     """A host `me` that runs a ping, and `gw`, which runs one too; nobody answers either."""
-    lab = Lab()
-    for name, address in (("me", "10.0.0.2"), ("gw", "10.0.0.1")):
-        run(lab, name, "sysctl -q -w net.inet.ip.dad_count=0")
-        run(lab, name, f"ifconfig shmif0 create linkstr lan {address}/24")
-    return lab
+    return neighbors()
 
 
 def ping(lab: Lab, host: str = "me") -> Job:

@@ -18,7 +18,7 @@ from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.route import RTF_REJECT, RTF_STATIC, RTF_UP, Rtentry
 from stack.net.wire import Personality
-from tests.commands.labs import attach, bus, chain, end, route, sent
+from tests.commands.labs import attach, bus, chain, end, golden_lab, route, sent
 from tests.commands.runner import Answer, Step, finish, run, start, steps
 
 GOLDEN = Path(__file__).parent.parent / "sessions" / "traceroute.txt"
@@ -45,16 +45,7 @@ def timeless(text: str) -> str:
 
 @pytest.mark.parametrize("step", list(steps(GOLDEN)), ids=lambda step: step.command)
 def test_golden(step: Step) -> None:
-    lab = Lab()
-    for name, wire, address in (
-        ("A", "1", "10.0.1.1"),
-        ("R", "1", "10.0.1.2"),
-        ("R", "2", "10.0.2.2"),
-        ("B", "2", "10.0.2.1"),
-    ):
-        attach(lab, name, wire, address)
-    route(lab["A"], "default", "10.0.1.2")
-    route(lab["B"], "10.0.1.0/24", "10.0.2.2")
+    lab = golden_lab()
     answer = run(lab, step.host, step.command)
     assert timeless(answer.both).rstrip("\n") == timeless(step.answer)
     assert answer.status == 0

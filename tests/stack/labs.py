@@ -279,3 +279,16 @@ def echo(src: str, dst: str, data: bytes = b"abcdefgh", *, ident: int = 7, seq: 
     """An echo request in its IP packet."""
     message = build(8, 0, ident << 16 | seq, data)
     return packet(src, dst, message, proto=IPPROTO_ICMP, **header)
+
+
+class One:
+    """A host `a` with 10.0.0.1, and a station, 10.0.0.9, that it knows."""
+
+    def __init__(self, *, sees_all: bool = False) -> None:
+        self.lab = Lab()
+        self.a = self.lab.add_host("a")
+        self.ifp = attach(self.lab, self.a, "lan", "10.0.0.1")
+        self.station = Station(self.lab, "lan", 9, "10.0.0.9", sees_all=sees_all).known(self.ifp)
+        settle(self.lab)
+        self.station.take()
+        self.watch = Watch(self.lab)

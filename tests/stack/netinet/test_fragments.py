@@ -16,17 +16,14 @@ from scapy.packet import Raw
 from stack.header.checksum import partial
 from stack.header.icmp import ICMP_TIMXCEED
 from stack.header.ip import IP_DF, IP_MF, IP_OFFMASK, IPPROTO_UDP, Ip
-from stack.host import Host
 from stack.kern.socket import SO_RCVBUF, SO_SNDBUF, SOCK_RAW, SOL_SOCKET, Socket
-from stack.lab import Lab
 from stack.mbuf import Mbuf
-from stack.net.ifnet import Ifnet
 from stack.netinet.in_ import IP_DONTFRAG, IPPROTO_IP
 from stack.netinet.ip_output import fragment
 from tests.stack.labs import (
+    One,
     Station,
     Watch,
-    attach,
     datagram,
     ip4,
     packet,
@@ -120,18 +117,12 @@ def test_what_cannot_be_cut(mtu: int) -> None:
 # --- joining ----------------------------------------------------------------------------------------------------
 
 
-class One:
-    """A host with a raw socket for a protocol, and a station that sends it fragments."""
+class Joiner(One):
+    """A host with a raw socket for a protocol, that gets fragments."""
 
     def __init__(self) -> None:
-        self.lab = Lab()
-        self.a: Host = self.lab.add_host("a")
-        self.ifp: Ifnet = attach(self.lab, self.a, "lan", "10.0.0.1")
-        self.station = Station(self.lab, "lan", 9, "10.0.0.9").known(self.ifp)
+        super().__init__()
         self.so: Socket = self.a.socket(SOCK_RAW, PROTO)
-        settle(self.lab)
-        self.station.take()
-        self.watch = Watch(self.lab)
 
     def piece(self, start: int, size: int, *, more: bool, ident: int = 1, fill: int = 0, **header: int) -> None:
         """A fragment: bytes `start` to `start + size` of what `body` gives, or filled with one value."""
@@ -154,7 +145,7 @@ class One:
 @given(cuts=st.sets(st.integers(1, 99), max_size=12), order=st.randoms(use_true_random=False), tail=st.integers(1, 8))
 @settings(max_examples=150)
 def test_any_order_of_any_pieces(cuts: set[int], order: random.Random, tail: int) -> None:
-    one = One()
+    one = Joiner()
     total = 99 * 8 + tail
     edges = [0, *(cut * 8 for cut in sorted(cuts)), total]
     pieces = [(start, end - start, end != total) for start, end in pairwise(edges)]
@@ -169,7 +160,7 @@ def test_any_order_of_any_pieces(cuts: set[int], order: random.Random, tail: int
 
 
 def test_a_packet_put_together_is_as_it_was_sent() -> None:
-    one = One()
+    one = Joiner()
     for start, more in ((8, False), (0, True)):
         off = start // 8 | (IP_MF if more else 0)
         options = RECORD if not start else b""
@@ -200,14 +191,14 @@ OVERLAPS: dict[str, list[tuple[int, int, bool]]] = {
 @pytest.mark.parametrize("name", OVERLAPS)
 def test_overlaps_throw_the_whole_packet_away(name: str) -> None:
     """RFC 5722, in its spirit: whoever sends such means no good."""
-    one = One()
+    one = Joiner()
     for start, size, more in OVERLAPS[name]:
         one.piece(start, size, more=more)
     assert (one.watch.reasons(), one.waiting) == (["fragoverlap", "fragoverlap"], 0)
 
 
 def test_the_teardrop_and_its_friends_leave_others_alone() -> None:
-    one = One()
+    one = Joiner()
     one.piece(0, 8, more=True, ident=2)
     one.piece(0, 16, more=True, ident=1)
     one.piece(8, 16, more=False, ident=1)
@@ -216,7 +207,7 @@ def test_the_teardrop_and_its_friends_leave_others_alone() -> None:
 
 
 def test_packets_are_told_apart_by_all_four() -> None:
-    one = One()
+    one = Joiner()
     who = ((1, "10.0.0.9", PROTO), (2, "10.0.0.9", PROTO), (1, "10.0.0.8", PROTO), (1, "10.0.0.9", 98))
     for ident, src, proto in who:
         one.station.inject(one.ifp, packet(src, "10.0.0.1", b"12345678", proto=proto, off=IP_MF, ident=ident))
@@ -225,7 +216,7 @@ def test_packets_are_told_apart_by_all_four() -> None:
 
 
 def test_the_wait_has_an_end_and_the_sender_is_told() -> None:
-    one = One()
+    one = Joiner()
     one.piece(0, 8, more=True)
     one.piece(16, 8, more=False)
     wait(one.lab, 29.9)
@@ -239,14 +230,14 @@ def test_the_wait_has_an_end_and_the_sender_is_told() -> None:
 
 def test_without_the_first_piece_nobody_is_told() -> None:
     """RFC 792: there is no transport header to quote."""
-    one = One()
+    one = Joiner()
     one.piece(8, 8, more=True)
     wait(one.lab, 31)
     assert (one.watch.reasons(), one.station.take()) == (["fragtimeout"], [])
 
 
 def test_so_many_packets_wait_and_the_oldest_makes_room() -> None:
-    one = One()
+    one = Joiner()
     one.a.sysctl.set("net.inet.ip.maxfragpackets", "3")
     for ident in range(5):
         one.piece(0, 8, more=True, ident=ident)
@@ -261,7 +252,7 @@ def test_so_many_packets_wait_and_the_oldest_makes_room() -> None:
 
 
 def test_a_packet_has_only_so_many_pieces() -> None:
-    one = One()
+    one = Joiner()
     for number in range(2049):
         one.piece(16 * number, 8, more=True, fill=1)
     assert one.watch.reasons() == ["rcvmemdrop"] * 2049
@@ -272,7 +263,7 @@ def test_a_packet_has_only_so_many_pieces() -> None:
 
 
 def test_the_longest_packet_there_is() -> None:
-    one = One()
+    one = Joiner()
     one.so.setsockopt(SOL_SOCKET, SO_RCVBUF, 1 << 20)
     for start in range(0, 65515, 1480):
         one.piece(start, min(1480, 65515 - start), more=start + 1480 < 65515)
@@ -280,7 +271,7 @@ def test_the_longest_packet_there_is() -> None:
 
 
 def test_the_ping_of_death() -> None:
-    one = One()
+    one = Joiner()
     for start in range(0, 65120, 1480):
         one.piece(start, 1480, more=True)
     one.piece(65120, 1000, more=False)  # its end would be at 66120
@@ -291,7 +282,7 @@ def test_the_ping_of_death() -> None:
 
 def test_the_longest_with_options_is_too_long() -> None:
     """Each piece is possible, but the whole with its longer header is not."""
-    one = One()
+    one = Joiner()
     off = IP_MF
     one.station.inject(one.ifp, packet("10.0.0.9", "10.0.0.1", body(70000)[:1440], proto=PROTO, off=off, options=NOPS))
     for start in range(1440, 65515, 1480):

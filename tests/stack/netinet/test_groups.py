@@ -14,7 +14,6 @@ from stack.header.ip import IPPROTO_IGMP
 from stack.host import Host
 from stack.kern.socket import SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT, SOCK_DGRAM, SOL_SOCKET, Socket
 from stack.lab import Lab
-from stack.net.ifnet import Ifnet
 from stack.netinet.in_ import (
     IP_ADD_MEMBERSHIP,
     IP_DROP_MEMBERSHIP,
@@ -26,6 +25,7 @@ from stack.netinet.in_ import (
 )
 from tests.stack.labs import (
     Heard,
+    One,
     Station,
     Watch,
     attach,
@@ -46,17 +46,11 @@ GROUP = ip4("239.1.2.3")
 ALERT = b"\x94\x04\0\0"
 
 
-class One:
-    """A host with 10.0.0.1 and a station that hears all."""
+class Member(One):
+    """A host that is asked for its groups."""
 
     def __init__(self) -> None:
-        self.lab = Lab()
-        self.a: Host = self.lab.add_host("a")
-        self.ifp: Ifnet = attach(self.lab, self.a, "lan", "10.0.0.1")
-        self.station = Station(self.lab, "lan", 9, "10.0.0.9", sees_all=True)
-        settle(self.lab)
-        self.station.take()
-        self.watch = Watch(self.lab)
+        super().__init__(sees_all=True)
 
     def join(self, group: str = "239.1.2.3") -> Socket:
         so = self.a.socket(SOCK_DGRAM)
@@ -92,7 +86,7 @@ class One:
 
 def test_who_joins_says_so_twice() -> None:
     """RFC 2236 3: at once, and again within ten seconds, in case the first was lost."""
-    one = One()
+    one = Member()
     one.join()
     assert one.said() == [(IGMP_V2_REPORT, "239.1.2.3")]
     wait(one.lab, 10)
@@ -103,7 +97,7 @@ def test_who_joins_says_so_twice() -> None:
 
 
 def test_only_the_first_who_joins_and_the_last_who_leaves_are_heard_of() -> None:
-    one = One()
+    one = Member()
     sockets = [one.join(), one.join()]
     wait(one.lab, 20)
     assert len(one.said()) == 2
@@ -116,7 +110,7 @@ def test_only_the_first_who_joins_and_the_last_who_leaves_are_heard_of() -> None
 
 
 def test_a_query_is_answered_within_its_time_by_every_group() -> None:
-    one = One()
+    one = Member()
     for group in ("239.1.2.3", "239.4.5.6"):
         one.join(group)
     wait(one.lab, 20)
@@ -130,7 +124,7 @@ def test_a_query_is_answered_within_its_time_by_every_group() -> None:
 
 
 def test_a_query_for_one_group() -> None:
-    one = One()
+    one = Member()
     for group in ("239.1.2.3", "239.4.5.6"):
         one.join(group)
     wait(one.lab, 20)
@@ -142,7 +136,7 @@ def test_a_query_for_one_group() -> None:
 
 def test_a_router_of_version_1_is_answered_in_its_own_language() -> None:
     """RFC 2236 4: ten seconds to answer, reports of version 1, no leaving; until it has been silent for 400 seconds."""
-    one = One()
+    one = Member()
     so, other = one.join(), one.join("239.4.5.6")
     wait(one.lab, 20)
     one.station.take()
@@ -162,7 +156,7 @@ def test_a_router_of_version_1_is_answered_in_its_own_language() -> None:
 
 def test_a_timer_that_runs_is_only_ever_made_shorter() -> None:
     """RFC 2236 3."""
-    one = One()
+    one = Member()
     one.join()
     wait(one.lab, 20)
     one.query(20)
@@ -177,7 +171,7 @@ def test_a_timer_that_runs_is_only_ever_made_shorter() -> None:
 
 @pytest.mark.parametrize("version", [IGMP_V1_REPORT, IGMP_V2_REPORT])
 def test_who_hears_another_s_report_need_not_report_nor_leave(version: int) -> None:
-    one = One()
+    one = Member()
     so = one.join()
     wait(one.lab, 20)
     one.station.take()
@@ -192,7 +186,7 @@ def test_who_hears_another_s_report_need_not_report_nor_leave(version: int) -> N
 
 
 def test_all_hosts_are_in_their_group_and_never_say_so() -> None:
-    one = One()
+    one = Member()
     one.query(0.1)
     wait(one.lab, 1)
     assert one.said() == []
@@ -210,21 +204,21 @@ BAD: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_messages(name: str) -> None:
     body, reason = BAD[name]
-    one = One()
+    one = Member()
     one.station.inject(group_mac("224.0.0.1"), packet("10.0.0.9", "224.0.0.1", body, proto=IPPROTO_IGMP, ttl=1))
     settle(one.lab)
     assert one.watch.reasons() == [reason]
 
 
 def test_raw_sockets_see_igmp() -> None:
-    one = One()
+    one = Member()
     so = raw(one.a, IPPROTO_IGMP)
     one.query(1)
     assert [whole[24] for whole in received(so)] == [IGMP_MEMBERSHIP_QUERY]
 
 
 def test_scapy_reads_our_report() -> None:
-    one = One()
+    one = Member()
     one.join()
     (heard,) = one.station.packets()
     read = ScapyIp(heard.payload)
@@ -234,7 +228,7 @@ def test_scapy_reads_our_report() -> None:
 
 def test_a_report_before_there_is_an_address() -> None:
     """RFC 2236 leaves it open; BSD sends it from 0.0.0.0."""
-    one = One()
+    one = Member()
     one.a.delete_address(one.ifp, ip4("10.0.0.1"))
     one.a.igmp.join(one.ifp, GROUP)
     settle(one.lab)
@@ -243,7 +237,7 @@ def test_a_report_before_there_is_an_address() -> None:
 
 
 def test_an_interface_that_goes_takes_its_memberships_and_closing_is_no_harm() -> None:
-    one = One()
+    one = Member()
     so = one.join()
     one.a.ifdestroy("shmif0")
     one.station.take()
@@ -276,7 +270,7 @@ def test_memberships_that_cannot_be(name: str) -> None:
 
 
 def test_joining_twice() -> None:
-    one = One()
+    one = Member()
     so = one.join()
     with pytest.raises(OSError, match="Address already in use"):
         so.setsockopt(IPPROTO_IP, IP_ADD_MEMBERSHIP, (GROUP, 0))
@@ -321,7 +315,7 @@ def test_loop_can_be_switched_off() -> None:
 
 
 def test_ttl_of_groups_is_their_own() -> None:
-    one = One()
+    one = Member()
     so = udp(one.a)
     so.setsockopt(IPPROTO_IP, IP_TTL, 99)
     so.sendto(b"x", (GROUP, 9))
@@ -333,7 +327,7 @@ def test_ttl_of_groups_is_their_own() -> None:
 
 def test_ttl_0_does_not_leave_the_host() -> None:
     """RFC 1112 6.1."""
-    one = One()
+    one = Member()
     ours, so = member(one.a), udp(one.a)
     settle(one.lab)
     one.station.take()
@@ -401,7 +395,7 @@ def test_bound_to_the_group_itself() -> None:
 
 
 def test_a_host_without_any_route_reaches_groups_all_the_same() -> None:
-    one = One()
+    one = Member()
     udp(one.a).sendto(b"x", (ip4("224.0.0.251"), 5353))
     settle(one.lab)
     (heard,) = one.station.packets()
@@ -529,7 +523,7 @@ def test_a_broadcast_reaches_each_socket_of_the_port_that_is_not_bound_elsewhere
 
 
 def test_what_comes_by_broadcast_is_marked_as_such_by_the_link() -> None:
-    one = One()
+    one = Member()
     sink = udp(one.a, 9)
     one.station.inject(ETHER_BROADCAST, udp_packet("10.0.0.9", "255.255.255.255"))
     settle(one.lab)

@@ -28,11 +28,9 @@ from stack.header.icmp import (
     build,
 )
 from stack.header.ip import IP_DF, IP_MF, IPPROTO_ICMP, IPPROTO_UDP, Ip
-from stack.host import Host
-from stack.lab import Lab
-from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_DYNAMIC, RTF_HOST
 from tests.stack.labs import (
+    One,
     Station,
     Watch,
     attach,
@@ -52,19 +50,13 @@ from tests.stack.labs import (
 )
 
 
-class One:
-    """A host with 10.0.0.1 and a station, 10.0.0.9, that it knows."""
+class Pinged(One):
+    """A host that gets ICMP messages."""
 
     def __init__(self, **sysctls: int) -> None:
-        self.lab = Lab()
-        self.a: Host = self.lab.add_host("a")
-        self.ifp: Ifnet = attach(self.lab, self.a, "lan", "10.0.0.1")
-        self.station = Station(self.lab, "lan", 9, "10.0.0.9").known(self.ifp)
+        super().__init__()
         for name, value in sysctls.items():
             self.a.sysctl.set(f"net.inet.icmp.{name}", str(value))
-        settle(self.lab)
-        self.station.take()
-        self.watch = Watch(self.lab)
 
     def inject(self, whole: bytes, *, broadcast: bool = False) -> None:
         self.station.inject(ETHER_BROADCAST if broadcast else self.ifp, whole)
@@ -87,7 +79,7 @@ class One:
 @given(data=st.binary(max_size=1460), ident=st.integers(0, 65535), seq=st.integers(0, 65535), tos=st.integers(0, 255))
 @settings(max_examples=100)
 def test_an_echo_comes_back_as_it_was(data: bytes, ident: int, seq: int, tos: int) -> None:
-    one = One()
+    one = Pinged()
     one.inject(echo("10.0.0.9", "10.0.0.1", data, ident=ident, seq=seq, tos=tos))
     (heard,) = one.station.packets()
     assert (heard.ip.tos, heard.ip.src, heard.ip.dst) == (tos, ip4("10.0.0.1"), ip4("10.0.0.9"))
@@ -98,14 +90,14 @@ def test_an_echo_comes_back_as_it_was(data: bytes, ident: int, seq: int, tos: in
 
 def test_an_echo_s_sum_is_right_whatever_it_was() -> None:
     """RFC 1624: the sum is not computed anew, so each of its values must do."""
-    one = One()
+    one = Pinged()
     for value in range(0, 65536, 251):
         one.inject(echo("10.0.0.9", "10.0.0.1", value.to_bytes(2)))
         assert one.answer()[8:] == value.to_bytes(2)
 
 
 def test_an_echo_s_code_is_kept() -> None:
-    one = One()
+    one = Pinged()
     one.message(ICMP_ECHO, 7, 0x00010002, b"x")
     assert one.answer()[:2] == b"\0\x07"
 
@@ -130,13 +122,13 @@ SILENT: dict[str, tuple[bytes, bool, str]] = {
 @pytest.mark.parametrize("name", SILENT)
 def test_requests_that_are_not_answered(name: str) -> None:
     whole, broadcast, reason = SILENT[name]
-    one = One()
+    one = Pinged()
     one.inject(whole, broadcast=broadcast)
     assert (one.watch.reasons(), one.station.take()) == ([reason], [])
 
 
 def test_broadcast_requests_are_answered_if_one_says_so() -> None:
-    one = One(bmcastecho=1)
+    one = Pinged(bmcastecho=1)
     for dst in ("10.0.0.255", "255.255.255.255", "224.0.0.1"):
         one.inject(echo("10.0.0.9", dst), broadcast=True)
         (heard,) = one.station.packets()
@@ -152,7 +144,7 @@ def test_a_group_of_our_own_is_not_answered_either() -> None:
 
 
 def test_timestamps_are_milliseconds_since_midnight() -> None:
-    one = One()
+    one = Pinged()
     wait(one.lab, 86_400 + 12.345)
     one.message(ICMP_TSTAMP, 0, 0x00070009, bytes(range(4)) + bytes(8))
     body = one.answer()
@@ -161,14 +153,14 @@ def test_timestamps_are_milliseconds_since_midnight() -> None:
 
 
 def test_masks_are_told_by_an_authority() -> None:
-    one = One(maskrepl=1)
+    one = Pinged(maskrepl=1)
     one.message(ICMP_MASKREQ, 0, 0x00070009, bytes(4))
     body = one.answer()
     assert (body[0], body[4:8], body[8:12]) == (ICMP_MASKREPLY, b"\0\x07\0\x09", b"\xff\xff\xff\0")
 
 
 def test_raw_sockets_see_what_is_not_answered_by_the_stack() -> None:
-    one = One()
+    one = Pinged()
     so = raw(one.a, IPPROTO_ICMP)
     one.inject(echo("10.0.0.9", "10.0.0.1"))
     one.message(ICMP_ECHOREPLY, 0, 1, b"reply")
@@ -182,7 +174,7 @@ def test_raw_sockets_see_what_is_not_answered_by_the_stack() -> None:
 
 
 def test_an_error_quotes_the_header_and_eight_bytes() -> None:
-    one = One()
+    one = Pinged()
     whole = udp_packet("10.0.0.9", "10.0.0.1", dport=99, data=b"long enough")
     one.inject(whole)
     body = one.answer()
@@ -193,7 +185,7 @@ def test_an_error_quotes_the_header_and_eight_bytes() -> None:
 
 @pytest.mark.parametrize("length", [8, 28, 512])
 def test_how_much_is_quoted_can_be_set(length: int) -> None:
-    one = One(returndatabytes=length)
+    one = Pinged(returndatabytes=length)
     options = b"\x01\x01\x01\x00"
     whole = udp_packet("10.0.0.9", "10.0.0.1", dport=99, data=bytes(300), options=options)
     one.inject(whole)
@@ -247,13 +239,13 @@ UNMENTIONED: dict[str, tuple[bytes, bool, str]] = {
 @pytest.mark.parametrize("name", UNMENTIONED)
 def test_no_error_about(name: str) -> None:
     whole, broadcast, reason = UNMENTIONED[name]
-    one = One()
+    one = Pinged()
     one.inject(whole, broadcast=broadcast)
     assert (one.watch.reasons(), one.station.take()) == (["noroute", reason], [])
 
 
 def test_an_error_about_a_query_and_a_first_fragment() -> None:
-    one = One()
+    one = Pinged()
     for whole in (
         echo("10.0.0.9", "192.0.2.1"),
         packet("10.0.0.9", "192.0.2.1", build(0, 0, 0), proto=1),
@@ -264,7 +256,7 @@ def test_an_error_about_a_query_and_a_first_fragment() -> None:
 
 
 def test_no_error_about_broadcasts_at_any_layer() -> None:
-    one = One()
+    one = Pinged()
     other = attach(one.lab, one.a, "other", "10.7.0.1")
     one.a.sysctl.set("net.inet.ip.directed-broadcast", "1")
     settle(one.lab)
@@ -281,7 +273,7 @@ def test_no_error_about_broadcasts_at_any_layer() -> None:
 
 
 def test_no_error_to_nobody() -> None:
-    one = One()
+    one = Pinged()
     one.a.ip.forwarding = 1
     one.station.inject(one.ifp, udp_packet("0.0.0.0", "10.0.0.1", dport=99))
     settle(one.lab)
@@ -290,7 +282,7 @@ def test_no_error_to_nobody() -> None:
 
 def test_a_hundred_errors_a_second_and_no_more() -> None:
     """RFC 1812 4.3.2.8."""
-    one = One()
+    one = Pinged()
     for _ in range(150):
         one.inject(udp_packet("10.0.0.9", "10.0.0.1", dport=99))
     assert len(one.station.icmps()) == 100
@@ -308,7 +300,7 @@ def test_a_hundred_errors_a_second_and_no_more() -> None:
 
 
 def test_answers_are_not_limited() -> None:
-    one = One()
+    one = Pinged()
     for _ in range(150):
         one.inject(echo("10.0.0.9", "10.0.0.1"))
     assert len(one.station.icmps()) == 150
@@ -317,7 +309,7 @@ def test_answers_are_not_limited() -> None:
 # --- redirects ------------------------------------------------------------------------------------------------
 
 
-class Redirected(One):
+class Redirected(Pinged):
     """Its default route leads to the station; a better gateway would be 10.0.0.2."""
 
     def __init__(self, **sysctls: int) -> None:
@@ -416,7 +408,7 @@ NEWS = [
 
 @pytest.mark.parametrize(("kind", "code", "error"), NEWS)
 def test_an_error_reaches_the_connected_socket_it_is_about(kind: int, code: int, error: int) -> None:
-    one = One()
+    one = Pinged()
     about, other, unconnected = udp(one.a, 1000), udp(one.a, 1001), udp(one.a, 1002)
     about.connect((ip4("10.0.0.9"), 9))
     other.connect((ip4("10.0.0.9"), 9))
@@ -443,13 +435,13 @@ QUOTES = [b"", b"\x45", udp_packet("10.0.0.1", "10.0.0.9")[:19], b"\x65" + bytes
 
 @pytest.mark.parametrize("quote", QUOTES, ids=range(len(QUOTES)))
 def test_an_error_about_nothing_that_can_be_read(quote: bytes) -> None:
-    one = One()
+    one = Pinged()
     one.message(ICMP_UNREACH, 3, 0, quote)
     assert (one.watch.reasons(), one.station.take()) == (["badlen"], [])
 
 
 def test_an_error_that_quotes_too_little_of_the_datagram() -> None:
-    one = One()
+    one = Pinged()
     so = udp(one.a, 1000)
     so.connect((ip4("10.0.0.9"), 9))
     one.message(ICMP_UNREACH, 3, 0, udp_packet("10.0.0.1", "10.0.0.9", 1000, 9)[:23])
@@ -457,7 +449,7 @@ def test_an_error_that_quotes_too_little_of_the_datagram() -> None:
 
 
 def test_counters_by_type() -> None:
-    one = One()
+    one = Pinged()
     one.inject(echo("10.0.0.9", "10.0.0.1"))
     one.inject(udp_packet("10.0.0.9", "10.0.0.1", dport=99))
     one.message(ICMP_UNREACH, 17, 0, b"")
@@ -482,7 +474,7 @@ def test_what_a_router_says_scapy_reads_the_same() -> None:
 
 
 def test_a_group_s_address_on_the_link_does_not_make_a_packet_for_one_host_welcome() -> None:
-    one = One()
+    one = Pinged()
     one.station.inject(group_mac("224.0.0.1"), udp_packet("10.0.0.9", "10.0.0.1", dport=99))
     settle(one.lab)
     assert (one.watch.reasons(), one.station.take()) == (["linkbcast"], [])

@@ -9,17 +9,12 @@ import pytest
 from stack.addr import Ip4, Prefix
 from stack.header.checksum import partial
 from stack.header.ip import IP_DF, IP_MF, IPPROTO_RAW, Ip
-from stack.host import Host
 from stack.kern.socket import SHUT_RD, SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, SOCK_RAW, SOL_SOCKET
-from stack.lab import Lab
-from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_UP, Rtentry
 from stack.netinet.in_ import IP_ADD_MEMBERSHIP, IP_HDRINCL, IP_MULTICAST_TTL, IP_OPTIONS, IP_TTL, IPPROTO_IP
 from tests.stack.labs import (
     Heard,
-    Station,
-    Watch,
-    attach,
+    One,
     ip4,
     packet,
     pair,
@@ -35,17 +30,8 @@ B = ip4("10.0.0.2")
 PROTO = 99
 
 
-class One:
-    """A host with 10.0.0.1, and a station it knows."""
-
-    def __init__(self) -> None:
-        self.lab = Lab()
-        self.a: Host = self.lab.add_host("a")
-        self.ifp: Ifnet = attach(self.lab, self.a, "lan", "10.0.0.1")
-        self.station = Station(self.lab, "lan", 9, "10.0.0.9").known(self.ifp)
-        settle(self.lab)
-        self.station.take()
-        self.watch = Watch(self.lab)
+class Raw(One):
+    """A host that gets packets of any protocol."""
 
     def inject(self, src: str = "10.0.0.9", dst: str = "10.0.0.1", proto: int = PROTO, data: bytes = b"data") -> None:
         self.station.inject(self.ifp, packet(src, dst, data, proto=proto))
@@ -59,14 +45,14 @@ class One:
 
 
 def test_a_raw_socket_has_the_packet_header_and_all() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     one.inject()
     assert so.recvfrom(100) == (packet("10.0.0.9", "10.0.0.1", b"data", proto=PROTO), (ip4("10.0.0.9"), 0))
 
 
 def test_each_has_what_it_asked_for() -> None:
-    one = One()
+    one = Raw()
     sockets = [raw(one.a, proto) for proto in (PROTO, 98, 0, PROTO, PROTO, PROTO, PROTO)]
     _, _, _, bound, elsewhere, connected, of_another = sockets
     one.a.set_address(one.ifp, ip4("10.0.0.5"), 24, alias=True, dad=False)
@@ -80,14 +66,14 @@ def test_each_has_what_it_asked_for() -> None:
 
 
 def test_nobody_who_wants_it() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, 98)
     one.inject()
     assert (received(so), one.watch.reasons(), one.station.icmps()) == ([], ["noproto"], [(3, 2)])
 
 
 def test_what_is_sent_has_a_header_made_for_it() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.sendto(b"payload", (ip4("10.0.0.9"), 0))
     header = one.heard().ip
@@ -103,7 +89,7 @@ def test_what_is_sent_has_a_header_made_for_it() -> None:
 
 
 def test_groups_and_everybody() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.sendto(b"x", (ip4("224.0.0.5"), 0))
     assert one.heard().ip.ttl == 1
@@ -121,7 +107,7 @@ def test_groups_and_everybody() -> None:
 
 
 def test_a_header_of_one_s_own_goes_out_as_it_is() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.setsockopt(IPPROTO_IP, IP_HDRINCL, 1)
     mine = Ip(0x20, 0, 4711, IP_DF, 17, 253, 0, ip4("10.7.7.7"), ip4("10.0.0.9"), b"\x01\x01\x01\x00")
@@ -132,7 +118,7 @@ def test_a_header_of_one_s_own_goes_out_as_it_is() -> None:
 
 
 def test_what_is_nought_in_it_is_filled_in() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, IPPROTO_RAW)  # means the same
     for _ in range(2):
         so.sendto(Ip(ttl=9, p=253, dst=ip4("10.0.0.9")).pack(), (ip4("10.0.0.9"), 0))
@@ -161,7 +147,7 @@ def test_a_long_packet_of_one_s_own_is_cut() -> None:
 
 
 def test_the_destination_is_the_header_s() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, IPPROTO_RAW)
     so.sendto(Ip(p=PROTO, dst=ip4("10.0.0.9")).pack(), (ip4("192.0.2.1"), 0))
     assert one.heard().ip.dst == ip4("10.0.0.9")
@@ -177,7 +163,7 @@ def test_a_header_that_is_none(bad: bytes) -> None:
 
 
 def test_options_that_are_malformed_are_one_s_own_affair() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, IPPROTO_RAW)
     header = Ip(p=PROTO, dst=ip4("10.0.0.9"), options=b"\x07\x09\x04\0")
     so.sendto(header.pack() + b"short", (ip4("10.0.0.9"), 0))
@@ -216,7 +202,7 @@ def test_errnos() -> None:
 
 
 def test_an_interface_without_an_address_has_no_source_to_give() -> None:
-    one = One()
+    one = Raw()
     bare = one.a.ifcreate("shmif1")
     bare.set_linkstr("bare")
     bare.up()
@@ -236,7 +222,7 @@ def test_names_have_no_ports() -> None:
 
 
 def test_a_full_buffer() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.setsockopt(SOL_SOCKET, SO_RCVBUF, 100)
     for _ in range(4):
@@ -245,7 +231,7 @@ def test_a_full_buffer() -> None:
 
 
 def test_who_wants_no_more_gets_no_more() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.connect((ip4("10.0.0.9"), 0))
     so.shutdown(SHUT_RD)
@@ -262,7 +248,7 @@ def test_the_longest_packet_fits() -> None:
 
 
 def test_a_closed_socket_is_forgotten() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.close()
     one.inject()
@@ -284,7 +270,7 @@ def test_helpers_and_their_packets() -> None:
 
 
 def test_connecting_to_all_again() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.connect((ip4("10.0.0.8"), 0))
     one.inject()
@@ -296,7 +282,7 @@ def test_connecting_to_all_again() -> None:
 
 
 def test_a_group_is_left_with_the_socket() -> None:
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.setsockopt(IPPROTO_IP, IP_ADD_MEMBERSHIP, (ip4("239.1.1.1"), 0))
     assert one.ifp.in_group(ip4("239.1.1.1"))
@@ -306,7 +292,7 @@ def test_a_group_is_left_with_the_socket() -> None:
 
 def test_options_take_their_room() -> None:
     """A packet is as long as its header with options, and no longer than a packet can be."""
-    one = One()
+    one = Raw()
     so = raw(one.a, PROTO)
     so.setsockopt(IPPROTO_IP, IP_OPTIONS, b"\x01\x01\x01\x00")
     so.sendto(bytes(1476), (ip4("10.0.0.9"), 0))

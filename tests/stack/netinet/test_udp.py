@@ -34,13 +34,11 @@ from stack.kern.socket import (
     Socket,
 )
 from stack.kern.syscalls import recvfrom, sendto
-from stack.lab import Lab
-from stack.net.ifnet import Ifnet
 from stack.netinet.in_ import IP_DONTFRAG, IP_OPTIONS, IP_TOS, IP_TTL, IPPROTO_IP
 from tests.stack.labs import (
+    One,
     Station,
     Watch,
-    attach,
     datagram,
     ip4,
     packet,
@@ -415,18 +413,12 @@ def test_a_bound_source_stays_even_on_another_way() -> None:
 # --- what comes in ------------------------------------------------------------------------------------------------
 
 
-class One:
-    """A host with 10.0.0.1 and port 9 open, and a station it knows."""
+class Open(One):
+    """A host with port 9 open."""
 
     def __init__(self) -> None:
-        self.lab = Lab()
-        self.a: Host = self.lab.add_host("a")
-        self.ifp: Ifnet = attach(self.lab, self.a, "lan", "10.0.0.1")
-        self.station = Station(self.lab, "lan", 9, "10.0.0.9").known(self.ifp)
+        super().__init__()
         self.so = udp(self.a, 9)
-        settle(self.lab)
-        self.station.take()
-        self.watch = Watch(self.lab)
 
     def inject(self, body: bytes) -> None:
         self.station.inject(self.ifp, packet("10.0.0.9", "10.0.0.1", body, proto=IPPROTO_UDP))
@@ -451,21 +443,21 @@ BAD: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_datagrams(name: str) -> None:
     body, reason = BAD[name]
-    one = One()
+    one = Open()
     one.inject(body)
     assert (one.watch.reasons(), received(one.so), one.station.take()) == ([reason], [], [])
 
 
 @pytest.mark.parametrize("body", [GOOD, ODD], ids=["even", "odd"])
 def test_good_sums_and_none(body: bytes) -> None:
-    one = One()
+    one = Open()
     one.inject(body)
     one.inject(body[:6] + b"\0\0" + body[8:])  # RFC 768: the sender made none
     assert received(one.so) == [body[8:]] * 2
 
 
 def test_bytes_behind_a_datagram_are_cut_off() -> None:
-    one = One()
+    one = Open()
     one.inject(GOOD + b"\0\0rubbish")
     assert received(one.so) == [b"hello"]
 
@@ -482,7 +474,7 @@ def test_sums_can_be_switched_off() -> None:
 
 
 def test_a_full_buffer_drops_and_counts_and_has_room_again() -> None:
-    one = One()
+    one = Open()
     one.so.setsockopt(SOL_SOCKET, SO_RCVBUF, 100)
     for _ in range(6):
         one.inject(datagram("10.0.0.9", "10.0.0.1", data=bytes(10)))
@@ -493,7 +485,7 @@ def test_a_full_buffer_drops_and_counts_and_has_room_again() -> None:
 
 
 def test_even_empty_datagrams_fill_a_buffer() -> None:
-    one = One()
+    one = Open()
     one.so.setsockopt(SOL_SOCKET, SO_RCVBUF, 64)
     for _ in range(6):
         one.inject(datagram("10.0.0.9", "10.0.0.1", data=b""))
@@ -502,14 +494,14 @@ def test_even_empty_datagrams_fill_a_buffer() -> None:
 
 def test_forty_datagrams_of_a_kilobyte_fit_by_default() -> None:
     """BSD's udp_recvspace: 40 * (1024 + sizeof(struct sockaddr_in))."""
-    one = One()
+    one = Open()
     for _ in range(41):
         one.inject(datagram("10.0.0.9", "10.0.0.1", data=bytes(1024)))
     assert (len(received(one.so)), one.watch.reasons()) == (40, ["fullsock"])
 
 
 def test_counters() -> None:
-    one = One()
+    one = Open()
     one.inject(GOOD)
     one.inject(datagram("10.0.0.9", "10.0.0.1", dport=10))
     one.so.sendto(b"x", (ip4("10.0.0.9"), 9))
@@ -521,7 +513,7 @@ def test_counters() -> None:
 
 
 def test_ttl_tos_and_dont_fragment() -> None:
-    one = One()
+    one = Open()
     one.so.sendto(b"x", (ip4("10.0.0.9"), 9))
     for option, value in ((IP_TTL, 255), (IP_TTL, 1), (IP_TOS, 255), (IP_TTL, 7), (IP_TOS, 0x10), (IP_DONTFRAG, 1)):
         one.so.setsockopt(IPPROTO_IP, option, value)
@@ -551,7 +543,7 @@ def test_options_of_the_socket_level() -> None:
 
 def test_raw_sockets_have_what_no_port_takes() -> None:
     """And then nobody is told that the port is closed."""
-    one = One()
+    one = Open()
     so = raw(one.a, IPPROTO_UDP)
     one.inject(GOOD)
     one.inject(datagram("10.0.0.9", "10.0.0.1", dport=10))
@@ -560,7 +552,7 @@ def test_raw_sockets_have_what_no_port_takes() -> None:
 
 
 def test_a_socket_that_is_closed_takes_no_more() -> None:
-    one = One()
+    one = Open()
     one.so.close()
     one.inject(GOOD)
     assert (one.watch.reasons(), one.station.icmps()) == (["noport"], [(3, 3)])
