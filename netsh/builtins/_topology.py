@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from commands._getopt import add_to_page
-from commands.command import Failure, Usage
+from commands.command import Command, Failure, Usage
 from netsh import personality
+from netsh.builtins import builtin
 from netsh.builtins._stacks import Stacks, run_stacks
 from netsh.builtins.link import prefix_of
 from netsh.shell import ShellContext
@@ -106,6 +107,15 @@ class ScriptLine(NamedTuple):
 
 
 Row = Reach | RipReach | ScriptLine | Stacks
+
+
+def builder(name: str, numbers: str, names: tuple[str, ...], shape: Callable[..., Make]) -> Command:
+    """The command that builds a shape of so many numbers, which its synopsis and its complaints call that."""
+
+    def parse_words(argv: list[str]) -> Args:
+        return parse(argv, names, shape)
+
+    return builtin(name, f"{name} {numbers} {OPTIONS}", parse_words, rows, show)
 
 
 def with_options(text: str) -> str:

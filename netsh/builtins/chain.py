@@ -11,23 +11,14 @@ See ring, grid, tree, star, random, matrix, link.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from commands.command import Usage
-from netsh.builtins import _topology, builtin
-from netsh.builtins._topology import Args, Make, Row, show
-from netsh.shell import ShellContext
+from netsh.builtins import _topology
+from netsh.builtins._topology import Make
 from netsh.topology.shapes import Chain
 
-SYNOPSIS = f"chain n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
 __doc__ = _topology.with_options(__doc__ or "")
-
-
-def parse(argv: list[str]) -> Args:
-    """Their number, and options."""
-    return _topology.parse(argv, ("routers",), _shape)
 
 
 def _shape(count: int) -> Make:
@@ -36,10 +27,4 @@ def _shape(count: int) -> Make:
     return lambda _seed: Chain(count)
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
-    """Build it."""
-    async for row in _topology.rows(ctx, args):
-        yield row
-
-
-COMMAND = builtin("chain", SYNOPSIS, parse, run, show)
+COMMAND = _topology.builder("chain", "n", ("routers",), _shape)

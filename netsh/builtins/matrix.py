@@ -11,25 +11,16 @@ See grid.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from commands.command import Usage
-from netsh.builtins import _topology, builtin
-from netsh.builtins._topology import Args, Make, Row, show
-from netsh.shell import ShellContext
+from netsh.builtins import _topology
+from netsh.builtins._topology import Make
 from netsh.topology.shapes import Mesh
 
-SYNOPSIS = f"matrix m n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
 __doc__ = _topology.with_options(__doc__ or "")
 
 _MOST = 20  # dimensions
-
-
-def parse(argv: list[str]) -> Args:
-    """Routers along a dimension, dimensions, and options."""
-    return _topology.parse(argv, ("routers along a dimension", "dimensions"), _shape)
 
 
 def _shape(size: int, dimensions: int) -> Make:
@@ -40,10 +31,4 @@ def _shape(size: int, dimensions: int) -> Make:
     return lambda _seed: Mesh((size,) * dimensions)
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
-    """Build it."""
-    async for row in _topology.rows(ctx, args):
-        yield row
-
-
-COMMAND = builtin("matrix", SYNOPSIS, parse, run, show)
+COMMAND = _topology.builder("matrix", "m n", ("routers along a dimension", "dimensions"), _shape)

@@ -13,23 +13,14 @@ See chain, lab.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from commands.command import Usage
-from netsh.builtins import _topology, builtin
-from netsh.builtins._topology import Args, Make, Row, show
-from netsh.shell import ShellContext
+from netsh.builtins import _topology
+from netsh.builtins._topology import Make
 from netsh.topology.chance import Random
 
-SYNOPSIS = f"random n degree {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
 __doc__ = _topology.with_options(__doc__ or "")
-
-
-def parse(argv: list[str]) -> Args:
-    """Routers and links of each, and options."""
-    return _topology.parse(argv, ("routers", "links of each"), _shape)
 
 
 def _shape(count: int, degree: int) -> Make:
@@ -42,10 +33,4 @@ def _shape(count: int, degree: int) -> Make:
     return lambda seed: Random(count, degree, seed)
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
-    """Build it."""
-    async for row in _topology.rows(ctx, args):
-        yield row
-
-
-COMMAND = builtin("random", SYNOPSIS, parse, run, show)
+COMMAND = _topology.builder("random", "n degree", ("routers", "links of each"), _shape)

@@ -11,23 +11,14 @@ See chain, routed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from commands.command import Usage
-from netsh.builtins import _topology, builtin
-from netsh.builtins._topology import Args, Make, Row, show
-from netsh.shell import ShellContext
+from netsh.builtins import _topology
+from netsh.builtins._topology import Make
 from netsh.topology.shapes import Ring
 
-SYNOPSIS = f"ring n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
 __doc__ = _topology.with_options(__doc__ or "")
-
-
-def parse(argv: list[str]) -> Args:
-    """Their number, and options."""
-    return _topology.parse(argv, ("routers",), _shape)
 
 
 def _shape(count: int) -> Make:
@@ -36,10 +27,4 @@ def _shape(count: int) -> Make:
     return lambda _seed: Ring(count)
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
-    """Build it."""
-    async for row in _topology.rows(ctx, args):
-        yield row
-
-
-COMMAND = builtin("ring", SYNOPSIS, parse, run, show)
+COMMAND = _topology.builder("ring", "n", ("routers",), _shape)

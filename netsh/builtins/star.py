@@ -11,25 +11,16 @@ See chain, tree.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from commands.command import Usage
-from netsh.builtins import _topology, builtin
-from netsh.builtins._topology import Args, Make, Row, show
-from netsh.shell import ShellContext
+from netsh.builtins import _topology
+from netsh.builtins._topology import Make
 from netsh.topology.shapes import Tree
 
-SYNOPSIS = f"star n {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
 __doc__ = _topology.with_options(__doc__ or "")
 
 _MOST = 10_001  # routers
-
-
-def parse(argv: list[str]) -> Args:
-    """Their number, and options."""
-    return _topology.parse(argv, ("routers",), _shape)
 
 
 def _shape(count: int) -> Make:
@@ -38,10 +29,4 @@ def _shape(count: int) -> Make:
     return lambda _seed: Tree(1, count - 1)
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
-    """Build it."""
-    async for row in _topology.rows(ctx, args):
-        yield row
-
-
-COMMAND = builtin("star", SYNOPSIS, parse, run, show)
+COMMAND = _topology.builder("star", "n", ("routers",), _shape)

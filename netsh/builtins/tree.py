@@ -14,15 +14,12 @@ See chain, star.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
 
 from commands.command import Usage
-from netsh.builtins import _topology, builtin
-from netsh.builtins._topology import Args, Make, Row, show
-from netsh.shell import ShellContext
+from netsh.builtins import _topology
+from netsh.builtins._topology import Make
 from netsh.topology.shapes import Tree
 
-SYNOPSIS = f"tree depth fanout {_topology.OPTIONS}"
 WORDS = _topology.WORDS
 
 __doc__ = _topology.with_options(__doc__ or "")
@@ -31,21 +28,10 @@ _DEEPEST = 255  # levels: no packet gets further
 _TOO_MANY = 32  # bits
 
 
-def parse(argv: list[str]) -> Args:
-    """Levels and branches, and options."""
-    return _topology.parse(argv, ("levels", "branches"), _shape)
-
-
 def _shape(depth: int, fanout: int) -> Make:
     if depth > _DEEPEST or (fanout > 1 and depth * math.log2(fanout) > _TOO_MANY):
         raise Usage(f"{depth} levels are too many; a deeper tree has more routers than there are addresses")
     return lambda _seed: Tree(depth, fanout)
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
-    """Build it."""
-    async for row in _topology.rows(ctx, args):
-        yield row
-
-
-COMMAND = builtin("tree", SYNOPSIS, parse, run, show)
+COMMAND = _topology.builder("tree", "depth fanout", ("levels", "branches"), _shape)
