@@ -8,11 +8,12 @@
     compound  := "for" NAME "in" WORD* "{" script "}"
                | "while" chain "{" script "}"
                | "if" chain "{" script "}" ("elif" chain "{" script "}")* ["else" "{" script "}"]
-               | "{" script "}"
+               | [HOST] "{" script "}"
 
-`break` and `continue` mean a loop only alone and in the body of one; anywhere else they are commands.
-A text that makes no sense raises GrammarError with its line and column; what is wrong is found before
-anything of it has run.
+HOST is one word, and whether it is a host's the lab knows; behind `if`, `elif` and `while` a word alone is what is
+asked, and the `{` theirs.  `break` and `continue` mean a loop only alone and in the body of one; anywhere else they
+are commands.  A text that makes no sense raises GrammarError with its line and column; what is wrong is found
+before anything of it has run.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from netsh.syntax import (
     If,
     Leave,
     Link,
+    Node,
     Not,
+    On,
     Pipeline,
     Redirect,
     Script,
@@ -122,7 +125,8 @@ class _Parser:
         self.at = 0
         self.depth = 0
         self.loops = 0  # how many bodies of loops we are in
-        self.compounds: dict[str, Callable[[], For | While | If | Group]] = {
+        self.asks = False  # in a condition, before the `{` of what is asked for
+        self.compounds: dict[str, Callable[[], Node]] = {
             "for": self._for,
             "while": self._while,
             "if": self._if,
@@ -239,6 +243,7 @@ class _Parser:
     def _body(self, what: str, begin: Token, *, loop: bool | None = None) -> Script:
         """`{`, statements, and `}`; `loop` is whether this body is one's, None as around it."""
         loops, self.loops = self.loops, self.loops if loop is None else self.loops + 1 if loop else 0
+        asks, self.asks = self.asks, False
         if self.depth >= _DEPTH:
             raise GrammarError("{ too deep in one another", begin.start)
         self.depth += 1
@@ -252,8 +257,14 @@ class _Parser:
             raise GrammarError(f"the {{{whose} is not closed", begin.start, incomplete=True)
         self.at += 1
         self.depth -= 1
-        self.loops = loops
+        self.loops, self.asks = loops, asks
         return body
+
+    def _condition(self) -> Chain:
+        asks, self.asks = self.asks, True
+        condition = self._chain()
+        self.asks = asks
+        return condition
 
     def _for(self) -> For:
         begin = self.token
@@ -271,7 +282,7 @@ class _Parser:
     def _while(self) -> While:
         begin = self.token
         self.at += 1
-        condition = self._chain()
+        condition = self._condition()
         body = self._body("after the command of while", begin, loop=True)
         return While(condition, body, self.line_of(begin))
 
@@ -281,7 +292,7 @@ class _Parser:
         while True:
             arm = self.token
             self.at += 1
-            condition = None if arm.text == "else" else self._chain()
+            condition = None if arm.text == "else" else self._condition()
             what = "after else" if condition is None else f"after the command of {arm.text}"
             arms.append((condition, self._body(what, arm)))
             ahead = next(at for at in range(self.at, len(self.tokens)) if self.tokens[at].text != "\n")
@@ -293,6 +304,19 @@ class _Parser:
     def _group(self) -> Group:
         begin = self.token
         return Group(self._body("", begin), self.line_of(begin))
+
+    def _has_block(self) -> bool:
+        """Whether the word that comes next is a host's, on which what stands in the { } behind it runs."""
+        if self.asks or self.token.word is None or "=" in self.token.text:
+            return False
+        after = self.tokens[self.at + 1].word
+        return after is not None and after.bare == "{"
+
+    def _on(self) -> On:
+        begin = self.token
+        assert begin.word is not None
+        self.at += 1
+        return On(begin.word, self._body("", begin), self.line_of(begin))
 
     def _function_name(self) -> str | None:
         """The name of the function that is defined here: `name()` or `name ()`."""
@@ -317,7 +341,7 @@ class _Parser:
     def _command(self) -> Pipeline | Compound | Assign:
         begin = self.token
         words: tuple[Word, ...] = ()
-        read = self.compounds.get(self.bare or "")
+        read = self.compounds.get(self.bare or "") or (self._on if self._has_block() else None)
         node = None
         if read is not None:
             node = read()

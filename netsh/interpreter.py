@@ -23,7 +23,9 @@ from netsh.syntax import (
     If,
     Leave,
     Link,
+    Node,
     Not,
+    On,
     Pipeline,
     Script,
     Statement,
@@ -154,8 +156,10 @@ class Interpreter(Caller):
 
     # -- what has a body ------------------------------------------------------------------------------
 
-    async def _compound(self, node: For | While | If | Group) -> int:
+    async def _compound(self, node: Node) -> int:
         match node:
+            case On():
+                return await self._on(node)
             case For():
                 return await self._for(node)
             case While():
@@ -166,6 +170,20 @@ class Interpreter(Caller):
                 body = node.body
         self.scope.status = 0
         await self._statements(body)
+        return self.scope.status
+
+    async def _on(self, block: On) -> int:
+        """Run commands on another host."""
+        name = expand_one((await self._filled((block.host,)))[0], self.scope)
+        host = self.session.lab.hosts.get(name)
+        if host is None:
+            raise ExpansionError(self._no_host(name))
+        before, self.on = self.on, host
+        self.scope.status = 0
+        try:
+            await self._statements(block.body)
+        finally:
+            self.on = before
         return self.scope.status
 
     async def _arm(self, node: If) -> Script:

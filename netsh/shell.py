@@ -97,8 +97,8 @@ class Shell:
         if "--live" in argv and (watched := live(command, argv)) is not None:
             argv, command = watched, self.session.find("watch") or command
         self.last = command.name
-        if host is None and not self.session.is_builtin(argv[0]):
-            self.complain(command.name, "there is no host to run it on; 'host NAME' makes one")
+        if not self.session.is_builtin(argv[0]) and (why := self._nowhere(host)):
+            self.complain(command.name, why)
             return 1
         if command.name in ("kill", "wait"):
             argv = [argv[0], *(self._pid(word) for word in argv[1:])]
@@ -132,6 +132,13 @@ class Shell:
             return hosts[words[0]], words[1:]
         return self.on or self.session.host, words
 
+    def _nowhere(self, host: Host | None) -> str:
+        """Why nothing can run on a host; "" when it can."""
+        if host is None:
+            return "there is no host to run it on; 'host NAME' makes one"
+        gone = host is self.on and self.session.lab.hosts.get(host.name) is not host
+        return f"its host is gone: {host.name} was removed" if gone else ""
+
     def _knows(self, name: str) -> bool:
         """Whether a word is a function or a command."""
         return name in self.session.functions or self.session.find(name) is not None
@@ -148,6 +155,13 @@ class Shell:
             known = nearest(name, names if alone else [*names, *lab.hosts])
             self.complain("netsh", f"{name}: unknown command" + (f" (did you mean {known}?)" if known else ""))
         return _NOT_FOUND
+
+    def _no_host(self, name: str) -> str:
+        """What is wrong with `NAME { ... }`."""
+        if self._knows(name):
+            return f"{name}: a command, no host: {{ }} stands behind a host, or alone"
+        known = nearest(name, self.session.lab.hosts)
+        return f"{name}: no such host" + (f" (did you mean {known}?)" if known else "; 'host NAME' makes one")
 
     def _pid(self, word: str) -> str:
         """`%1` as the number of the job's process."""

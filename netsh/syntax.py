@@ -81,10 +81,21 @@ class Group(NamedTuple):
     line: int
 
 
+class On(NamedTuple):
+    """`HOST { ... }`: commands on a host."""
+
+    host: Word
+    body: Script
+    line: int
+
+
+Node = For | While | If | Group | On
+
+
 class Compound(NamedTuple):
     """What has a body, the filters behind it, and its file."""
 
-    node: For | While | If | Group
+    node: Node
     filters: tuple[tuple[Word, ...], ...]
     redirects: tuple[Redirect, ...]
     line: int

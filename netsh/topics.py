@@ -125,7 +125,26 @@ Examples:
     { echo b; echo a } | sort
     ! false; echo $?
 
-See sh(1); if, functions.""",
+See sh(1); blocks, if, functions.""",
+    ),
+    "blocks": Topic(
+        "host { lines }",
+        """\
+Run lines on a host.
+
+All in the { } runs there, the functions that are called with it, and what is inside a { } of its own on that host.
+The prompt stays where it is.  As any { } it has the status of its last command, and | > and & behind it are for all
+that it says and does.
+
+Examples:
+
+    gw { hostname; netstat -rn }
+    for h in me gw www { $h { hostname; netstat -i } } > interfaces
+    gw { hostname; www { hostname }; hostname }
+    gw { ping -c 2 -q www; ping -c 2 -q me } | grep loss
+    www { ping -c 3 -q gw; echo done } &
+
+See sh(1); lists, host, for, functions.""",
     ),
     "variables": Topic(
         "name=value\n$name  ${name}  ${name:-default}\n$(command)  $((sum))",
@@ -350,7 +369,7 @@ See sh(1).""",
 }
 
 _OTHER_NAMES = {
-    "elif": "if", "else": "if", "in": "for", "..": "for", "{": "lists", "}": "lists", ";": "lists", "&&": "lists",
+    "elif": "if", "else": "if", "in": "for", "..": "for", "{": "blocks", "}": "blocks", ";": "lists", "&&": "lists",
     "||": "lists", "&": "background", "|": "filters", ">": "redirections", ">>": "redirections", "<": "redirections",
     "<<<": "redirections", "$": "variables", "!": "programs", "#": "comments", "()": "functions",
     "function": "functions", "quotes": "variables", "'": "variables", '"': "variables", "/dev/null": "redirections",

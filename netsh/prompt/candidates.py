@@ -140,7 +140,7 @@ def _commands(state: State, following: Next, _prefix: str) -> Iterable[tuple[str
     for name in state.functions:
         yield name, "a function"
     yield from _aliases(state, following, _prefix)
-    if not following.command and not following.host:
+    if not following.command and "host" in following.kinds:
         yield from KEYWORDS.items()
         yield from _IN_LOOPS.items()
 

@@ -120,17 +120,22 @@ _OPTION = re.compile(r"\[-(\w+)(?:[ ]([^][\s|]+(?: \w+)*))?\]|(?<![\w-])-(\w)\b"
 
 
 class _Line(NamedTuple):
-    """The command that the cursor stands in: what led to it, its words, and the piece of a word at the cursor."""
+    """The command that the cursor stands in: what led to it, its words, and the piece of a word at the cursor.
+
+    `block` is the word before the `{` that it stands behind.
+    """
 
     operator: str
     words: list[str]
     word: str
     comment: bool
+    block: str
 
 
 def what_comes_next(line: str, cursor: int, vocabulary: Vocabulary) -> Next:
     """The kinds of things that may stand at the cursor; what follows the cursor does not matter."""
-    here = _scan(_innermost(line[:cursor]))
+    inner = _innermost(line[:cursor])
+    here = _scan(inner)
     if here.comment:
         return Next(())
     if (variable := _VARIABLE.search(here.word)) is not None and not here.word.startswith("'"):
@@ -141,7 +146,9 @@ def what_comes_next(line: str, cursor: int, vocabulary: Vocabulary) -> Next:
         return Next(() if here.words else ("filter",), here.word)
     if here.words[:1] == ["for"]:
         return _for(here)
-    return _command(here, vocabulary)
+    found = _command(here, vocabulary)
+    block = here.block or _scan(line[: cursor - len(inner)]).block
+    return found if found.host or block not in vocabulary.hosts else found._replace(host=block)
 
 
 def _innermost(text: str) -> str:
@@ -166,6 +173,7 @@ def _scan(text: str) -> _Line:
     """Find the command at the end of a text, however unfinished the text is."""
     words: list[str] = []
     operator, end, comment = "", 0, False
+    blocks: list[str] = []
     while (token := _TOKEN.match(text, end)) is not None:
         comment = token["comment"] is not None
         end = token.end()
@@ -173,13 +181,19 @@ def _scan(text: str) -> _Line:
             end = _end_of_call(text, token.start("word"))
             words.append(text[token.start("word") : end])
         elif token["operator"] or token["word"] in ("{", "}"):
+            if token["word"] == "{":
+                around = blocks[-1] if blocks else ""
+                blocks.append(words[0].removeprefix("-") if len(words) == 1 and words != ["else"] else around)
+            elif token["word"]:
+                del blocks[-1:]
             operator, words = token["operator"] or ";", []
         elif token["word"]:
             words.append(token["word"])
     touches = bool(words) and end == len(text)
     while words[: len(words) - touches] and words[0] in _BEFORE_COMMANDS:
         del words[0]
-    return _Line(operator, words[:-1] if touches else words, words[-1] if touches else "", comment)
+    block = blocks[-1] if blocks else ""
+    return _Line(operator, words[:-1] if touches else words, words[-1] if touches else "", comment, block)
 
 
 def _end_of_call(text: str, start: int) -> int:

@@ -20,7 +20,9 @@ from netsh.syntax import (
     If,
     Leave,
     Link,
+    Node,
     Not,
+    On,
     Pipeline,
     Script,
     Statement,
@@ -71,8 +73,10 @@ def of_link(link: Link, marks: str = "") -> object:
             return " ".join(word.source for word in link.words) + behind(link)
 
 
-def of_node(node: For | While | If | Group) -> list[object]:
+def of_node(node: Node) -> list[object]:
     match node:
+        case On():
+            return [node.host.source, of_script(node.body)]
         case For():
             return [node.name, [word.source for word in node.items], of_script(node.body)]
         case While():
@@ -123,6 +127,12 @@ def behind(link: Pipeline | Compound) -> str:
             [["if", [["a | grep x >f"], [["b"]]], [[["!", "c"]], [["d"]]], [None, [["e"], ["f"]]]], ["g"]],
         ),
         ("{ a; b } && c || { d } | wc", [[["group", [["a"], ["b"]]], "&&", "c", "||", ["group", [["d"]], " | wc"]]]),
+        ("h { a; b } | wc > f; c", [["on", "h", [["a"], ["b"]], " | wc >f"], ["c"]]),
+        ("h {\n a\n k { b }\n} && $x { }", [[["on", "h", [["a"], ["on", "k", [["b"]]]]], "&&", ["on", "$x", []]]]),
+        ("-h { a } &\n! h { a }", [["-&on", "h", [["a"]]], [["!", ["on", "h", [["a"]]]]]]),
+        ("if h { a }", [["if", [["h"], [["a"]]]]]),
+        ("while ! h { k { b } }", [["while", [["!", "h"]], [["on", "k", [["b"]]]]]]),
+        ("if { h { a } } { b }", [["if", [[["group", [["on", "h", [["a"]]]]]], [["b"]]]]]),
         ("f() { a $1 }; f x", [["f()", [["a $1"]]], ["f x"]]),
         ("f ()\n{\na; return\n}", [["f()", [["a"], ["<return>"]]]]),
         ("return 3; return $x && a", [["<return 3>"], ["<return $x>", "&&", "a"]]),
@@ -188,7 +198,12 @@ def test_tree(text: str, tree: list[object]) -> None:
         ("a x$(b |)", 1, 3, "$(b |): a command is expected, not the end", False),
         ("a $( " + "(" * 30, 1, 25, "too many ( in one another", False),
         ("{ " * 40, 1, 61, "too deep", False),
-        ("a {", 1, 3, "a ; or a new line is expected, not {", False),
+        ("a b {", 1, 5, "a ; or a new line is expected, not {", False),
+        ("x=1 {", 1, 5, "a ; or a new line is expected, not {", False),
+        ("a {", 1, 1, "the { of this a is not closed", True),
+        ("a\n b {\n c { d }", 2, 2, "the { of this b is not closed", True),
+        ("a { b } c", 1, 9, "a ; or a new line is expected, not c", False),
+        ("a { b } < f", 1, 9, "< belongs to a command", False),
         ("for", 1, 4, "after for, a name", True),
         ("for 1 in a {}", 1, 5, "after for, a name", False),
         ("for x a {}", 1, 7, "after for x, in", False),
