@@ -8,6 +8,7 @@ from commands._tcpdump_core import Options
 from commands._tcpdump_filter import Filter, resolved
 from commands._tcpdump_lines import Lines
 from commands.command import Context, Failure
+from stack.dev.doors import DOORS
 from stack.lab import Lab
 from stack.net.bpf import DLT_EN10MB, SNAPLEN, Frame, Source
 from stack.net.bpf_filter import bpf_filter
@@ -64,7 +65,7 @@ class TraceStep(NamedTuple):
 def recorder_of(lab: Lab) -> Recorder:
     """The recorder of a lab, made when it is first asked for."""
     if not isinstance(lab.trace, Recorder):
-        lab.trace = Recorder(lab)
+        lab.trace = Recorder(lab, DOORS)
     lab.trace.settle()
     return lab.trace
 

@@ -25,8 +25,8 @@ from commands._getopt import getopt, one_of
 from commands._reasons import WHY
 from commands._trace import Rows, TracedPacket, packet_of, recorder_of, show_packet, step_of
 from commands.command import Command, Context, Failure
+from stack.dev.doors import DOORS
 from stack.trace.door import sentence
-from stack.trace.doors import DOORS
 from stack.trace.journey import Journeys
 from stack.trace.recorder import Recorder
 from stack.trace.steps import Step
@@ -141,7 +141,7 @@ def _end(verdict: str) -> str:
         return ""
     if verdict.startswith(("delivered", "taken", "answered", "whole")):
         return f" It is {verdict}."
-    return f" It {verdict}." if verdict.startswith("waits") else f" The result: {verdict}."
+    return f" It {verdict}." if verdict.startswith(("waits", "left")) else f" The result: {verdict}."
 
 
 COMMAND = Command("explain", SYNOPSIS, parse, run, show)

@@ -10,6 +10,9 @@
 Every packet has a serial, and knows that of the packet that caused it.  'explain 12' tells its journey in sentences,
 and 'source 12.3' shows the line of the stack where its third step was.  Filters are tcpdump's.
 
+A packet's trace ends where it leaves the lab by a TAP or a bus file, and goes on when it comes back.  What goes through
+the machine's own sockets ('sockets') is no packet of the lab's.
+
     -f        live: each step as it happens
     -c count  so many packets, or live: so many steps
     -n        numbers only: no names of hosts and services

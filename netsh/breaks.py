@@ -21,6 +21,7 @@ from netsh.drive import Drive
 from netsh.textbook import Place
 from netsh.trap import Call
 from netsh.world import World
+from stack.dev.doors import DOORS
 from stack.lab import Lab, Stop
 from stack.mbuf import Mbuf
 from stack.net.bpf import DLT_EN10MB
@@ -30,7 +31,7 @@ from stack.netinet import ip_output
 from stack.netinet.ip_reass import Reassembly
 from stack.probe import Protocol
 from stack.trace.door import packet_of
-from stack.trace.doors import DOORS, DROP
+from stack.trace.doors import DROP
 
 DLT_RAW = 12  # libpcap's own number for packets without a link header
 ANY = ("*", "any")

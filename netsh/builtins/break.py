@@ -37,10 +37,11 @@ from netsh.builtins import builtin
 from netsh.builtins._reasons import wanted
 from netsh.prompt.nearest import nearest
 from netsh.shell import ShellContext
+from stack.dev.doors import DOORS
 from stack.lab import Lab
 from stack.net.bpf import DLT_EN10MB, SNAPLEN
 from stack.netinet.tcp_fsm import TCP_STATES
-from stack.trace import doors
+from stack.trace.doors import find
 
 SYNOPSIS = """break
 break host function [if filter]
@@ -163,9 +164,9 @@ def _function(breaks: Breaks, lab: Lab, words: tuple[str, ...], filter: Filter |
 def _functions(name: str) -> tuple[FunctionType, ...]:
     """The functions that a name means: doors first, which know more names than `source`."""
     index = textbook.index()
-    places = [textbook.Place(door.name, *door.place) for door in doors.find(name)] or index.find(name)
+    places = [textbook.Place(door.name, *door.place) for door in find(name, DOORS)] or index.find(name)
     if not places:
-        known = nearest(name, [*index.names(), *(door.bsd for door in doors.DOORS.values())])
+        known = nearest(name, [*index.names(), *(door.bsd for door in DOORS.values())])
         raise Failure(f"{name}: no such function in the stack" + (f" (did you mean {known}?)" if known else ""))
     if len(places) > _MANY:
         names = ", ".join(sorted({place.name for place in places})[:_MANY])

@@ -100,7 +100,7 @@ class FileBus(Bus):
     # --- frames -------------------------------------------------------------------------------------
 
     def transmit(self, sender: Shmif, m: Mbuf) -> int:
-        """A frame goes out; ENOBUFS when too many wait already."""
+        """A frame goes out; ENOBUFS when too many wait already (shmif_start)."""
         if m.gso_size:
             return send_segments(m, partial(self.transmit, sender))
         if not self.carrier or self.file is None:
@@ -116,7 +116,7 @@ class FileBus(Bus):
             return errno.ENOBUFS
         frame = m.frame()
         if len(self.ports) > 1:
-            for port in self._takers(frame[:6]):
+            for port in self.takers(frame[:6]):
                 if port is not sender:
                     port.enqueue(m.copy())
         out.append(frame)
@@ -186,16 +186,20 @@ class FileBus(Bus):
                 tap(self.ports[0], m_devget(frame), True)
             if frame[:6] != to:
                 to = frame[:6]
-                takers = self._takers(to)
+                takers = self.takers(to)
             for port in takers:
-                port.enqueue(m_devget(frame))
+                self.arrive(port, m_devget(frame))
         self.receiving = more or busy
         if busy:
             self._later(self.receive)
         elif more:
             self.callouts.soon(self.receive)
 
-    def _takers(self, to: bytes) -> list[Shmif]:
+    def arrive(self, port: Shmif, m: Mbuf) -> None:
+        """A frame that another process has sent (shmif_rcv)."""
+        port.enqueue(m)
+
+    def takers(self, to: bytes) -> list[Shmif]:
         """Who of us takes a frame to that address."""
         if to[0] & 1:
             return [port for port in self.ports if port.flags & IFF_RUNNING]

@@ -160,7 +160,7 @@ class Virt(Ethernet):
         if len(burst) > 1 and self.capenable & IFCAP_LRO:
             burst = join(burst)
         for m in burst:
-            self.enqueue(m)
+            self.arrive(m)
 
     def _read(self, burst: list[Mbuf]) -> None:
         """Frames as on a wire; BlockingIOError when there are no more."""
@@ -192,13 +192,17 @@ class Virt(Ethernet):
                 if room < 0:
                     return
 
+    def arrive(self, m: Mbuf) -> None:
+        """The kernel has sent a frame (virtif_receiver)."""
+        self.enqueue(m)
+
     def _bad(self, m: Mbuf) -> None:
         """What is no frame."""
         self.ierrors += 1
         self.ether.drop("tooshort" if m.len < ETHER_HDR_LEN else "badvnet", m)
 
     def start(self, m: Mbuf) -> int:
-        """Give a frame to the kernel, which receives it before this returns."""
+        """Give a frame to the kernel, which receives it before this returns (virtif_start)."""
         if m.gso_size and not (self.vnet and vnet.cuts(self.capenable)):
             return send_segments(m, self.start)
         try:

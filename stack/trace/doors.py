@@ -1,4 +1,7 @@
-"""The doors of the stack: its functions that are worth telling about, by their code and by their names."""
+"""The doors of the stack: its functions that are worth telling about, by their code and by their names.
+
+Those of devices are in stack/dev/doors.py.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,6 @@ DROP = door(Protocol.drop, "The packet is dropped: {drop}.", _dropped, _dead)
 DOORS: Mapping[CodeType, Door] = {each.code: each for each in (DROP, *LINK, *IP, *TCP)}
 
 
-def find(name: str) -> list[Door]:
+def find(name: str, doors: Mapping[CodeType, Door] = DOORS) -> list[Door]:
     """The doors of a name, ours (`Ip.forward`) or BSD's (`ip_forward`)."""
-    return [each for each in DOORS.values() if name in (each.name, each.bsd)]
+    return [each for each in doors.values() if name in (each.name, each.bsd)]

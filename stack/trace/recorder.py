@@ -11,7 +11,7 @@ A filter is asked once for a packet; all that is caused by one that it takes is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
 
 from stack.header.ip import IPPROTO_TCP
@@ -69,7 +69,7 @@ _TRANSMITS = {Ethernet.transmit.__code__, Shmif.transmit.__code__}
 _RUN = Proc._run.__code__
 _JOIN, _FREED = Reassembly._join.__code__, Arp.nd_sent.__code__
 _ENDS = ("delivered", "dropped", "answered")  # verdicts that say what became of a packet,
-_ELSE = ("waits", "taken")  # and those that do so when nothing else has
+_ELSE = ("waits", "taken", "left")  # and those that do so when nothing else has
 
 
 class Visit:
@@ -94,8 +94,9 @@ class Visit:
 class Recorder:
     """The trace of a lab."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, doors: Mapping[CodeType, Door] = DOORS) -> None:
         self.lab = lab
+        self.doors = doors
         self.steps: deque[Step] = deque(maxlen=MOST)
         self.packets: dict[int, Packet] = {}
         self.serial = 0
@@ -123,7 +124,7 @@ class Recorder:
             return
         self.hook = hook()
         look_on(self.lab.probes)
-        for code in DOORS:
+        for code in self.doors:
             self.hook.listen(code, self._enter, self._leave)
         self.hook.listen(Mbuf.__init__.__code__, self._made)
         self.hook.listen(_JOIN, leave=self._joined)
@@ -137,7 +138,7 @@ class Recorder:
         if listened is None:
             return
         look_away(self.lab.probes)
-        for code in DOORS:
+        for code in self.doors:
             listened.ignore(code, self._enter, self._leave)
         listened.ignore(Mbuf.__init__.__code__, self._made)
         listened.ignore(_JOIN, leave=self._joined)
@@ -182,7 +183,7 @@ class Recorder:
                 self._goes_out(frame.f_locals["self"], m, packet)
         if packet is not None and packet.wanted is False:
             return
-        door = DOORS[code]
+        door = self.doors[code]
         if outer is not None and outer.step is not None and outer.step.function == door.bsd and outer.holds(serial):
             return  # one function of BSD's that is two of ours
         self._step(visit, door)
@@ -214,7 +215,7 @@ class Recorder:
         visit.step = step
         self.event.append(step)
         if door is DROP:
-            _whence(step, visit.frame)
+            _whence(step, visit.frame, self.doors)
         if door.look is not None:
             try:
                 visit.before = door.look(visit.frame, step.facts)
@@ -448,12 +449,12 @@ def _overlap(at: int, length: int, seq: int, size: int) -> bool:
     return ahead < length or -ahead & 0xFFFFFFFF < size
 
 
-def _whence(step: Step, frame: FrameType) -> None:
+def _whence(step: Step, frame: FrameType, doors: Mapping[CodeType, Door]) -> None:
     """The line that drops: of the function that gave the reason, not of those that hand it on."""
     back = frame.f_back
     while back is not None and "reason" in back.f_code.co_varnames[: back.f_code.co_argcount]:
         back = back.f_back
     if back is not None:
-        door = DOORS.get(back.f_code)
+        door = doors.get(back.f_code)
         step.function = door.bsd if door is not None else back.f_code.co_qualname
         step.name, step.path, step.line = back.f_code.co_qualname, path_of(back.f_code), back.f_lineno

@@ -12,12 +12,13 @@ from types import FrameType
 
 import pytest
 
+from stack.dev.doors import DOORS
 from stack.kern.socket import SOCK_DGRAM
 from stack.lab import Lab
 from stack.netinet.ip_input import Ip
 from stack.netinet.ip_output import IpOutput
 from stack.trace.door import Door, host_of, packet_of
-from stack.trace.doors import DOORS, find
+from stack.trace.doors import find
 from stack.trace.hook import Away, hook
 
 
