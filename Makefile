@@ -10,7 +10,7 @@ DEBS   := iproute2 curl traceroute netcat-openbsd tcpdump iputils-ping tmux frr 
 APT    := RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=60
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: shell test check lint types bench fuzz venv debs clean
+.PHONY: shell test check lint types bench fuzz venv debs peers clean
 
 shell: $(VENV)/.shell
 	@exec $(BIN)/netsh $(ARGS)
@@ -41,6 +41,11 @@ debs: | $(VENV)/.dev
 	    { $(APT) update && $(APT) install $(DEBS); } >$(VENV)/apt.log 2>&1 \
 	    || echo "make: could not install them all ($(VENV)/apt.log says why); going on without" >&2; \
 	fi
+
+# What bench.performance sets beside ours; without them it says so.
+peers: debs
+	@$(PIP) '.[all,peers]'
+	@$(APT) update >/dev/null && $(APT) install slirp4netns passt mininet bridge-utils >/dev/null
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

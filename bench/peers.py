@@ -5,9 +5,7 @@ All of it happens in network namespaces that are made here, as root.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -54,13 +52,18 @@ def _cable(left: Netns, right: Netns, number: int, offloads: bool) -> None:
 def kernel(seconds: float, routers: int, *, offloads: bool = True) -> float:
     """Gbit/s of iperf3 through so many kernels; 0: from one to the next."""
     with line(routers, offloads=offloads) as (near, far, address):
-        server = far.popen("iperf3", "-s", "-1", "-p", str(PORT), "--forceflush")
-        assert server.stdout is not None
-        while "listening" not in server.stdout.readline():
-            assert server.poll() is None
-        argv = "iperf3", "-c", address, "-p", str(PORT), "-t", f"{max(1, seconds):.0f}", "-O", "1", "-J"
-        told = json.loads(near.run(*argv, timeout=seconds + 30).stdout)
-        return float(told["end"]["sum_received"]["bits_per_second"]) / 1e9
+        return iperf3(near, far, address, seconds)
+
+
+def iperf3(near: Netns, far: Netns, address: str, seconds: float, *words: str) -> float:
+    """Gbit/s of one TCP stream of iperf3 between two namespaces, as its receiver has it."""
+    server = far.popen("iperf3", "-s", "-1", "-p", str(PORT), "--forceflush")
+    assert server.stdout is not None
+    while "listening" not in server.stdout.readline():
+        assert server.poll() is None
+    argv = "iperf3", "-c", address, "-p", str(PORT), "-t", f"{max(1, seconds):.0f}", "-O", "1", "-J"
+    told = json.loads(near.run(*argv, *words, timeout=seconds + 30).stdout)
+    return float(told["end"]["sum_received"]["bits_per_second"]) / 1e9
 
 
 def namespaces(count: int) -> tuple[float, float]:
@@ -77,38 +80,3 @@ def namespaces(count: int) -> tuple[float, float]:
 def _slab() -> float:
     lines = Path("/proc/meminfo").read_text().splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith("Slab:")))
-
-
-def scapy_hops(count: int) -> float:
-    """Hops a second of a router that takes frames apart and builds them with scapy."""
-    from scapy.layers.inet import IP, TCP
-    from scapy.layers.l2 import Ether
-
-    frame = bytes(Ether(src="b2:a0:00:00:00:01", dst="b2:a0:00:00:00:02") / IP(dst="10.0.0.1") / TCP() / bytes(10))
-    begin = time.perf_counter()
-    for _ in range(count):
-        packet = Ether(frame)
-        packet[IP].ttl -= 1
-        del packet[IP].chksum
-        packet.dst = "b2:a0:00:00:00:03"
-        bytes(packet)
-    return count / (time.perf_counter() - begin)
-
-
-OTHERS = {  # programs that the issue of speed is also compared with, and how one sees that they are here
-    "slirp4netns": ("slirp4netns",),
-    "pasta": ("pasta",),
-    "Mininet": ("mn",),
-    "rump server": ("rump_server",),
-}
-
-
-def missing() -> list[str]:
-    """Peers that are not on this machine."""
-    found = [name for name, programs in OTHERS.items() if not any(map(shutil.which, programs))]
-    return found + [module for module in ("dpkt", "pytcp") if not importable(module)]
-
-
-def importable(module: str) -> bool:
-    """Whether this Python has a module."""
-    return importlib.util.find_spec(module) is not None

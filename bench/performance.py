@@ -16,7 +16,6 @@ import json
 import os
 import pstats
 import resource
-import shutil
 import subprocess
 import sys
 import time
@@ -27,7 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench import boot, chain, forward, page, peers, tap, tcp
+from bench import boot, chain, forward, others, page, peers, tap, tcp
 from bench.measure import Figure, calibrate, in_child, steps
 from bench.page import HISTORY, Result, Run
 from tests.interop.netns import why_no_tun
@@ -104,16 +103,18 @@ def endpoint(direction: str, mode: str, seconds: float) -> Callable[[], Values]:
     return one(tap.endpoint, direction, tap.MODES[mode], seconds)
 
 
-def lacking() -> str:
-    """Why the rows with TAPs cannot be measured on this machine; empty when they can."""
-    programs = [program for program in ("iperf3", "ethtool", "ping") if shutil.which(program) is None]
-    return why_no_tun() or (f"no {', '.join(programs)}" if programs else "")
+def lacking(*programs: str, module: str = "") -> str:
+    """Why rows with TAPs, and with those of others, cannot be measured on this machine; empty when they can."""
+    return why_no_tun() or others.lacking("iperf3", "ethtool", "ping", *programs, module=module)
 
 
 def cases(seconds: float) -> list[Case]:
     """The table."""
     gbit = partial(Measure, unit="Gbit/s")
-    on_tap = partial(Case, lacking=lacking())
+
+    def on_tap(run: Callable[[], Values], measures: tuple[Measure, ...], lack: str | None = None) -> Case:
+        return Case(run, measures, lacking() if lack is None else lack)
+
     return [
         on_tap(through("router", "plain", seconds), (gbit("router between two TAPs, 1500-byte frames", target=0.94,
                anchors="rump claim: a GigE; kernel router without offloads 4.8-5.4"),)),
@@ -129,10 +130,15 @@ def cases(seconds: float) -> list[Case]:
         on_tap(endpoint("in", "super-segments", seconds), (gbit("TCP from the kernel, super-segments", target=6,
                anchors="as above"),)),
         on_tap(one(peers.kernel, seconds, 0), (gbit("peer: kernel to kernel over veth"),)),
+        *(on_tap(one(run, seconds, *words), (gbit(f"peer: {name}, {way} its namespace"),), lack)
+          for name, run, lack in (("slirp4netns", others.slirp4netns, lacking("slirp4netns")),
+                                  ("pasta", others.pasta, lacking("pasta")))
+          for way, words in (("out of", ()), ("into", ("-R",)))),
         on_tap(endpoint("out", "plain", seconds), (gbit("TCP to the kernel, plain frames", target=0.5,
                anchors="PyTCP 0.004-0.008"),)),
         on_tap(endpoint("in", "plain", seconds), (gbit("TCP from the kernel, plain frames", target=0.5,
                anchors="PyTCP 0.004-0.008"),)),
+        on_tap(one(others.pytcp, seconds), (gbit("peer: PyTCP, from the kernel"),), lacking(module="pytcp")),
         on_tap(through("100 routers", "super-segments", seconds), (gbit("through 100 routers between two TAPs, "
                "super-segments", target=1.0, anchors="100 kernel namespaces 3.0-4.2"),)),
         on_tap(one(peers.kernel, seconds, 100), (gbit("peer: through 100 kernel namespaces"),)),
@@ -140,14 +146,17 @@ def cases(seconds: float) -> list[Case]:
              anchors="scapy 3,200; dpkt 70,000"),)),
         Case(one(forward.hops_per_second, 100, 64, 40, 256), (Measure("hops a second, ipflow", "hops/s", 900_000,
              anchors="as above"),)),
-        Case(one(peers.scapy_hops, 2000), (Measure("peer: scapy, one hop", "hops/s"),),
-             lacking="" if peers.importable("scapy") else "no scapy"),
+        Case(one(others.scapy_hops, 2000), (Measure("peer: scapy, one hop", "hops/s"),),
+             lacking=others.lacking(module="scapy")),
+        Case(one(others.dpkt_hops, 20_000), (Measure("peer: dpkt, one hop", "hops/s"),),
+             lacking=others.lacking(module="dpkt")),
         Case(one(tcp.gigabits_per_second, 1500, 200), (gbit("TCP in one lab, MTU 1500", target=1.0,
              anchors="rump over shmif 0.85-1.18"),)),
         Case(one(tcp.gigabits_per_second, 65535, 1000), (gbit("TCP in one lab, MTU 65535", target=15.0,
              anchors="as above"),)),
         on_tap(one(tap.ping), (Measure("ping through the TAP", "us", 100, True,
                "rump 71-75, PyTCP 700-1,900"),)),
+        on_tap(one(others.pytcp_ping), (Measure("peer: PyTCP, ping through a TAP", "us"),), lacking(module="pytcp")),
         Case(partial(boot.each, 10_000), (
             Measure("10,000 hosts: boot, each", "ms", 0.15, True, "rump 10; namespace 3-5; Mininet 18-41"),
             Measure("10,000 hosts: memory, each", "bytes", 12_000, True, "rump 2-3 MB; namespace 300 kB"),
@@ -156,6 +165,8 @@ def cases(seconds: float) -> list[Case]:
             Measure("peer: a network namespace and its cable, made", "ms"),
             Measure("peer: a network namespace and its cable, kernel memory", "kB"),
         )),
+        on_tap(one(others.mininet, 50), (Measure("peer: Mininet, one of 50 hosts on a switch, made", "ms"),),
+               lacking("mn", "brctl")),
         Case(partial(chain.run, 250), (
             Measure("chain of 250: set-up", "ms", 100, True, "rump 1.8-4 s"),
             Measure("chain of 250: memory", "MB"),
@@ -228,7 +239,8 @@ def run(wanted: list[Case], times: int) -> Run:
     """Measure the cases that can be on this machine."""
     begin = datetime.now(UTC)
     load = os.getloadavg()[0]
-    results, skipped = [], [f"{name}: not installed" for name in peers.missing()]
+    results: list[Result] = []
+    skipped: list[str] = []
     calibration = calibrate()
     for case in wanted:
         if case.lacking:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import page, performance
+from bench import others, page, performance
 from bench.page import Result, Run
 from bench.performance import Case, Measure
 
@@ -77,3 +77,8 @@ def test_every_row_of_the_table_has_its_target() -> None:
     measures = [each for case in performance.cases(1.0) for each in case.measures]
     assert len({each.name for each in measures}) == len(measures)
     assert sum(each.target is not None for each in measures) == 20
+
+
+def test_whoever_is_not_here_is_named() -> None:
+    assert others.lacking("no-such-program", "sh", module="no_such_module") == "no no-such-program, no_such_module"
+    assert others.lacking("sh", module="json") == ""
