@@ -164,7 +164,7 @@ def _sap(name: str, sap: int, even: str, odd: str) -> str:
 
 
 def stp_print(ndo: Netdissect, data: bytes, length: int) -> None:
-    """A message of the spanning tree (IEEE 802.1D 9.3)."""
+    """A message of the spanning tree (IEEE 802.1D-1998 9.3)."""
     ndo.protocol = "stp"
     if length < 4:
         return ndo.invalid()

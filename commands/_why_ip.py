@@ -16,7 +16,7 @@ IP = {
         "a fragment that cannot be one",
         "It is empty, not the last and no multiple of 8 bytes long, or it reaches beyond 65535 bytes.",
         "Such are made by hand (the 'ping of death'); see who sends them with 'tcpdump'.",
-        "RFC 791 3.2", "netinet/ip_input.c, IP_STAT_BADFRAGS",
+        "RFC 791 3.2", "netinet/ip_reass.c, IP_STAT_BADFRAGS",
     ),
     "badhlen": Why(
         "the header's own length cannot be",
@@ -115,13 +115,13 @@ IP = {
         "the loopback interface is down",
         "Somebody said 'ifconfig lo0 down'; then a host cannot even talk to itself.",
         "'ifconfig lo0 up'.",
-        "RFC 1122 3.2.1.3 (g)", "net/if_loop.c, looutput: ENETDOWN",
+        "RFC 1122 3.2.1.3 (g)", "ours alone: NetBSD's looutput does not look whether it is up",
     ),
     "iqdrops": Why(
         "the loopback's queue was full",
         "A program sent more to its own host at one moment than the queue holds (256).",
         "Send more slowly; TCP does so by itself.",
-        bsd="net/if_loop.c, looutput: IF_DROP",
+        bsd="net/if_loop.c, looutput: pktq_enqueue",
     ),
     "linkbcast": Why(
         "a frame for everybody on the link holds a packet for a single host",
@@ -281,7 +281,7 @@ ARP = {
         "an ARP message from an IP address that is everybody's or a group's",
         "Somebody claims to be the broadcast address: an attack, or a wrong netmask.",
         "Compare the netmasks ('ifconfig') of this host and of the sender.",
-        "RFC 1812 3.3.2", "netinet/if_arp.c, in_arpinput",
+        "RFC 1122 3.2.1.3", "netinet/if_arp.c, in_arpinput",
     ),
     "rcvbcastsha": Why(
         "an ARP message that claims the broadcast address for one host",

@@ -102,19 +102,19 @@ VLAN = {
         "the VLAN's interface, or its parent, is down",
         "vlanN is not up, has no parent, or the parent does not run.",
         "'ifconfig vlanN up', and the same for its parent; 'ifconfig vlanN' shows which that is.",
-        "IEEE 802.1Q", "net/if_vlan.c, vlan_input, vlan_transmit",
+        "IEEE 802.1Q-1998 9", "net/if_vlan.c, vlan_input, vlan_transmit",
     ),
     "novlan": Why(
         "a tagged frame of a VLAN that this host is not in",
         "No interface here has that tag on that parent.",
         "'ifconfig vlan0 create; ifconfig vlan0 vlan TAG vlanif PARENT' if it should; 'tcpdump -e' shows the tag.",
-        "IEEE 802.1Q", "net/if_vlan.c, vlan_input; if_noproto",
+        "IEEE 802.1Q-1998 9", "net/if_vlan.c, vlan_input; if_noproto",
     ),
     "tooshort": Why(
         "a tagged frame that ends within its tag",
         "Somebody makes frames by hand, or cuts them.",
         "Find who sends them: 'tcpdump -e' shows the source.",
-        "IEEE 802.1Q 9.3", "net/if_vlan.c, vlan_input; if_ierrors",
+        "IEEE 802.1Q-1998 9.3", "net/if_vlan.c, vlan_input; if_ierrors",
     ),
 }  # fmt: skip
 
@@ -123,20 +123,20 @@ BRIDGE = {
         "a message of the spanning tree that does not parse",
         "It is cut, of another protocol version or kind, or garbage sent to the bridges' group address.",
         "See who sends it: 'tcpdump -e -v stp'.",
-        "IEEE 802.1D 9.3", "net/bridgestp.c, bstp_input",
+        "IEEE 802.1D-1998 9.3", "net/bridgestp.c, bstp_input",
     ),
     "blocked": Why(
         "the spanning tree blocks this port, so that there is no loop",
         "The member is not in the forwarding state: another way to the root is better.",
         "Mostly nothing: that is what the spanning tree is for. 'brconfig -a' shows the states; 'ifpriority' and "
         "'ifpathcost' choose another port.",
-        "IEEE 802.1D 8.4", "net/if_bridge.c, bridge_input: BSTP_IFSTATE_BLOCKING",
+        "IEEE 802.1D-1998 8.4", "net/if_bridge.c, bridge_input: BSTP_IFSTATE_BLOCKING",
     ),
     "disabled": Why(
         "a message of the spanning tree came to a port that takes no part in it",
         "The member does not do STP, or its link is down.",
         "'brconfig bridgeN stp IF' if it should.",
-        "IEEE 802.1D 8.4.5", "net/bridgestp.c, bstp_input",
+        "IEEE 802.1D-1998 8.4.5", "net/bridgestp.c, bstp_input",
     ),
     "fwdqfull": Why(
         "too many frames wait to be forwarded by the bridge",
@@ -154,13 +154,13 @@ BRIDGE = {
         "the port only learns addresses as yet",
         "For the forward delay after a change the spanning tree lets a port learn before it forwards.",
         "Wait (15 s), or shorten it: 'brconfig bridgeN fwddelay 4'.",
-        "IEEE 802.1D 8.4.3", "net/if_bridge.c, bridge_forward: BSTP_IFSTATE_LEARNING",
+        "IEEE 802.1D-1998 8.4.3", "net/if_bridge.c, bridge_forward: BSTP_IFSTATE_LEARNING",
     ),
     "nobody": Why(
         "the bridge has no other port to send the frame to",
         "It is for everybody or for an unknown station, but no other member is up and forwards (or all are protected).",
         "'brconfig -a' shows the members and their states; is 'discover' off?",
-        "IEEE 802.1D 7.7", "net/if_bridge.c, bridge_broadcast",
+        "IEEE 802.1D-1998 7.7", "net/if_bridge.c, bridge_broadcast",
     ),
     "notmember": Why(
         "the frame waited, and meanwhile its port left the bridge",
@@ -172,19 +172,19 @@ BRIDGE = {
         "a message of the spanning tree that is too old",
         "Its age is the greatest allowed, so what it says came over too many bridges, or from one that is gone.",
         "Raise 'maxage' on the root if the tree is really so deep.",
-        "IEEE 802.1D 9.3.4 a)", "net/bridgestp.c, bstp_received_config_bpdu",
+        "IEEE 802.1D-1998 9.3.4 a)", "net/bridgestp.c, bstp_received_config_bpdu",
     ),
     "ownbpdu": Why(
         "a message of the spanning tree that we sent ourselves has come back",
         "Something returns the port's own frames: a loop behind it, on a wire that no bridge of the tree sees.",
         "Find the loop behind that port.",
-        "IEEE 802.1D 9.3.4 b)", "net/bridgestp.c, bstp_received_config_bpdu",
+        "IEEE 802.1D-1998 9.3.4 b)", "net/bridgestp.c, bstp_received_config_bpdu",
     ),
     "ownframe": Why(
         "a frame that this bridge's host sent has come round to it",
         "There is a loop in the bridged network, or somebody uses our Ethernet address.",
         "Switch the spanning tree on: 'brconfig bridgeN stp IF' for each member.",
-        "IEEE 802.1D 7.1", "net/if_bridge.c, bridge_input",
+        "IEEE 802.1D-1998 7.1", "net/if_bridge.c, bridge_input",
     ),
     "protected": Why(
         "both ports are protected, and such may not talk to each other",
@@ -196,19 +196,19 @@ BRIDGE = {
         "the frame is for a group address that bridges do not relay",
         "Addresses 01:80:c2:00:00:01 to 0f belong to the link: pause frames, LACP, LLDP, 802.1X.",
         "Nothing: they are for the next station only.",
-        "IEEE 802.1D 7.12.6", "net/if_bridge.c, bridge_input",
+        "IEEE 802.1D-1998 7.12.6", "net/if_bridge.c, bridge_input",
     ),
     "samesegment": Why(
         "the receiver is where the frame came from, so the bridge leaves it alone",
         "Both stations are behind the same port and have heard each other already.",
         "Nothing: that is what a bridge is for.",
-        "IEEE 802.1D 7.7", "net/if_bridge.c, bridge_forward",
+        "IEEE 802.1D-1998 7.7", "net/if_bridge.c, bridge_forward",
     ),
     "toobig": Why(
         "the frame is larger than the bridge's MTU",
         "A member with a larger MTU let it in. Bridges do not fragment.",
         "Give all interfaces on the bridged network the same MTU: 'ifconfig IF mtu 1500'.",
-        "IEEE 802.1D 6.3.8", "net/if_bridge.c, bridge_enqueue",
+        "IEEE 802.1D-1998 6.3.8", "net/if_bridge.c, bridge_enqueue",
     ),
 }  # fmt: skip
 

@@ -52,7 +52,7 @@ TCP = {
         "a segment that lies outside of the window",
         "The peer sends more than we have room for, or the segment is very late, or forged.",
         "Nothing: it was answered with where we are.",
-        "RFC 9293 3.10.7.4; RFC 793 3.3", "netinet/tcp_input.c, TCP_STAT_RCVPACKAFTERWIN",
+        "RFC 9293 3.4, 3.10.7.4", "netinet/tcp_input.c, TCP_STAT_RCVPACKAFTERWIN",
     ),
     "rcvbadack": Why(
         "in the handshake: an acknowledgement of something that is not our SYN",

@@ -34,5 +34,5 @@ def checksum(data: bytes | bytearray | memoryview, initial: int = 0) -> int:
 
 
 def pseudo4(src: int, dst: int, proto: int, length: int) -> int:
-    """The IPv4 pseudo-header's sum (RFC 793 3.1, RFC 768): plain arithmetic, no bytes built."""
+    """The IPv4 pseudo-header's sum (RFC 9293 3.1, RFC 768): plain arithmetic, no bytes built."""
     return src + dst + proto + length

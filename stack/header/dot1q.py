@@ -1,4 +1,4 @@
-"""The VLAN tag, between the source address and the type of a frame (BSD net/if_vlanvar.h; IEEE 802.1Q 9.3)."""
+"""The VLAN tag, between the source address and the type of a frame (BSD net/if_vlanvar.h; IEEE 802.1Q-1998 9.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The TCP header and its options (BSD netinet/tcp.h; RFC 793 3.1, RFC 7323 2 and 3, RFC 2018 2 and 3, RFC 3168 6.1)."""
+"""The TCP header and its options (BSD netinet/tcp.h; RFC 9293 3.1, 7323 2 and 3, 2018 2 and 3, 3168 6.1)."""
 
 from __future__ import annotations
 

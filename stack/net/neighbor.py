@@ -159,7 +159,7 @@ class Neighbors:
             self.domain.nd_missed(self.ifp, entry.address, m)
 
     def learn(self, address: int, lladdr: Mac, *, create: bool, confirmed: bool) -> Neighbor | None:
-        """A neighbour said what its link-layer address is (nd_nud_hint, arpinput's update).
+        """A neighbour said what its link-layer address is (arp_check_update_lle, FreeBSD's).
 
         `confirmed` says that it answered us, so that we know both ways work (RFC 4861 7.3.1).
         """

@@ -84,6 +84,13 @@ class Rtentry:
         return self.nexthop if self.flags & RTF_GATEWAY else None
 
 
+def rt_check_reject_route(rt: Rtentry) -> int:
+    """What a program hears when its packet's route refuses it: errno, by what the route is for and by."""
+    if rt.ifp.is_loopback:
+        return errno.EHOSTUNREACH if rt.flags & RTF_HOST else errno.ENETUNREACH
+    return errno.EHOSTUNREACH if rt.flags & RTF_GATEWAY else errno.EHOSTDOWN
+
+
 class RtMessage(NamedTuple):
     """What a routing socket says (net/route.h, struct rt_msghdr): `type` is RTM_ADD, RTM_IFINFO, ..."""
 

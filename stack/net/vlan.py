@@ -1,4 +1,4 @@
-"""VLANs: an Ethernet inside another, told apart by a tag (BSD net/if_vlan.c; IEEE 802.1Q 9).
+"""VLANs: an Ethernet inside another, told apart by a tag (BSD net/if_vlan.c; IEEE 802.1Q-1998 9).
 
 A tag stands in the link header of a packet (`m.link` has 18 bytes then), so that what follows keeps its parts.
 Frames from outside have it at the front of their data, and are put right here.

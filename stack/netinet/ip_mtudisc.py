@@ -11,7 +11,7 @@ from stack.net.route import RTF_DYNAMIC, RTF_GATEWAY, RTF_HOST, RTF_UP, Rtentry
 from stack.netinet.ip_output import IpOutput
 
 MTU_LEAST = 68  # RFC 791: every link bears that
-_PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, MTU_LEAST)  # RFC 1191 7.1
+_PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, MTU_LEAST)  # RFC 1191 7, table 7-1
 
 
 def icmp_mtudisc(ip: IpOutput, about: Ip, mtu: int) -> bool:

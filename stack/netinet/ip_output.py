@@ -27,6 +27,7 @@ from stack.net.route import (
     RTF_SPECIAL,
     RouteTable,
     Rtentry,
+    rt_check_reject_route,
 )
 from stack.probe import Probes, Protocol
 
@@ -115,7 +116,7 @@ class IpOutput(Protocol):
             return errno.ENETUNREACH if more.dontroute else errno.EHOSTUNREACH
         if rt.flags & RTF_REJECT:
             self.drop("reject", m)
-            return errno.EHOSTUNREACH
+            return rt_check_reject_route(rt)
         if rt.flags & RTF_BLACKHOLE:
             self.drop("blackhole", m)
             return 0

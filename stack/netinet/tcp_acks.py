@@ -215,7 +215,7 @@ class TcpAcks(TcpBase):
     def _take_back(self, tp: Tcpcb, undo: tuple[int, int, int], seg: Segment) -> bool:
         """RFC 3522 3.2: an ack of what was sent again, but older than that, is of the original: it was only overtaken.
 
-        RFC 4015 3.2: then the window is what it was, but no burst leaves.
+        RFC 4015 3.1 step (9), 3.4: then the window is what it was, but no burst leaves.
         """
         tp.undo = None
         pipe, ssthresh, when = undo
@@ -231,7 +231,7 @@ class TcpAcks(TcpBase):
         return True
 
     def _go_on_recovering(self, tp: Tcpcb) -> None:
-        """A partial ack: the next segment that is missing (RFC 6582 3.2 step 5, RFC 6675 5 step (C))."""
+        """A partial ack: the next segment that is missing (RFC 6582 3.2 step 3, RFC 6675 5 step (C))."""
         self.stat["partialacks"] += 1
         if tp.flags & TF_SACK:
             tcp_sack_output(tp)

@@ -373,7 +373,7 @@ def _account(tp: Tcpcb, flags: int, length: int) -> None:
 
 
 def tcp_await_tail(tp: Tcpcb, seconds: float) -> None:
-    """Look after that time whether the end of what is out has been lost (tcp_tail)."""
+    """Look after that time whether the end of what is out has been lost: tcp_tail."""
     tp.pto = tp.tcp.callouts.schedule(seconds, lambda: tp.tcp.timers["tail"](tp))
 
 

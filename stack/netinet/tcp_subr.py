@@ -30,7 +30,7 @@ def tcp_respond(
 
 def tcp_template(tp: Tcpcb) -> int:
     """The IP header of all that a connection sends; made anew when its options change."""
-    df = IP_DF if tp.tcp.ip.mtudisc and not tp.flags & TF_BLACKHOLE else tp.df  # RFC 1191 6.1
+    df = IP_DF if tp.tcp.ip.mtudisc and not tp.flags & TF_BLACKHOLE else tp.df  # RFC 1191 2
     tp.template = ip_template(tp.laddr, tp.faddr, IPPROTO_TCP, tp.ttl, tp.tos, df)
     return tp.template
 

@@ -1,9 +1,9 @@
 """Handshakes of listeners: what a SYN said, until our SYN-ACK is answered (BSD netinet/tcp_syncache.c).
 
-Read first: RFC 4987 2 and 3.3, RFC 9293 3.10.7.2, and 3.10.7.4 for what SYN-RECEIVED does.  A SYN for a listener makes
-an entry here and no socket; the ack that completes the handshake makes socket and control block as they would have
-become, and goes on as any other segment does.  Anybody can send a SYN and forge its source, so the cache is bounded:
-an entry that finds no room takes that of the oldest one in its bucket.
+Read first: RFC 4987 2, 3.4 and 3.5, RFC 9293 3.10.7.2, and 3.10.7.4 for what SYN-RECEIVED does.  A SYN for a listener
+makes an entry here and no socket; the ack that completes the handshake makes socket and control block as they would
+have become, and goes on as any other segment does.  Anybody can send a SYN and forge its source, so the cache is
+bounded: an entry that finds no room takes that of the oldest one in its bucket.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ class Tcpcb(Inpcb):
         self.max_window = TCP_MAXWIN  # what we can advertise at most, bytes; goes with rcv_scale
         self.ts_recent = 0  # what the peer's clock said last (TS.Recent), and when we heard it
         self.ts_recent_age = 0.0
-        self.ts_offset = 0  # RFC 7323 5.4: our clock does not tell how long we have been up
+        self.ts_offset = 0  # RFC 7323 7: our clock does not tell how long we have been up
         self.sack: Scoreboard | None = None  # what the peer has beyond a gap; None while it has nothing
         self.sacked: tuple[Block, ...] = ()  # what we told it that we have, newest first
         # sending (SND.UNA, SND.NXT, ...)
@@ -255,7 +255,7 @@ class Tcpcb(Inpcb):
 
     @property
     def ts_val(self) -> int:
-        """Our timestamp clock, in milliseconds (RFC 7323 4.4)."""
+        """Our timestamp clock, in milliseconds (RFC 7323 5.4)."""
         return int(self.tcp.callouts.now * 1000) + self.ts_offset & 0xFFFFFFFF
 
 

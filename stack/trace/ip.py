@@ -287,7 +287,7 @@ IP = (
     ),
     door(
         Icmp._error_came, "An error[, {type}][ {code}][ about the packet {about}]: the protocol that sent it is told.",
-        _error_came, _taken, bsd="icmp_ctlinput", rfc="RFC 1122 3.2.2",
+        _error_came, _taken, bsd="pr_ctlinput", rfc="RFC 1122 3.2.2",
     ),
     door(Igmp.input, "A message about groups.", None, _taken, rfc="RFC 2236"),
     door(
@@ -302,6 +302,6 @@ IP = (
     door(RawIp.send, "A program sends {data} bytes[ to {to}] through a raw socket.", _send),
     door(
         Datagrams.deliver, "The {data} bytes are put into the buffer of the socket {socket}; who reads there wakes.",
-        _sendup, _sent_up, bsd="sbappendaddr",
+        _sendup, _sent_up, bsd="sbappendaddr", file="kern/uipc_socket2.c",
     ),
 )  # fmt: skip

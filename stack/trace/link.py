@@ -194,18 +194,19 @@ LINK = (
         Ethernet.ether_input, "{if} has a frame that is[ for {to}: it is] taken only if that means this host.", _frame,
         bsd="ether_input", rfc="RFC 894",
     ),
-    door(Ethernet.enqueue, "The frame waits in the input queue of {if}; frames before it: {queue}.", _enqueue),
+    door(Ethernet.enqueue, "The frame waits in the input queue of {if}; frames before it: {queue}.", _enqueue,
+         file="net/if.c"),
     door(
         Ethernet.output, "{if} is to send the packet to the neighbour {nexthop}, so it needs a link header.",
         _output, _failed, rfc="RFC 894",
     ),
     door(
         Ethernet.transmit, "{if} sends the frame[ to {to}]: it is counted and shown to captures.", _frame, _failed,
-        bsd="if_transmit",
+        bsd="if_transmit", file="net/if.c",
     ),
     door(
         Shmif.transmit, "{if} puts the frame[ for {to}] on its bus: it is counted and shown to captures.", _frame,
-        _failed, bsd="if_transmit", file="rump/net/lib/libshmif/if_shmem.c",
+        _failed, bsd="if_transmit", file="net/if.c",
     ),
     door(Bus.transmit, "The bus carries the frame; who takes it there: {to}.", _bus, _failed),
     door(Bus.deliver, "The frame arrives; each that takes it gets a copy: {to}.", _bus),
@@ -216,7 +217,7 @@ LINK = (
     ),
     door(
         Neighbors.resolve, "Which link-layer address has {address}? The neighbour table says {state}[: {lladdr}].",
-        _resolve, _failed, bsd="arpresolve", rfc="RFC 826",
+        _resolve, _failed, bsd="arpresolve", rfc="RFC 826", file="netinet/if_arp.c",
     ),
     door(
         Neighbors._hold, "The answer is not known yet, so the packet waits for it (la_hold, {queue} in all).",
@@ -228,7 +229,7 @@ LINK = (
     ),
     door(
         Neighbors.learn, "The neighbour {address} is at {lladdr}[: its entry goes {state}].", _learn, _learned,
-        bsd="nd_nud_hint", rfc="RFC 826",
+        bsd="arp_check_update_lle", rfc="RFC 826", file="netinet/if_ether.c",
     ),
     door(Arp.nd_sent, "The answer has come[ (packet {reply})], and the packet that waited for it goes out."),
     door(Arp.nd_missed, "Nobody answered, so the packet that waited is given up, and its sender told.",
@@ -238,11 +239,11 @@ LINK = (
     door(Arp.request, "Everybody on the link of {if} is asked who has {tpa}.", _arp_request, bsd="arprequest",
          rfc="RFC 826"),
     door(Member.input, "{if} is a member of {bridge} ({port}): the bridge looks at the frame first.", _bridge_input,
-         rfc="802.1D 7.5"),
+         rfc="802.1D-1998 7.5"),
     door(Bridge._forward, "The bridge notes behind which member {from} is, and sends the frame to {to}.",
-         _bridge_forward, rfc="802.1D 7.7"),
+         _bridge_forward, rfc="802.1D-1998 7.7"),
     door(Vlans.input, "The frame bears the tag {vid}, so it belongs to the interface that has it.", _untag,
-         rfc="802.1Q 9"),
-    door(Vlan.start, "The frame gets the tag {vid}[, and {parent} sends it].", _tag, _failed, rfc="802.1Q 9"),
-    door(Stp.set_port_state, "The spanning tree moves the port {port}: {state}.", _stp_state, rfc="802.1D 8.4"),
+         rfc="802.1Q-1998 9"),
+    door(Vlan.start, "The frame gets the tag {vid}[, and {parent} sends it].", _tag, _failed, rfc="802.1Q-1998 9"),
+    door(Stp.set_port_state, "The spanning tree moves the port {port}: {state}.", _stp_state, rfc="802.1D-1998 8.4"),
 )  # fmt: skip

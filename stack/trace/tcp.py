@@ -236,6 +236,7 @@ TCP = (
     door(
         TcpInput._predicted_data, "It is the very next data and nothing else (header prediction): {data} bytes go to "
         "the socket {socket}.", _append, _appended, bsd="sbappendstream", rfc="RFC 9293 3.10.7.4",
+        file="kern/uipc_socket2.c",
     ),
     door(
         TcpInput._predicted_ack, "It is an ack for new data and nothing else (header prediction).", rfc="RFC 5681 3.1",
@@ -248,11 +249,10 @@ TCP = (
     ),
     door(
         TcpSynCache.listen_input, "No connection has these ends, but {socket} listens.", _listen, _heard,
-        bsd="syn_cache_input",
     ),
     door(
         TcpSynCache._syn_cache_send, "The listener answers with the flags {flags}; of the connection only a note is "
-        "made until its handshake is done.", _syn_ack, _failed, rfc="RFC 4987 3.6",
+        "made until its handshake is done.", _syn_ack, _failed, rfc="RFC 4987 3.5",
     ),
     door(
         TcpSynCache._syn_cache_get, "The handshake is done: the note becomes a connection, and a socket to accept.",
@@ -268,13 +268,14 @@ TCP = (
     ),
     door(
         TcpSegments._append, "The data is in order: {data} bytes go to the socket {socket}.", _append, _appended,
-        bsd="sbappendstream", rfc="RFC 9293 3.10.7.4",
+        bsd="sbappendstream", rfc="RFC 9293 3.10.7.4", file="kern/uipc_socket2.c",
     ),
     door(
         tcp_reass.tcp_reass, "The segment begins with {seq}, and {rcv_nxt} is what is expected: what lies beyond a gap "
         "is kept until the gap is filled.", _reass, _reassembled, rfc="RFC 9293 3.10.7.4",
     ),
-    door(TcpBase.trace_state, "The connection goes {state}.", _state, bsd="tcp_state_change", rfc="RFC 9293 3.3.2"),
+    door(TcpBase.trace_state, "The connection goes {state}.", _state, bsd="tcp_state_change", rfc="RFC 9293 3.3.2",
+         file="netinet/tcp_subr.c"),
     door(Tcp.connect, "A program connects its socket.", _user, bsd="tcp_usr_connect", rfc="RFC 9293 3.10.1"),
     door(Tcp.send, "A program gives its socket {data} bytes.", _user, bsd="tcp_usr_send", rfc="RFC 9293 3.10.2"),
     door(Tcp.disconnect, "A program closes its socket.", _user, bsd="tcp_usr_disconnect", rfc="RFC 9293 3.10.4"),

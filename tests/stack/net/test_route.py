@@ -19,6 +19,7 @@ from stack.net.route import (
     RTF_BROADCAST,
     RTF_DONE,
     RTF_GATEWAY,
+    RTF_HOST,
     RTF_LOCAL,
     RTF_MULTICAST,
     RTF_REJECT,
@@ -201,7 +202,7 @@ def test_no_route_is_wider_than_its_link() -> None:
 
 
 REFUSALS: dict[str, tuple[int, int, str, list[tuple[int, int]]]] = {
-    "reject": (RTF_REJECT, errno.EHOSTUNREACH, "reject", [(3, 1)]),
+    "reject": (RTF_REJECT, errno.ENETUNREACH, "reject", [(3, 1)]),
     "blackhole": (RTF_BLACKHOLE, 0, "blackhole", []),
 }
 
@@ -224,6 +225,25 @@ def test_routes_that_lead_nowhere(name: str) -> None:
     station.inject(r.interfaces["shmif0"], udp_packet("10.0.1.9", "192.0.2.1"))
     settle(lab)
     assert (watch.reasons(), station.icmps()) == ([reason], told)
+
+
+@pytest.mark.parametrize(
+    ("plen", "interface", "flags", "error"),
+    [
+        (24, "lo0", RTF_GATEWAY, errno.ENETUNREACH),
+        (32, "lo0", RTF_GATEWAY | RTF_HOST, errno.EHOSTUNREACH),
+        (24, "shmif0", RTF_GATEWAY, errno.EHOSTUNREACH),
+        (24, "shmif0", 0, errno.EHOSTDOWN),
+    ],
+)
+def test_what_a_refused_program_hears(plen: int, interface: str, flags: int, error: int) -> None:
+    """NetBSD net/route.c, rt_check_reject_route."""
+    _, a, _, _ = routed()
+    prefix = Prefix.parse(f"192.0.2.{0 if plen < 32 else 1}/{plen}")
+    a.routes.add(Rtentry(prefix, a.interfaces[interface], RTF_UP | RTF_STATIC | RTF_REJECT | flags))
+    with pytest.raises(OSError) as refused:
+        udp(a).sendto(b"x", (ip4("192.0.2.1"), 9))
+    assert refused.value.errno == error
 
 
 def test_a_gateway_must_be_a_neighbour() -> None:
