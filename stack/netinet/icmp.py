@@ -166,7 +166,7 @@ class Icmp(Protocol):
         self.ip.output(m, template, more)
 
     def _address_towards(self, m: Mbuf) -> int:
-        """Our address on the interface a packet came in by (RFC 1812 4.3.2.4); 0 lets the route choose."""
+        """Our address on the interface a packet came in by, as BSD's icmp_reflect has it; 0 lets the route choose."""
         rcvif = m.rcvif
         if not isinstance(rcvif, Ifnet) or rcvif.is_loopback:
             return 0
@@ -242,7 +242,10 @@ class Icmp(Protocol):
         self._send(Mbuf(message[8:], message[:8]), template)
 
     def _error_source(self, m: Mbuf, x: int) -> int:
-        """RFC 1812 4.3.2.4: where the packet came in; RFC 1122: the address that was meant, if ours."""
+        """The address that was meant, if ours; else that of where the packet came in, as in BSD.
+
+        RFC 1812 4.3.2.4 asks for one of the interface that the error leaves by, which mostly is the same.
+        """
         rt = self.ip.routes.lookup(x & M32)
         if rt is not None and rt.flags & RTF_LOCAL:
             return x & M32
