@@ -242,6 +242,7 @@ class Tester:
         try:
             for _ in range(_ENDINGS):
                 await self._mark()
+                await pause(_FULL)  # the receiver's buffer may be full: it must have its turn, or it never ends
         except OSError:  # nobody hears it
             return
 

@@ -265,6 +265,14 @@ def test_udp_waits_for_a_queue_that_is_full(lab: Lab) -> None:
     assert transfer(there).bytes == 300_000
 
 
+def test_udp_ends_though_all_comes_at_once(lab: Lab) -> None:
+    """A wire without a rate: more than the receiver's buffer holds is there at one moment, and the rest is lost."""
+    bus(lab).set(Personality(delay=0.01))
+    there = receiver(lab, "ttcp -r -s -u")
+    assert run(lab, "a", "ttcp -t -s -u -n 100 b").status == 0
+    assert finish(lab, there).status == 0 and 0 < transfer(there).bytes < 100 * 8192
+
+
 def test_udp_markers(lab: Lab) -> None:
     """What a ttcp of anybody's sends: a short one, data, and short ones at the end."""
     job = receiver(lab, "ttcp -r -u")
