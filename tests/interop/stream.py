@@ -1,10 +1,11 @@
 """A stream of bytes that nobody can have put in another order, and the kernel's end of it: a plain Python program.
 
-    python stream.py source|sink|answer|ask [-l] [-b BYTES] [-t SECONDS] [-c CONTROL] [-n COUNT] ADDRESS PORT
+    python stream.py source|sink|answer|ask|reply [-l] [-b BYTES] [-t SECONDS] [-c CONTROL] [-n COUNT] ADDRESS PORT
 
 `source` sends one stream and `sink` takes it (-l waits for the other side to call); both say in JSON what went
 through.  `answer` takes so many streams at once, and answers each by its digest; `ask` sends so many, each a little
-longer than the one before, and sees whether the digests are right.
+longer than the one before, and sees whether the digests are right.  `reply` answers so many short questions, one
+caller after the other, and hangs up first where it was asked to.
 """
 
 from __future__ import annotations
@@ -90,6 +91,18 @@ def crowd(args: argparse.Namespace) -> dict[str, object]:
     return {"answered": args.count}
 
 
+def reply(args: argparse.Namespace) -> dict[str, object]:
+    """Short questions, one caller after the other."""
+    with socket.create_server((args.address, args.port), backlog=128) as listener:
+        for _ in range(args.count):
+            with listener.accept()[0] as so:
+                question = so.recv(100)
+                so.sendall(question * 20)
+                if question.startswith(b"stay"):
+                    assert so.recv(1) == b""
+    return {"answered": args.count}
+
+
 def one(args: argparse.Namespace) -> dict[str, object]:
     """One stream."""
     with socket.socket() as so:
@@ -108,7 +121,7 @@ def one(args: argparse.Namespace) -> dict[str, object]:
 def main() -> None:
     """Do what the words say."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=("source", "sink", "answer", "ask"))
+    parser.add_argument("role", choices=("source", "sink", "answer", "ask", "reply"))
     parser.add_argument("address")
     parser.add_argument("port", type=int)
     parser.add_argument("-l", dest="listen", action="store_true")
@@ -117,7 +130,8 @@ def main() -> None:
     parser.add_argument("-c", dest="control")
     parser.add_argument("-n", dest="count", type=int, default=1)
     args = parser.parse_args()
-    print(json.dumps(one(args) if args.role in ("source", "sink") else crowd(args)))
+    work = {"source": one, "sink": one, "reply": reply}.get(args.role, crowd)
+    print(json.dumps(work(args)))
 
 
 if __name__ == "__main__":

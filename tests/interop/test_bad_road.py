@@ -8,8 +8,10 @@ the kernel beside it on the same road, is `python -m bench.lossy`.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from stack.addr import Ip4
 from stack.host import Host
 from stack.kern.proc import Proc
 from stack.kern.socket import SOCK_STREAM
-from stack.kern.syscalls import accept
+from stack.kern.syscalls import accept, connect, recv, sendall
 from stack.net.wire import Bus, Personality
 from stack.netinet.tcp_var import TF_SACK, TF_SCALE, TF_TSTMP
 from tests.interop import bulk
@@ -203,3 +205,48 @@ def test_two_hundred_at_once_from_the_kernel(road: Road) -> None:
     argv = "-n", str(COUNT), "-b", str(sizes()[0]), "ask", OURS, "5001"
     text = road.w.linux(road.linux, sys.executable, STREAM, *argv, seconds=SECONDS)
     assert json.loads(text) == {"right": COUNT}
+
+
+FEW, MANY, CALLERS = 200, 4000, 20
+
+
+def test_many_short_ones_leave_nothing_behind(road: Road) -> None:
+    """Half of them end in TIME_WAIT with the kernel, half with us; the ports of both come round."""
+    lab, me = road.w.lab, road.me
+    me.sysctl.set(f"{TCP}msl", "1")
+    me.sysctl.set("net.inet.ip.anonportmin", "63000")  # the kernel must take them again from its TIME_WAIT
+    program = road.kernel("reply", 5001, "-n", str(FEW + MANY))
+
+    async def caller(proc: Proc) -> int:
+        for number in range(int(proc.argv[1])):
+            question = (b"stay", b"go")[number % 2] * 20
+            assert await asked(me, (Ip4.parse(THEIRS), 5001), question) == question * 20
+        return 0
+
+    def left_by(count: int) -> Counter[str]:
+        for proc in [lab.spawn(me, ["caller", str(count // CALLERS)], caller) for _ in range(CALLERS)]:
+            assert road.w.finish(proc, SECONDS) == 0
+        road.w.until(lambda: not me.tcp.table.connected, what="2 MSL")
+        gc.collect()
+        kinds = "Tcpcb", "Socket", "Timer", "Mbuf", "Proc"
+        return Counter(kind for thing in gc.get_objects() if (kind := type(thing).__name__) in kinds)
+
+    before, memory = left_by(FEW), sys.getallocatedblocks()
+    assert left_by(MANY) == before
+    assert sys.getallocatedblocks() - memory < 1000  # some are timers that were stopped, and are not due yet
+    road.w.finish_program(program)
+    assert json.loads(program.text) == {"answered": FEW + MANY}
+
+
+async def asked(host: Host, address: tuple[Ip4, int], question: bytes) -> bytes:
+    """The answer to a short question; he hangs up who is to."""
+    so = host.socket(SOCK_STREAM)
+    await connect(so, address)
+    await sendall(so, question)
+    answer = b""
+    while len(answer) < 20 * len(question):
+        answer += await recv(so, 4096)
+    if question.startswith(b"go"):
+        assert await recv(so, 1) == b""
+    so.close()
+    return answer
