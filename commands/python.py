@@ -2,6 +2,7 @@
 
     -c text     the program is this text
     -m module   it is a module, such as http.server
+    -           it comes from standard input
 
 The program is a process of the machine, with its files; what it knows as the network is the lab's.  In fast time the
 clock stands still while it computes.  It ends as it would anywhere, and its exit status is the command's; Ctrl-C and
@@ -26,8 +27,8 @@ from commands._getopt import wrong
 from commands.command import Command, Context, Data, ErrorData
 from stack.kern.proc import Interrupt, tsleep
 
-SYNOPSIS = "python [-c text | -m module | file] [argument ...]"
-WORDS = {"-c": "the program is this text", "-m": "the program is this module"}
+SYNOPSIS = "python [-c text | -m module | file | -] [argument ...]"
+WORDS = {"-c": "the program is this text", "-m": "the program is this module", "-": "it comes from standard input"}
 
 
 class Args(NamedTuple):
@@ -42,8 +43,8 @@ def parse(argv: list[str]) -> Args:
         raise wrong("a program is missing: a file, -c text, or -m module")
     option = argv[0][:2]
     if option not in ("-c", "-m"):
-        if option[:1] == "-":
-            raise wrong(f"unknown option -- {argv[0][1:] or '-'}")
+        if option[:1] == "-" and option != "-":
+            raise wrong(f"unknown option -- {argv[0][1:]}")
         return Args(argv)
     if argv[0] != option:
         argv = [option, argv[0][2:], *argv[1:]]
@@ -59,9 +60,9 @@ async def run(ctx: Context, args: Args) -> AsyncIterator[Data | ErrorData]:
     program = Program(ctx.lab, ctx.host, ctx.proc, ctx.stdin, args.argv)
     while program.status is None or program.output.ready or program.errors.ready:
         if program.errors.buffer:
-            yield ErrorData(program.errors.take())
+            yield ErrorData(program.take(program.errors))
         elif program.output.buffer:
-            yield Data(program.output.take())
+            yield Data(program.take(program.output))
         else:
             try:
                 await tsleep(program.said)

@@ -156,7 +156,9 @@ class Clock:
             wait = _SLICE if held else wait
             if longest is not None:
                 wait = longest if wait is None else min(wait, longest)
-            if not self._poll(self.descriptors(), wait) and held:
+            if self._poll(self.descriptors(), wait):
+                self.drive.hear()
+            elif held:
                 self.drive.advance(self.lab.callouts.now, BUDGET)  # a thread may wait for another one
 
     def _stand(self, proc: Proc, budget: int, longest: float | None) -> None:

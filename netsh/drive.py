@@ -217,6 +217,14 @@ class Drive:
             self._wake()
         self.do_chores()
 
+    def hear(self) -> None:
+        """While programs compute: whom the real machine has woken goes on, though the lab stands still."""
+        ready = self.callouts.ready
+        for call in [call for call in ready if _has_heard(call)]:
+            if call in ready:
+                ready.remove(call)
+                self.call(call)
+
     def _wake(self) -> None:
         """Who of the shell sleeps for no time at all has slept enough."""
         now = self.callouts.now
@@ -281,6 +289,11 @@ class Drive:
         if step.until is not None and self.callouts.now < step.until:
             self.callouts.advance(step.until, 0)
         self.halted.wakeup()
+
+
+def _has_heard(call: Callable[[], None]) -> bool:
+    owner = getattr(call, "__self__", None)
+    return isinstance(owner, Proc) and owner.heard
 
 
 def _kill(flight: Any) -> None:

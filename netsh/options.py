@@ -105,7 +105,7 @@ def parse(argv: list[str]) -> Options:
 def _parse_run(words: list[str]) -> Options:
     """Read what stands behind `run`: our options, then a program and its arguments, which are its own."""
     options = Options()
-    while words and words[0].startswith("-") and words[0][:2] not in ("-c", "-m"):
+    while words and words[0].startswith("-") and words[0] != "-" and words[0][:2] not in ("-c", "-m"):
         word, *words = words
         if word == "--":
             break

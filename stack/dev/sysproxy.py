@@ -197,10 +197,16 @@ class Program:
         if self.status is None:
             self._exited()
 
-    def drain(self) -> None:
+    def take(self, pipe: Pipe) -> bytes:
+        """Some of what it has printed; if that had become too much, there is room for more now."""
+        for fd in [fd for fd, its in self.pipes.items() if its is pipe]:
+            self.programs.readers[fd] = partial(self._read, fd)
+        return pipe.take()
+
+    def drain(self, most: int = _ENOUGH) -> None:
         """What it has printed so far comes before what happens now."""
         for fd in list(self.pipes):
-            self._read(fd)
+            self._read(fd, most)
 
     # --- calls of threads -------------------------------------------------------------------------------
 
@@ -259,33 +265,38 @@ class Program:
 
     # --- the process --------------------------------------------------------------------------------
 
-    def _read(self, fd: int) -> None:
+    def _read(self, fd: int, most: int = _ENOUGH) -> None:
         """It has printed something, or closed its output."""
-        pipe = self.pipes[fd]
-        while len(pipe.buffer) < _ENOUGH:
+        while (pipe := self.pipes.get(fd)) is not None:
+            if len(pipe.buffer) >= most:
+                self.programs.readers.pop(fd, None)  # until some of it is taken
+                return
             try:
                 data = os.read(fd, _CHUNK)
             except BlockingIOError:
                 return
             if not data:
-                del self.pipes[fd], self.programs.readers[fd]
-                os.close(fd)
-                return
+                return self._close(fd)
             pipe.write(data)
-            self.owner.resume()  # it is seen at once, though time stands still
+            self.owner.resume()  # it is seen at once, though time stands still; nobody may want more: then we end
+
+    def _close(self, fd: int) -> None:
+        """Its output has ended, or what comes now is nobody's."""
+        del self.pipes[fd]
+        self.programs.readers.pop(fd, None)
+        os.close(fd)
 
     def _exited(self) -> None:
         """It has ended: how?  What it has started ends with it."""
+        if self.programs.readers.pop(self.pidfd, None) is None:
+            return  # what it still had printed was too much for its reader, who has called us
         with suppress(OSError):
             os.killpg(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        self.drain()
-        for fd in self.pipes:  # something that it started still has it
-            del self.programs.readers[fd]
-            os.close(fd)
-        self.pipes.clear()
-        del self.programs.readers[self.pidfd]
+        self.drain(2 * _ENOUGH)  # all that is still in the machine's pipes
+        for fd in list(self.pipes):  # something that it started still has it
+            self._close(fd)
         os.close(self.pidfd)
         self.births.close()
         while self.lwps:

@@ -65,6 +65,12 @@ class Outside(Channel):
     outside = True
     __slots__ = ()
 
+    def wakeup(self) -> None:
+        """Let everybody who sleeps here go on, though time may stand still."""
+        for proc in self.sleepers or ():
+            proc.heard = True
+        super().wakeup()
+
 
 Nap = tuple[tuple[Channel, ...], float | None]
 
@@ -88,8 +94,8 @@ class Proc:
     """
 
     __slots__ = (
-        "alarm", "argv", "begun", "callouts", "channels", "closers", "coro", "exited", "failure", "held",
-        "hostname", "parked", "pending", "pid", "queued", "started", "status",
+        "alarm", "argv", "begun", "callouts", "channels", "closers", "coro", "exited", "failure", "heard",
+        "held", "hostname", "parked", "pending", "pid", "queued", "started", "status",
     )  # fmt: skip
 
     def __init__(self, callouts: Callouts, pid: int, hostname: str, argv: list[str]) -> None:
@@ -107,6 +113,7 @@ class Proc:
         self.queued = False  # it runs soon, or is running
         self.begun = False
         self.held = False  # it has been stopped, and runs no more until it is let go
+        self.heard = False  # it is the real machine that woke it
         self.parked: bool | None = None  # it would run, woken or not
         self.pending: int | None = None  # a signal that has not been thrown yet
         self.started = callouts.now
@@ -173,7 +180,7 @@ class Proc:
         if self.held:
             self.parked = woken
             return
-        self.pending = None
+        self.pending, self.heard = None, False
         try:
             if signal == SIGKILL:
                 coro.throw(Killed)  # not close(): that does not reach into asynchronous generators

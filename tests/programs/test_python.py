@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipapp
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,34 @@ def test_files_and_filters(theatre: Theatre) -> None:
     assert len((theatre.folder / "out").read_text().splitlines()) == 20_000
 
 
+@pytest.mark.parametrize("taker", ["head -n 2", "!head -n 2"])
+def test_one_that_prints_for_ever_ends_when_nobody_reads(theatre: Theatre, taker: str) -> None:
+    theatre.script("ever.py", "while True:\n    print('y' * 100)\n")
+    assert theatre.play(f"python ever.py | {taker}", "echo after") == (0, f"{'y' * 100}\n" * 2 + "after\n", "")
+
+
+def test_one_that_prints_much_waits_for_a_slow_reader(theatre: Theatre) -> None:
+    theatre.script("much.py", "for n in range(50_000):\n    print('y' * 99)\n")
+    assert theatre.play("python much.py | !sh -c 'sleep 0.2; wc -c'") == (0, "5000000\n", "")
+
+
+def test_a_program_from_standard_input(theatre: Theatre) -> None:
+    program = "import sys; print(sys.argv, __name__)"
+    assert theatre.play("python - a -b", stdin=program).out == "['-', 'a', '-b'] __main__\n"
+    theatre.script("file", program)
+    assert theatre.play("python - < file").out == "['-'] __main__\n"
+
+
+def test_a_folder_or_an_archive_is_a_program(theatre: Theatre) -> None:
+    (theatre.folder / "app").mkdir()
+    played = theatre.play("python app")
+    assert (played.status, played.err) == (1, f"{sys.executable}: can't find '__main__' module in 'app'\n")
+    theatre.script("app/__main__.py", "import sys, other; print(sys.argv, other.NAME)")
+    theatre.script("app/other.py", "NAME = 'other'")
+    zipapp.create_archive(theatre.folder / "app")
+    assert theatre.play("python app x", "python app.pyz y").out == "['app', 'x'] other\n['app.pyz', 'y'] other\n"
+
+
 def test_signals(theatre: Theatre) -> None:
     theatre.script(
         "tough.py",
@@ -451,8 +480,8 @@ def test_the_hosts_own_sockets(theatre: Theatre) -> None:
 def test_run_from_outside(theatre: Theatre) -> None:
     def run(*words: str) -> tuple[int, str, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "netsh", *words], capture_output=True, text=True, cwd=theatre.folder,
-            check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            [sys.executable, "-m", "netsh", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            cwd=theatre.folder, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 
@@ -460,6 +489,7 @@ def test_run_from_outside(theatre: Theatre) -> None:
     assert run("run", "-H", "www", "who.py", "-x", "--lab") == (4, "www ['who.py', '-x', '--lab']\n", "")
     assert run("run", "-c", "import socket; print(socket.gethostbyname('www'))") == (0, "203.0.113.80\n", "")
     assert run("run", "--seed", "2", "-m", "platform")[0] == 0
+    assert run("run", "-H", "www", "-", "a")[:2] == (0, "")
     assert run("run") == (2, "", "netsh: run: a program is missing: a file, -c text, or -m module\n")
     assert run("run", "-H", "nobody", "who.py")[0] == 1
 

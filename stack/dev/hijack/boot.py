@@ -17,6 +17,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET
 from _socket import socket as RealSocket
 from _socket import socketpair as real_socketpair
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from types import FrameType, ModuleType, TracebackType
 from typing import cast
@@ -210,7 +211,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def _run(argv: list[str]) -> None:
-    """-c, -m or a script, with its arguments."""
+    """-c, -m, a script, `-` for one from standard input, or a folder or archive, with its arguments."""
     del sys.path[0]  # the way to these modules, which are loaded
     sys.excepthook = _excepthook
     option, *rest = argv
@@ -223,14 +224,28 @@ def _run(argv: list[str]) -> None:
         sys.argv = rest
         sys.path.insert(0, os.getcwd())
         runpy._run_module_as_main(rest[0])  # type: ignore[attr-defined]
-    elif os.path.isdir(option):
+    elif option == "-":
         sys.argv = argv
-        runpy.run_path(option, run_name="__main__")
+        sys.path.insert(0, "")
+        exec(compile(sys.stdin.buffer.read(), "<stdin>", "exec"), scope)
+    elif _has_modules(option):
+        sys.argv = argv
+        sys.path.insert(0, option)
+        runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
     else:
         sys.argv = argv
         sys.path.insert(0, os.path.dirname(os.path.abspath(option)))
         scope["__file__"] = option
         exec(compile(_source(option), option, "exec"), scope)
+
+
+def _has_modules(path: str) -> bool:
+    """Whether modules can be imported from there: a folder, or an archive of zipapp's."""
+    for hook in sys.path_hooks:
+        with suppress(ImportError):
+            hook(path)
+            return True
+    return False
 
 
 def _source(path: str) -> bytes:
