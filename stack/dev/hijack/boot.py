@@ -12,7 +12,6 @@ import runpy
 import select
 import signal
 import sys
-import time
 from _socket import AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET
 from _socket import socket as RealSocket
 from _socket import socketpair as real_socketpair
@@ -22,7 +21,7 @@ from functools import partial
 from types import FrameType, ModuleType, TracebackType
 from typing import cast
 
-from stack.dev.hijack import gate, polling, sockets, tracebacks
+from stack.dev.hijack import clocks, gate, polling, sockets, tracebacks
 from stack.dev.hijack.files import Files
 from stack.dev.hijack.names import Names
 from stack.dev.hijack.threads import Threads
@@ -45,7 +44,7 @@ def main() -> None:
     vars(select).update(polling.names(door))
     Files(door, ways).install()
     first.enter()
-    _install_time(door, first.epoch)
+    clocks.install(door, first.epoch)
     sys.modules["_socket"] = Names(door).build()
     sys.modules["_queue"] = cast(ModuleType, None)  # queue has one in Python, whose locks are ours
     sys.meta_path.insert(0, _Finder())
@@ -118,51 +117,6 @@ def _install_signals() -> None:
 
     vars(signal).update(signal=on, getsignal=of, siginterrupt=always)
     on(signal.SIGINT, of(signal.SIGINT))
-
-
-def _install_time(door: sockets.Door, epoch: float) -> None:
-    """The time is the lab's."""
-
-    def now() -> float:
-        return door.gate().now
-
-    def date() -> float:
-        return epoch + door.gate().now
-
-    def sleep(seconds: float) -> None:
-        if seconds < 0:
-            raise ValueError("sleep length must be non-negative")
-        way = door.gate()
-        way.call("sleep", way.now + seconds, False)
-
-    def whole(clock: Callable[[], float]) -> Callable[[], int]:
-        return lambda: round(clock() * 1e9)
-
-    for name in ("monotonic", "perf_counter"):
-        setattr(time, name, now)
-        setattr(time, f"{name}_ns", whole(now))
-    for name, moment in (("localtime", time.localtime), ("gmtime", time.gmtime), ("ctime", time.ctime)):
-        setattr(time, name, partial(_at, moment, date))
-    vars(time).update(time=date, time_ns=whole(date), sleep=sleep)
-    strftime, asctime, real = time.strftime, time.asctime, time.clock_gettime
-    clocks = {time.CLOCK_REALTIME: date, time.CLOCK_MONOTONIC: now}
-
-    def clock_gettime(clk_id: int) -> float:
-        return clocks[clk_id]() if clk_id in clocks else real(clk_id)
-
-    vars(time).update(
-        clock_gettime=clock_gettime,
-        clock_gettime_ns=lambda clk_id: round(clock_gettime(clk_id) * 1e9),
-        strftime=lambda form, t=None: strftime(form, time.localtime() if t is None else t),
-        asctime=lambda t=None: asctime(time.localtime() if t is None else t),
-    )
-    for name, function in (("time", date), ("sleep", sleep)):  # which are pickled by their names
-        function.__module__, function.__qualname__ = "time", name
-
-
-def _at(function: Callable[[float], object], date: Callable[[], float], seconds: float | None = None) -> object:
-    """A moment in another form; without one it is now."""
-    return function(date() if seconds is None else seconds)
 
 
 class _Stdin(io.RawIOBase):

@@ -43,13 +43,14 @@ def wait(door: Door, wanted: dict[int, int], timeout: float | None) -> list[tupl
     real = {fd: events for fd, events in wanted.items() if fd not in door.kinds}
     outer = {fd: events for fd, events in real.items() if fd not in door.inner}
     while True:
-        ready = _look(real)
-        if ready or deadline == 0.0:
-            return [*ready, *_poll(door, lab, 0.0)]
-        if not real:
-            return [*_poll(door, lab, deadline)]
-        door.watching.add(gate.tid)
+        if real:
+            door.watching.add(gate.tid)  # before we look: what is written from now on is told to us
         try:
+            ready = _look(real)
+            if ready or deadline == 0.0:
+                return [*ready, *_poll(door, lab, 0.0)]
+            if not real:
+                return [*_poll(door, lab, deadline)]
             answer = gate.poll(lab, outer, deadline, outside=bool(outer))
         finally:
             door.watching.discard(gate.tid)
