@@ -119,8 +119,9 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Row]:
 def _page(ctx: ShellContext, name: str) -> Page:
     command = ctx.session.find(name)
     if command is not None:
-        module = sys.modules[command.run.__module__]
-        return Page(command.name, command.synopsis, *parts_of(module.__doc__ or ""))
+        where = command.run.__module__
+        own = sys.modules.get(f"{where.rpartition('.')[0]}.{command.name}", sys.modules[where])  # several share a run
+        return Page(command.name, command.synopsis, *parts_of(own.__doc__ or ""))
     topic = topic_of(name)
     if topic is None:
         known = nearest(name, [*ctx.session.names(), *TOPICS])

@@ -156,6 +156,12 @@ def test_help_explains_words_and_lists_them() -> None:
         assert '"see": ["sh(1)", "while", "variables"]' in lab.lines("help for | json")
 
 
+def test_every_command_shows_its_own_page() -> None:
+    with Lab.home() as lab:
+        for name in {*command_names(), *builtins.names()} - {"drop"}:  # 'help drop' lists the reasons
+            assert PAGES[name].text in lab.lines(f"help {name}"), name
+
+
 def test_the_forms_of_a_command_fit_into_80_columns() -> None:
     with Lab.home() as lab:
         for name in {*command_names(), *builtins.names()} - {"drop"}:  # 'help drop' lists the reasons
