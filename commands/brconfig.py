@@ -64,7 +64,7 @@ class AddressRow(NamedTuple):
 
 
 class BridgeRow(NamedTuple):
-    """A bridge; the root is known when the spanning tree runs on it."""
+    """A bridge; the root is known when the spanning tree runs on it, though NetBSD's text keeps it to itself."""
 
     name: str
     flags: tuple[str, ...]
@@ -204,9 +204,6 @@ def _lines(row: BridgeRow) -> Iterator[str]:
     yield "\tConfiguration:"
     yield f"\t\tpriority {row.priority} hellotime {row.hellotime} fwddelay {row.fwddelay} maxage {row.maxage}"
     yield "\t\tipfilter disabled flags 0x0"
-    if row.root is not None:  # NetBSD keeps it to itself
-        way = f"{row.root_cost} away by {row.root_port}" if row.root_port else "this bridge"
-        yield f"\t\troot {row.root} ({way})"
     yield "\tInterfaces:"
     for member in row.interfaces:
         yield f"\t\t{member.interface} flags={_bits(member.flags, IFBIF_NAMES)}"

@@ -167,7 +167,7 @@ def test_rows_say_who_the_root_is(lab: Lab) -> None:
     answer = run(lab, "s", "brconfig bridge0")
     (row,) = answer.rows
     assert (row.root, row.root_cost, row.root_port) == ("0001.02:00:00:00:00:01", 55, "shmif0")
-    assert "\t\troot 0001.02:00:00:00:00:01 (55 away by shmif0)" in answer.lines
+    assert not any("root" in line for line in answer.lines)  # as in NetBSD's text
 
 
 def test_without_bridges_there_is_nothing_to_show() -> None:
