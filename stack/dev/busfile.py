@@ -48,9 +48,11 @@ _WRITE_BYTES = 96 * 1024  # of the ring's 1 MiB in one go, or its readers would 
 _MEMBER, _MADE = 0, 1
 _FLOCK = Struct("hhqqi4x")  # struct flock: type, whence, start, length, process
 _VERSION = VERSION.to_bytes(4, sys.byteorder)
+_BLOCK = 512  # what st_blocks counts in
 _EVENTS = 4096  # bytes of inotify's
 _ATTEMPTS = 10  # to join a bus that is removed at this very moment
 _CUT = "it was cut short"
+_FULL = "there is no room for it on its disk"
 
 
 class BusLost(Exception):
@@ -187,7 +189,7 @@ class BusFile:
     def _give(self) -> None:
         self.lock.give()
         if self.lock.fence.hit:
-            raise BusLost(_CUT)
+            raise BusLost(_FULL if os.fstat(self.fd).st_size == BUS_SIZE else _CUT)
 
 
 # --- joining ----------------------------------------------------------------------------------------
@@ -251,10 +253,11 @@ def _make(path: str) -> int:
 
 def _prepare(fd: int) -> None:
     """See that a file is a bus, and make an empty one a bus; ValueError for what is none, which stays as it was."""
-    size = os.fstat(fd).st_size
+    found = os.fstat(fd)
+    size = found.st_size
     if size == 0:
         try:
-            os.posix_fallocate(fd, 0, BUS_SIZE)  # now: to touch a hole in a mapping when the disk is full would kill
+            os.posix_fallocate(fd, 0, BUS_SIZE)  # now: a hole in a mapping cannot be touched when the disk is full
             os.pwrite(fd, NEW, 0)
         except OSError:
             os.ftruncate(fd, 0)
@@ -262,10 +265,13 @@ def _prepare(fd: int) -> None:
         return
     check_size(size)
     head = os.pread(fd, HEADER_SIZE, 0)
-    if not any(head) and not any(os.pread(fd, BUS_SIZE, 0)):  # made by one who has not begun yet
-        os.pwrite(fd, NEW, 0)
-    else:
+    new = not any(head) and not any(os.pread(fd, BUS_SIZE, 0))  # made by one who has not begun yet
+    if not new:
         Header.unpack(head)
+    if found.st_blocks * _BLOCK < BUS_SIZE:  # it has holes
+        os.posix_fallocate(fd, 0, BUS_SIZE)
+    if new:
+        os.pwrite(fd, NEW, 0)
 
 
 def check_size(size: int) -> None:

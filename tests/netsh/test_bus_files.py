@@ -161,6 +161,48 @@ def test_no_room_for_the_file(shells: Shells) -> None:
     assert done.returncode == 1 and os.listdir(shells.folder) == []
 
 
+_ON_A_SMALL_DISK = 'mount -t tmpfs -o size=512k none "$0" && cd "$0" && truncate -s 1M bus1 && exec "$@"'
+_MOUNT = ["unshare", "-m", "sh", "-c", _ON_A_SMALL_DISK]
+needs_mounts = pytest.mark.skipif(
+    subprocess.run([*_MOUNT, "/tmp", "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs leave to mount a tmpfs (unshare -m)",
+)
+
+
+def on_a_small_disk(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder of 512 KiB, where a file of 1 MiB has nothing but a hole."""
+    return subprocess.run(
+        [*_MOUNT, str(folder), sys.executable, *words], env=os.environ | {"PYTHONPATH": os.getcwd()}, text=True,
+        capture_output=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+
+
+@needs_mounts
+def test_a_file_with_holes_on_a_full_disk_is_refused(shells: Shells) -> None:
+    lines = "host a; ifconfig shmif0 create; ifconfig shmif0 linkstr ./bus1; echo x | !cmp -n 1048576 bus1 /dev/zero"
+    done = on_a_small_disk(shells.folder, *NETSH[1:], "-c", lines)
+    assert done.stderr == "ifconfig: SIOCSLINKSTR: ./bus1: No space left on device: a bus takes 1 MiB\n"
+    assert (done.stdout, done.returncode) == ("", 0)  # as it was
+
+
+_WITHOUT_RESERVING = """
+import os, sys
+from netsh.cli import main
+os.posix_fallocate = lambda *_: None  # as where a disk promises what it cannot keep
+lines = "ifconfig shmif0 create linkstr ./bus1 10.0.0.1/24; arp -s 10.0.0.2 2:0:0:0:0:2"
+lines += "; ping -qn -i 0.001 -s 1400 -c 700 10.0.0.2"
+sys.exit(main(["--lab", "none", "-c", f"host a; sysctl -q -w net.inet.ip.dad_count=0; {lines}"]))
+"""
+
+
+@needs_mounts
+def test_a_disk_that_is_full_all_of_a_sudden_ends_the_link(shells: Shells) -> None:
+    done = on_a_small_disk(shells.folder, "-c", _WITHOUT_RESERVING)
+    told = "./bus1: there is no room for it on its disk; its interfaces have lost their link, '-linkstr' leaves it"
+    assert told in (done.stdout + done.stderr).splitlines()
+    assert "700 packets transmitted" in done.stdout and "Traceback" not in done.stderr
+
+
 def test_a_file_that_is_cut_short_ends_the_link_and_nothing_else(shells: Shells) -> None:
     child = shells.start(f"{set_up('a', '10.0.0.1')}; echo ready; ping -q -f -c 1000000 10.0.0.9")
     os.truncate(shells.folder / "bus1", 0)

@@ -467,6 +467,8 @@ try:
             bus.woken()
 except BusLost as lost:
     print(lost)
+    for bus in buses:
+        bus.close(keep=True)
 """
 
 
