@@ -17,7 +17,7 @@ HELLO = b"H"  # pairs: who it is, and what its terminal is like
 RUN = b"R"  # kind (lines, script, words, typed), name, text, arguments ...
 INPUT = b"I"  # bytes of its standard input, none for their end; an answer to READ
 SIGNAL = b"S"  # the number, in one byte
-WINDOW = b"W"  # columns, lines
+WINDOW = b"W"  # columns, lines; who knows only columns may leave out the rest
 COMPLETE = b"C"  # a number, the line up to the cursor
 END = b"E"  # nothing more will be run
 
@@ -64,6 +64,14 @@ def pairs_of(body: bytes) -> dict[str, str]:
     if len(words) % 2:
         raise ValueError("a name without its value")
     return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def some_of(body: bytes, least: int, most: int) -> list[str]:
+    """The texts of a body that has so many; ValueError when it has not."""
+    words = list_of(body)
+    if not least <= len(words) <= most:
+        raise ValueError(f"a list of {len(words)}")
+    return words
 
 
 class OtherVersion(Exception):

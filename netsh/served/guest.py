@@ -44,12 +44,18 @@ class Stream(io.BufferedIOBase):
 
 def width_of(columns: str) -> int:
     """How wide lines may be on a terminal that says it has so many columns; ValueError for what is no number."""
-    return min(max(int(columns), 20), 1000)
+    return min(max(_number(columns), 20), 1000)
 
 
 def height_of(lines: str) -> int:
     """How many lines there may be; ValueError for what is no number."""
-    return min(max(int(lines), 2), 1000)
+    return min(max(_number(lines), 2), 1000)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(f"no number: {text[:20]}")
+    return int(text)
 
 
 class GuestPrinter(Printer):

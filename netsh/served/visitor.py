@@ -89,7 +89,7 @@ class Visitor:
             if not data:
                 raise Leaving
             for kind, body in self.reader.feed(data):
-                self.handle(kind, body)
+                self._take(kind, body)
         except BlockingIOError:
             pass
         except OSError:
@@ -212,6 +212,13 @@ class Visitor:
 
     # -- what it asks for -----------------------------------------------------------------------------
 
+    def _take(self, kind: bytes, body: bytes) -> None:
+        """A frame; who wrote the client is told which one makes no sense."""
+        try:
+            self.handle(kind, body)
+        except ValueError as error:
+            raise ValueError(f"frame {kind.decode('ascii', 'backslashreplace')}: {error}") from None
+
     def handle(self, kind: bytes, body: bytes) -> None:
         """Do what a frame says; ValueError for what makes no sense."""
         if kind == frames.HELLO and self.session is None:
@@ -219,7 +226,7 @@ class Visitor:
         if self.session is None or self.ending:
             if kind == frames.SIGNAL and self.ending:
                 return self._signal(body)
-            raise ValueError(f"frame {kind!r} out of turn")
+            raise ValueError("out of turn")
         match kind:
             case frames.RUN:
                 self._queue(frames.list_of(body))
@@ -228,16 +235,18 @@ class Visitor:
             case frames.SIGNAL:
                 self._signal(body)
             case frames.WINDOW:
-                columns, lines = frames.list_of(body)
-                self.session.printer.width, self.session.printer.height = width_of(columns), height_of(lines)
+                columns, *lines = frames.some_of(body, 1, 2)
+                self.session.printer.width = width_of(columns)
+                if lines:
+                    self.session.printer.height = height_of(lines[0])
             case frames.COMPLETE:
-                number, line = frames.list_of(body)
+                number, line = frames.some_of(body, 2, 2)
                 self._complete(number, line)
             case frames.END:
                 self.ending = True
                 self._next()
             case _:
-                raise ValueError(f"frame {kind!r} unknown")
+                raise ValueError("unknown")
 
     def _begin(self, hello: dict[str, str]) -> None:
         """Make the session that was asked for."""
