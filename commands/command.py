@@ -138,6 +138,8 @@ FOR_ANY_SOCKETS = frozenset(
     {"drops", "explain", "fetch", "hostname", "httpd", "kill", "nc", "ps", "python", "trace", "ttcp"}
 )
 
+FOR_NO_HOST = frozenset({"kill"})  # a job of the shell's own is of no host, and a lab need not have any
+
 _NOT_COMMANDS = {"command"}
 
 

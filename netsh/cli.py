@@ -67,10 +67,13 @@ def _run(options: Options) -> int:
         return 0
     server = options.server or os.environ.get("NETSH_SERVER")
     if server and not options.version:
-        refuse_for_served(options)
-        from netsh.served import client
+        try:
+            refuse_for_served(options)
+            from netsh.served import client
 
-        return client.main(server, options)
+            return client.main(server, options)
+        except BadOption as bad:
+            raise bad if options.server else BadOption(f"{bad} (NETSH_SERVER is {server})") from None
     from netsh import local
 
     if options.version:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from netsh import appliance, home, saved, settings
 from netsh.aliases import command_of
+from netsh.builtins.host import refusal
 from netsh.clock import Clock
 from netsh.files import read_text
 from netsh.options import Options, Unusable, has_work
@@ -113,7 +114,7 @@ def start_lab(session: Session, options: Options) -> None:
     elif lab != "none":
         _load(session, lab)
     if outside and not session.lab.hosts:
-        _add_host(session, options.host or "me")
+        add_host(session, options.host or "me")
     if options.host is not None:
         host = session.lab.hosts.get(options.host)
         if host is None:
@@ -128,7 +129,10 @@ def start_lab(session: Session, options: Options) -> None:
         session.host.machine = None
 
 
-def _add_host(session: Session, name: str) -> None:
+def add_host(session: Session, name: str) -> None:
+    """Make the first host; Unusable when none can be called so."""
+    if (why := refusal(session, name)) is not None:
+        raise Unusable(f"-H {why}")
     try:
         session.host = session.lab.add_host(name)
     except ValueError as error:

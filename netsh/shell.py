@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from commands.command import FOR_ANY_SOCKETS, Command, Complaint, Context, Failure, Usage
+from commands.command import FOR_ANY_SOCKETS, FOR_NO_HOST, Command, Complaint, Context, Failure, Usage
 from netsh.files import open_for_reading
 from netsh.jobs import Movable, row_of
 from netsh.live import live
@@ -21,6 +21,7 @@ from stack.host import Host
 from stack.kern.errors import reason
 from stack.kern.pipe import Pipe
 from stack.kern.proc import SIGINT, SIGKILL, SIGSTOP, Interrupt, Proc, tsleep
+from stack.lab import Lab
 
 _USAGE = 2
 _NOT_FOUND = 127  # as in sh
@@ -46,6 +47,11 @@ class ShellContext:
         self.proc = proc
         self.stdin = stdin
         self.status = 0
+
+    @property
+    def lab(self) -> Lab:
+        """The session's, for what runs on no host."""
+        return self.session.lab
 
     @property
     def background(self) -> bool:
@@ -97,7 +103,8 @@ class Shell:
         if "--live" in argv and (watched := live(command, argv)) is not None:
             argv, command = watched, self.session.find("watch") or command
         self.last = command.name
-        if not self.session.is_builtin(argv[0]) and (why := self._nowhere(host)):
+        hostless = self.session.is_builtin(argv[0]) or (host is None and command.name in FOR_NO_HOST)
+        if not hostless and (why := self._nowhere(host)):
             self.complain(command.name, why)
             return 1
         if command.name in ("kill", "wait"):

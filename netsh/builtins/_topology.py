@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
@@ -66,6 +67,7 @@ _RIP_REACH = 14  # RFC 2453 3.2: 16 is infinity, and our own addresses are 1 awa
 _SHORTEST = 8  # bits of a prefix that all may share
 _LARGE = 2e9  # bytes; what takes more waits for a --yes
 _PROCESS = 6.5e6, 0.03  # what one takes: bytes, seconds
+_ROUTER = re.compile(r"r\d+(_\d+)*")  # what all routers are called
 _PATCH = 100  # steps between two looks at the rest of the world
 _SLOW, _AGAIN, _WIDTH = 0.5, 0.1, 40  # of the progress bar: seconds, seconds, columns
 
@@ -151,7 +153,7 @@ def _options(words: list[str], args: Args) -> Args:
         if word == "--border":
             args = args._replace(borders=(*args.borders, _border(words)))
         elif word == "--processes":
-            args = args._replace(folder=words.pop(0) if words and "/" in words[0] and not _is_prefix(words[0]) else "")
+            args = args._replace(folder=_folder(words))
         elif word == "--routed":
             args = args._replace(routed=True)
         elif word == "--print":
@@ -160,7 +162,7 @@ def _options(words: list[str], args: Args) -> Args:
             args = args._replace(yes=True)
         elif word.startswith("-"):
             raise Usage(f"{word}: unknown option; there are {', '.join(_LONG)}")
-        elif word[0].isdigit() and args.prefix is None:
+        elif word[:1].isdigit() and args.prefix is None:
             args = args._replace(prefix=prefix_of(word))
         else:
             wire += [word, *words[:1]]
@@ -175,8 +177,14 @@ def _options(words: list[str], args: Args) -> Args:
         raise Usage(str(error)) from None
 
 
-def _is_prefix(word: str) -> bool:
-    return word[0].isdigit() and word.count("/") == 1
+def _folder(words: list[str]) -> str:
+    """The folder behind --processes, which has a / in its name; empty when there is none."""
+    word = words[0] if words else ""
+    if "/" in word and not (word[0].isdigit() and word.count("/") == 1):  # that is a prefix
+        return words.pop(0)
+    if word and "/" not in word and word not in WORDS:
+        raise Usage(f"{word}: the name of a folder has a / in it, such as ./{word}")
+    return ""
 
 
 def _border(words: list[str]) -> Border:
@@ -199,10 +207,10 @@ async def rows(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
     """Build it, or write how it is built."""
     lab = ctx.session.lab
     shape = args.shape(lab.seed)
+    network = _network(lab, shape, args)
     _refuse_large(shape, args)
     if isinstance(shape, Random):
         await _draw(shape)
-    network = _network(lab, shape, args)
     if args.print:
         async for line in _script(ctx, network):
             yield line
@@ -230,8 +238,6 @@ async def _draw(shape: Random) -> None:
 
 def _refuse_large(shape: Shape, args: Args) -> None:
     """Say what something huge would need, and wait for a --yes."""
-    if plen_for(shape, args.routed) < _SHORTEST:
-        raise Failure(f"{shape.count:.6g} routers: there are not so many addresses")
     memory = 3000.0 * shape.count + 8500.0 * shape.wires + 180.0 * shape.routes
     seconds = 30e-6 * shape.count + 70e-6 * shape.wires + 6e-6 * shape.routes
     if args.folder is not None:
@@ -247,14 +253,17 @@ def _refuse_large(shape: Shape, args: Args) -> None:
 
 def _network(lab: Lab, shape: Shape, args: Args) -> Network:
     """The shape with numbers that nobody in the lab has."""
-    if lab.hosts:
+    plen = plen_for(shape, args.routed)
+    if plen < _SHORTEST:
+        raise Failure(f"{shape.count:.6g} routers: there are not so many addresses")
+    if any(map(_ROUTER.fullmatch, lab.hosts)):  # else a million names need not be looked at
         taken = next((name for name in map(shape.name, range(shape.count)) if name in lab.hosts), None)
         if taken is not None:
             raise Failure(f"there is a host {taken} already")
-    plen = plen_for(shape, args.routed)
     net = args.prefix or free_net(lab, plen)
     if net is None:
-        raise Failure(f"it needs a /{plen} of its own, and there is none left in 10.0.0.0/8")
+        cure = f"give it another, such as 11.0.0.0/{plen}"
+        raise Failure(f"it needs a /{plen} of its own, and there is none left in 10.0.0.0/8; {cure}")
     try:
         network = Network(shape, net, bus=args.bus, borders=args.borders, routed=args.routed)
     except ValueError as error:
@@ -289,6 +298,7 @@ async def _build(ctx: ShellContext, network: Network) -> None:
     collecting = gc.isenabled()
     steps = build(session.lab, network)
     daemons: list[str] = []
+    whole = False
     try:
         gc.disable()  # nothing of all this is garbage, and looking for some takes as long as building
         for done, step in enumerate(steps, 1):
@@ -297,15 +307,20 @@ async def _build(ctx: ShellContext, network: Network) -> None:
             if not done % _PATCH:
                 bar.draw(done)
                 await pause(0)
+        whole = True
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
     except KeyError as gone:
         raise Failure(f"{gone.args[0]}: somebody has removed it meanwhile") from None
     finally:
+        if not whole:
+            bar.take_back()
         steps.close()
-        bar.clear()
         if collecting:
             gc.enable()
+            if bar.drawn and not whole:
+                gc.collect()  # now, while somebody is told why nothing happens: it may take as long as they were built
+        bar.clear()
     for name in daemons:
         session.serve(session.lab.hosts[name], ["routed"])
 
@@ -321,28 +336,36 @@ async def _script(ctx: ShellContext, network: Network) -> AsyncIterator[ScriptLi
 
 
 class Bar:
-    """A progress bar on standard error, when that is a terminal and it takes a while."""
+    """A progress bar on standard error, when that is a terminal, somebody waits there, and it takes a while."""
 
     def __init__(self, ctx: ShellContext, total: int) -> None:
         self.out = ctx.session.printer.err
+        self.shown = self.out.isatty() and not ctx.background
         self.total = total
         self.due = time.monotonic() + _SLOW
         self.drawn = False
 
     def draw(self, done: int) -> None:
         """Draw it again, if it is time."""
-        if time.monotonic() < self.due or not self.out.isatty():
+        if time.monotonic() < self.due or not self.shown:
             return
         share = done / self.total
-        self.out.write(f"\r{share:4.0%} [{'#' * int(share * _WIDTH):<{_WIDTH}}]")
-        self.out.flush()
+        self._write(f"{share:4.0%} [{'#' * int(share * _WIDTH):<{_WIDTH}}]")
         self.drawn, self.due = True, time.monotonic() + _AGAIN
+
+    def take_back(self) -> None:
+        """Say that what has been built goes again."""
+        if self.drawn:
+            self._write(f"{'interrupted; what there is of it is taken back':<{_WIDTH + 8}}")
 
     def clear(self) -> None:
         """Leave the line as if it had never been."""
         if self.drawn:
-            self.out.write(f"\r{' ' * (_WIDTH + 8)}\r")
-            self.out.flush()
+            self._write(f"{' ' * (_WIDTH + 8)}\r")
+
+    def _write(self, text: str) -> None:
+        self.out.write(f"\r{text}")
+        self.out.flush()
 
 
 def show(row: Row) -> str:

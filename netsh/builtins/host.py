@@ -19,7 +19,9 @@ from typing import NamedTuple
 
 from commands.command import Failure, Usage
 from netsh.builtins import builtin
+from netsh.grammar import KEYWORDS
 from netsh.shell import ShellContext
+from netsh.state import State
 from stack.addr import Ip4
 from stack.host import Host
 
@@ -58,10 +60,17 @@ def parse(argv: list[str]) -> Args:
     return Args(argv[0] if argv else None)
 
 
+def refusal(session: State, name: str) -> str | None:
+    """Why no host can be called so, though letters and digits it is; None when one can."""
+    if name in KEYWORDS or session.find(name) is not None:
+        return f"{name}: a command is called so; a host of that name could not be spoken to"
+    return None
+
+
 def refuse_taken_word(ctx: ShellContext, name: str) -> None:
     """A new host must not be called like a word that a line may begin with."""
-    if name == "for" or ctx.session.find(name) is not None:
-        raise Failure(f"{name}: a command is called so; a host of that name could not be spoken to")
+    if (why := refusal(ctx.session, name)) is not None:
+        raise Failure(why)
 
 
 async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow]:

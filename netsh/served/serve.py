@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from netsh.clock import Clock
-from netsh.local import start_lab
+from netsh.local import add_host, start_lab
 from netsh.mode import parse_mode
 from netsh.options import SETTERS, BadOption, Options, Unusable, set_long
 from netsh.render.printer import Printer
@@ -133,10 +133,7 @@ def _serve(options: ServeOptions, ready: Callable[[Listener], None]) -> int:
 
 def _build(keeper: Keeper, options: ServeOptions) -> None:
     if options.lab == "none" and options.host is not None:
-        try:
-            keeper.host = keeper.lab.add_host(options.host)
-        except ValueError as error:
-            raise Unusable(f"-H {error}") from None
+        add_host(keeper, options.host)
     start_lab(keeper, options)
 
 

@@ -173,14 +173,22 @@ def plen_for(shape: Shape, routed: bool) -> int:
 
 
 def free_net(lab: Lab, plen: int) -> Prefix | None:
-    """The first network of that length in 10/8 that nobody in the lab is on."""
+    """The first network of that length in 10/8 that nobody in the lab is on.
+
+    What `link` numbers from is left to it, unless there is nothing else, and no link yet.
+    """
     if plen <= _POOL.plen:
         return None
-    step = 1 << 32 - plen
     taken = {ifa.prefix for host in lab.hosts.values() for ifp in host.interfaces.values() for ifa in ifp.addresses}
-    spans = sorted((int(prefix.net), int(prefix.broadcast)) for prefix in [*taken, _LINKS])
+    found = _gap({*taken, _LINKS}, plen)
+    return found if found is not None or lab.next_link is not None else _gap(taken, plen)
+
+
+def _gap(taken: set[Prefix], plen: int) -> Prefix | None:
+    """The first network of that length in 10/8 that has nothing in common with others."""
+    step = 1 << 32 - plen
     start = int(_POOL.net)
-    for first, last in spans:
+    for first, last in sorted((int(prefix.net), int(prefix.broadcast)) for prefix in taken):
         if last >= start and first < start + step:
             start = last + step & mask_of(plen)
     return Prefix(Ip4(start), plen) if _POOL.has(start) and _POOL.has(start + step - 1) else None

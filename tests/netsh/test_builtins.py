@@ -95,6 +95,7 @@ def told(line: str, out: str) -> None:
         ("host a b", "host: b: one host is wanted; to run a command on a: a b", 2),
         ("host 1x", "host: 1x: a host's name is letters, digits, `-` and `_`, and begins with a letter", 1),
         ("host for", "host: for: a command is called so; a host of that name could not be spoken to", 1),
+        ("host while", "host: while: a command is called so; a host of that name could not be spoken to", 1),
         ("link ping b", "link: ping: a command is called so; a host of that name could not be spoken to", 1),
         ("host lab", "host: lab: a command is called so; a host of that name could not be spoken to", 1),
         ("host -d nobody", "host: nobody: no such host; 'host' lists them", 1),

@@ -392,6 +392,8 @@ def test_a_url_that_is_taken(lab: Served) -> None:
          "unix://" + "x" * 120 + ": a socket's path has at most 107 bytes; a relative one may be shorter"),
         (("unix://a", "--lab", "none", "-H", "1x"), 1,
          "-H 1x: a host's name is letters, digits, `-` and `_`, and begins with a letter"),
+        (("unix://a", "--lab", "none", "-H", "ping"), 1,
+         "-H ping: a command is called so; a host of that name could not be spoken to"),
         (("unix://a", "--lab", "nowhere"), 1,
          "--lab nowhere: no such lab; it is home, none, or a file that 'save' wrote"),
     ],
@@ -420,6 +422,19 @@ def test_what_cannot_be_served(tmp_path: Path, words: tuple[str, ...], status: i
 def test_what_cannot_be_reached(tmp_path: Path, words: tuple[str, ...], status: int, err: str | None) -> None:
     told = f"netsh: {err}\n" if err else "halt: this lab is not served; 'exit' leaves it\n"
     assert netsh(tmp_path, *words) == Done(status, "", told)
+
+
+@pytest.mark.parametrize(
+    ("words", "err"),
+    [
+        (("-c", "x"), "none: not a URL; it is unix://PATH or tcp://127.0.0.1:PORT"),
+        (("--lab", "none", "-c", "x"), "--lab: the lab is served by another netsh, whose option it is "
+         "('netsh serve --help')"),
+    ],
+)  # fmt: skip
+def test_who_has_forgotten_the_variable_is_reminded(tmp_path: Path, words: tuple[str, ...], err: str) -> None:
+    told = f"netsh: {err} (NETSH_SERVER is none)\n"
+    assert netsh(tmp_path, *words, NETSH_SERVER="none") == Done(2, "", told)
 
 
 def test_a_stale_socket_is_taken_over(tmp_path: Path) -> None:

@@ -286,6 +286,13 @@ def test_jobs_say_how_they_ended() -> None:
     assert "[1]  Exit 3      fail 3 no > /dev/null\n" in session.out
 
 
+def test_a_job_is_ended_where_there_is_no_host() -> None:
+    session = Toys(Lab())
+    assert session.run("sleep 1000 & kill %1; wait %1") == 143, session.err
+    assert session.run("kill 999") == 1
+    assert session.err == "kill: 999: No such process\n"
+
+
 def test_a_list_in_the_background_is_one_job() -> None:
     session = Toys()
     session.run("count 2 && say x & for i in 1..2 { count 1; say $i } & jobs; wait; jobs")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import networkx
 import pytest
 
 from netsh import saved
+from netsh.builtins import _topology
 from netsh.topology.chance import Random, Unconnected
 from netsh.topology.network import Network, aligned, build, free_net, plen_for
 from netsh.topology.shapes import Chain, Mesh, Ring, Shape, Tree
@@ -146,8 +148,10 @@ def test_a_free_network_is_found() -> None:
     assert free_net(lab, 24) == Prefix.parse("10.0.1.0/24")
     assert free_net(lab, 23) == Prefix.parse("10.0.4.0/23")
     assert free_net(lab, 16) == Prefix.parse("10.1.0.0/16")
-    assert free_net(lab, 9) is None  # 10.128.0.0/9 has those of `link`
+    assert free_net(lab, 9) == Prefix.parse("10.128.0.0/9")  # there is no other
     assert free_net(lab, 8) is None
+    lab.link(a, b)  # numbered from 10.255.0.0/16
+    assert free_net(lab, 9) is None
 
 
 def test_chance_is_seeded() -> None:
@@ -247,6 +251,9 @@ def test_a_long_line_gets_a_ttl_that_reaches(line: str, out: str, ttl: int) -> N
         ("chain 4 delay", "chain: delay: its value is missing", 2),
         ("chain 4 loss 101%", "chain: loss, duplicate, reorder", 2),
         ("chain 4 -x", "chain: -x: unknown option; there are --routed", 2),
+        ('chain 4 ""', "chain: : unknown word; it is one of delay", 2),
+        ("chain 4 --processes mesh", "chain: mesh: the name of a folder has a / in it, such as ./mesh", 2),
+        ('chain 4 --processes ""', "chain: : not with --processes", 2),
         ("chain 4 --border virt0", "chain: --border takes an interface and its address", 2),
         ("chain 4 --border virt0 10.1.0.1", "chain: 10.1.0.1: not an address with its length", 2),
         ("chain 4 --border shmif0 10.1.0.1/24", "chain: shmif0: no interface to the outside", 1),
@@ -265,6 +272,15 @@ def test_nonsense(line: str, complaint: str, status: int) -> None:
     assert err.count("\n") == 1
     session.run("- host -d r3")
     assert saved.script_of(session) == before
+
+
+def test_what_is_too_large_is_told_only_when_there_is_room() -> None:
+    session = Toys()
+    assert session.run("link a b 10.0.0.0/24; grid 1000 1000") == 1
+    assert session.err.endswith("--yes goes on\n")
+    assert session.run("link a b; grid 1000 1000") == 1  # that one is numbered from 10.255.0.0/16
+    complaint = "grid: it needs a /9 of its own, and there is none left in 10.0.0.0/8; "
+    assert session.err == f"{complaint}give it another, such as 11.0.0.0/9\n"
 
 
 def test_chance_can_be_interrupted() -> None:
@@ -288,6 +304,47 @@ def test_interrupted_it_leaves_the_lab_as_it_was() -> None:
     assert saved.script_of(session) == before
     assert list(session.lab.buses) == ["me-you"]
     assert session.run("grid 2 2; r1_1 ping -qc 1 r2_2") == 0, session.err
+
+
+class Terminal(io.StringIO):
+    """A terminal, which keeps what is written."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def watched(line: str, monkeypatch: pytest.MonkeyPatch, *, interrupted: bool = False) -> str:
+    """What a terminal shows beside the rows, while a network is built that takes its time."""
+    monkeypatch.setattr(_topology, "_SLOW", 0.0)
+    monkeypatch.setattr(_topology, "_AGAIN", 0.0)
+    session = Toys(Lab())
+    session.printer.err = terminal = Terminal()
+    proc = session.start(line)
+    while interrupted and len(session.lab.hosts) < 300:
+        session.lab.callouts.advance(None, 1)
+    if interrupted:
+        proc.signal(SIGINT)
+    assert session.finish(proc) == (130 if interrupted else 0)
+    return terminal.getvalue()
+
+
+def test_a_bar_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = watched("chain 400", monkeypatch).split("\r")
+    shares = [int(text[:4].rstrip("%")) for text in shown if "[" in text]
+    assert len(shares) == 11 and shares[0] == 8 and shares == sorted(shares)
+    bars = [text for text in shown if "[" in text]
+    assert bars[-1] == " 92% [####################################    ]"
+    assert shown[-2:] == [" " * 48, ""]  # nothing of it is left
+
+
+def test_a_bar_says_that_it_is_all_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = watched("chain 400", monkeypatch, interrupted=True).split("\r")
+    assert shown[-3].rstrip() == "interrupted; what there is of it is taken back"
+    assert shown[-2:] == [" " * 48, ""]
+
+
+def test_a_job_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert watched("chain 400 & wait", monkeypatch) == ""
 
 
 def test_only_what_was_built_is_undone() -> None:
