@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from netsh.drive import Drive
+from netsh.drive import Drive, Step
 from netsh.mode import parse_mode
 from netsh.signals import Signals
 from stack.kern.pipe import Pipe
@@ -52,7 +52,8 @@ class Clock:
         self._poller = select.poll()
         self._polled: tuple[dict[int, int], tuple[int, int] | None] = {}, None
         self._rate = self.asked
-        self._wall = 0.0  # this reading of the wall clock was
+        self._step: Step | None = None  # that of the real clock, which began at
+        self._wall = 0.0  # this reading of the wall clock, which was
         self._virtual = 0.0  # that time in the lab
         self._rebase()
 
@@ -100,9 +101,11 @@ class Clock:
 
     def reading(self) -> float:
         """What time it is in the lab, by the wall clock."""
-        if self.drive.stands or self.drive.stepping is not None:
+        step = self.drive.stepping
+        if (self.drive.stands or step is not None) and (step is None or step is not self._step):
             return self.lab.callouts.now
-        return self._virtual + (time.monotonic() - self._wall) * (self._rate or 0.0)
+        reading = self._virtual + (time.monotonic() - self._wall) * (self._rate or 0.0)
+        return reading if step is None or step.until is None else min(reading, step.until)
 
     def _rebase(self) -> None:
         """From here on, count from this very moment."""
@@ -163,17 +166,37 @@ class Clock:
 
     def _stand(self, proc: Proc, budget: int, longest: float | None) -> None:
         """Time stands still: let the shell go on, and wait for the real machine."""
-        if self._rest(budget) and proc.status is None and self.signals.pending is None:
+        wait = self._rest(budget)
+        if wait != 0.0 and proc.status is None and self.signals.pending is None:
             self.before_waiting()
-            self._poll(self.descriptors(), longest)
+            self._poll(self.descriptors(), min((each for each in (wait, longest) if each is not None), default=None))
 
-    def _rest(self, budget: int) -> bool:
-        """While time stands still: do what takes none, or some steps; whether there is nothing more to do."""
+    def _rest(self, budget: int) -> float | None:
+        """While time stands still: do what takes none, or some of a step; the seconds until more is to be done."""
         self.drive.settle()
-        if self.drive.stepping is not None:
+        step = self.drive.stepping
+        if step is None:
+            return None if self.drive.stands and not self.at_rest() else 0.0
+        if not self.lab.has_devices:
             self.drive.step_some(budget)
-            return False
-        return self.drive.stands and not self.at_rest()
+            return 0.0
+        return self._step_with_devices(step, budget)
+
+    def _step_with_devices(self, step: Step, budget: int) -> float:
+        """Some of a step where frames may come from outside: those that have come are the first; time is real."""
+        if self._step is not step and step.until is not None:
+            self._step = step
+            self._rebase()
+        self._poll(self.descriptors(), 0.0)
+        if step.until is None or self.drive.flight is not None:
+            self.drive.step_some(1)
+            return 0.0
+        reading = self.reading()
+        self.drive.step_some(budget, reading)
+        if self.drive.stepping is not step:
+            return 0.0
+        due = self.drive.next_due()
+        return max((step.until if due is None else min(due, step.until)) - reading, 0.0)
 
     def _hopeful(self) -> bool:
         """Whether the real machine may still bring something, when nothing is pending in the lab."""
@@ -227,7 +250,7 @@ class Clock:
         among hundreds of processes wakes for each frame, and then all that it does is slow.
         """
         if self.drive.stands:
-            wait = None if self._rest(budget) else 0.0
+            wait = self._rest(budget)
         else:
             wait = self._advance(budget, None)
         settle()
@@ -255,7 +278,7 @@ class Clock:
         if descriptors:
             self._poll(descriptors, 0.0)
         if self.drive.stands:
-            return None if self._rest(budget) else 0.0
+            return self._rest(budget)
         if self.rate is None:
             return None
         return self._advance(budget, None)
@@ -263,14 +286,15 @@ class Clock:
     def descriptors(self) -> dict[int, int]:
         """What is waited for on the real machine now: descriptors, and poll(2)'s events of each."""
         stands = self.drive.stands
-        wanted: dict[int, int] = dict.fromkeys(() if stands else self.lab.readers, select.POLLIN)
+        silent = stands and (self.drive.stepping is None or self.drive.flight is not None)
+        wanted: dict[int, int] = dict.fromkeys(() if silent else self.lab.readers, select.POLLIN)
         for readers in (() if stands else self.lab.programs.readers, self.readers):
             for descriptor in readers:
                 wanted[descriptor] = select.POLLIN
         for descriptor, pipe in self.inputs.items():
             if pipe.readable.sleepers and not pipe.closed:
                 wanted[descriptor] = select.POLLIN
-        for writers in (() if stands else self.lab.writers, self.writers):
+        for writers in (() if silent else self.lab.writers, self.writers):
             for descriptor in writers:
                 wanted[descriptor] = wanted.get(descriptor, 0) | select.POLLOUT
         return wanted
@@ -292,7 +316,7 @@ class Clock:
         if not ready and wait is not None and wait % 0.001 > 0:
             self._doze(descriptors, wait % 0.001)
             ready = poller.poll(0)
-        if ready and self.rate is not None and not self.drive.stands:
+        if ready and self.rate is not None:
             self.lab.callouts.now = max(self.lab.callouts.now, self.reading())  # a device's frames arrive now
         for descriptor, events in ready:
             self._serve(descriptor, events)
@@ -335,7 +359,6 @@ class Clock:
             _, writer = self.servants(descriptor)  # after the reader, which may have closed it
             if writer is not None:
                 writer()
-
 
     def _read(self, descriptor: int, reader: Callable[[], None]) -> None:
         """Somebody's descriptor is readable: what a device brings happens in the lab."""

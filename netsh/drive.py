@@ -104,7 +104,7 @@ class Drive:
 
     def call(self, function: Callable[[], None]) -> None:
         """Let something happen in the lab that is no event of it: a device has news."""
-        if self.stands:
+        if self.stands and self.stepping is None:
             return
         if not self.armed:
             return function()
@@ -254,21 +254,26 @@ class Drive:
 
     # -- steps ----------------------------------------------------------------------------------------
 
-    def step_some(self, budget: int) -> None:
-        """Take some of the step's events; it is over when it has had all of them, or there are no more."""
+    def step_some(self, budget: int, until: float | None = None) -> None:
+        """Take some of the step's events; it is over when it has had all of them, or there are no more.
+
+        `until` is how far the clock has come, if it is that of the real machine: then there may be more later.
+        """
         step = self.stepping
         while step is not None and step is self.stepping and budget > 0:
             wanted = min(step.left, _AT_ONCE if step.until is not None else 1)
-            if wanted <= 0 or step.over() or not self._events(step, wanted):
-                return self._step_over(step)
+            ends = step.until if until is None else until
+            if wanted <= 0 or step.over() or not self._events(step, wanted, ends):
+                return self._step_over(step) if ends == step.until else None
             budget -= wanted
             self.settle()
+        return None
 
-    def _events(self, step: Step, count: int) -> bool:
-        """Some events of the lab, if there are any before the step's end."""
+    def _events(self, step: Step, count: int, until: float | None) -> bool:
+        """Some events of the lab, if there are any before that."""
         callouts, flight = self.callouts, self.flight
         due = self.next_due()
-        if due is None or (step.until is not None and due > step.until):
+        if due is None or (until is not None and due > until):
             return False
         step.last = event_of(callouts) if flight is None else "the event in hand"
         before = callouts.events
@@ -276,7 +281,7 @@ class Drive:
         try:
             if flight is not None:
                 callouts.ready.appendleft(self._halt)
-            self._advance(due if step.until is None else step.until, count)
+            self._advance(due if until is None else until, count)
             if flight is not None:
                 self._forget_halt()
         finally:

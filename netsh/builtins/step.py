@@ -3,7 +3,9 @@
     step         the next event: a frame arrives, a timer runs out, a process goes on; at a breakpoint, as 'step packet'
     step packet  to the next function that the packet in hand comes to, or the next that comes in anywhere
 
-Time is the lab's: 'step 1h' takes as long as it takes to compute, whatever the clock is.
+Time is the lab's: 'step 600s' takes as long as it takes to compute, whatever the clock is.  Where the real machine has
+a part in the lab (a TAP, a bus file, sockets), 'step 1s' takes a second, and what comes in that second arrives; and
+'step 20' begins with what has come.
 
 Examples:
 
@@ -91,13 +93,15 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Stepped | Note]:
         return
     if args == Args():
         args = Args(1)
-    if drive.next_due() is None and args.seconds is None:
+    if drive.next_due() is None and args.seconds is None and not drive.lab.has_devices:
         raise Failure("nothing more can happen")
     drive.lab.stopped = None
     step = Step(args.events, None if args.seconds is None else drive.callouts.now + args.seconds)
     await take(drive, step)
     if drive.lab.stopped is None:
         callouts = drive.callouts
+        if not step.done and step.until is None:
+            raise Failure("nothing is pending, and no device has brought anything")
         yield Stepped(step.done, callouts.now, step.last, callouts.next_due(), event_of(callouts))
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -185,6 +188,57 @@ def test_a_long_step_can_be_interrupted() -> None:
     assert session.finish(line) == 130
     assert now(session) < 2.0
     assert session.clock.drive.stands
+
+
+@pytest.fixture
+def device() -> Iterator[tuple[Toys, socket.socket, list[str]]]:
+    """A lab with a device, which stands; what the device's other end is, and what came from it."""
+    near, far = socket.socketpair()
+    session, heard = Toys(), list[str]()
+
+    def read() -> None:
+        text = near.recv(1).decode()
+        session.lab.callouts.soon(lambda: heard.append(text))
+
+    session.lab.readers[near.fileno()] = read
+    session.run("pause")
+    with near, far:
+        yield session, far, heard
+
+
+def test_a_step_begins_with_what_has_come_to_a_device(device: tuple[Toys, socket.socket, list[str]]) -> None:
+    session, far, heard = device
+    far.send(b"x")
+    assert session.run("echo while it stands") == 0 and not heard
+    before = now(session)
+    assert session.run("step | head -1") == 0
+    assert heard == ["x"] and now(session) == before
+    assert session.run("step") == 1
+    assert session.err == "step: nothing is pending, and no device has brought anything\n"
+
+
+def test_a_step_of_time_is_real_where_there_is_a_device(device: tuple[Toys, socket.socket, list[str]]) -> None:
+    session, far, heard = device
+    begin, wall = now(session), time.monotonic()
+    times: list[float] = []
+    session.lab.callouts.schedule(0.01, lambda: far.send(b"a"))  # as a kernel answers what is written to it
+    session.lab.callouts.schedule(0.02, lambda: times.append(time.monotonic() - wall))
+    session.lab.callouts.schedule(0.03, lambda: far.send(b"b"))
+    session.lab.callouts.schedule(0.05, lambda: heard.append("too late"))
+    assert session.run("step 40ms") == 0
+    assert heard == ["a", "b"]
+    assert now(session) == pytest.approx(begin + 0.04)
+    assert time.monotonic() - wall >= 0.04 and times[0] >= 0.02
+    assert session.clock.drive.stands
+    assert session.run("step 1") == 0 and heard == ["a", "b", "too late"]
+
+
+def test_a_step_of_time_with_a_device_can_be_interrupted(device: tuple[Toys, socket.socket, list[str]]) -> None:
+    session, _, _ = device
+    line = session.start("step 3600s")
+    session.lab.callouts.schedule(0.01, lambda: line.signal(2))
+    assert session.finish(line) == 130
+    assert now(session) < 60 and session.clock.drive.stands
 
 
 @pytest.mark.parametrize(
