@@ -217,8 +217,8 @@ class Icmp(Protocol):
     def _believable(self, rt: Rtentry, sender: int, gateway: Ip4, about: Ip) -> bool:
         """Whether a redirect is from the gateway that we use, about a packet of ours, to somebody on that link."""
         ours = self.ip.routes.unicast(about.src)
-        if rt.nexthop != sender or ours is None or not ours.flags & RTF_LOCAL:
-            return False
+        if not rt.nexthop or rt.nexthop != sender or ours is None or not ours.flags & RTF_LOCAL:
+            return False  # 0 is a neighbour, or ourselves: 0.0.0.0 is not their gateway
         link = rt.ifp
         return link.on_link(gateway) is not None and link.find(gateway) is None and not link.is_broadcast(gateway)
 

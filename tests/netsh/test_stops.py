@@ -221,9 +221,9 @@ def test_a_step_of_time_is_real_where_there_is_a_device(device: tuple[Toys, sock
     session, far, heard = device
     begin, wall = now(session), time.monotonic()
     times: list[float] = []
-    session.lab.callouts.schedule(0.01, lambda: far.send(b"a"))  # as a kernel answers what is written to it
+    session.lab.callouts.schedule(0.01, lambda: far.sendall(b"a"))  # as a kernel answers what is written to it
     session.lab.callouts.schedule(0.02, lambda: times.append(time.monotonic() - wall))
-    session.lab.callouts.schedule(0.03, lambda: far.send(b"b"))
+    session.lab.callouts.schedule(0.03, lambda: far.sendall(b"b"))
     session.lab.callouts.schedule(0.05, lambda: heard.append("too late"))
     assert session.run("step 40ms") == 0
     assert heard == ["a", "b"]

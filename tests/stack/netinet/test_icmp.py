@@ -366,6 +366,8 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "about a group": ({"dst": "224.0.0.9"}, "redirignored"),
     "about everybody": ({"dst": "255.255.255.255"}, "redirignored"),
     "about ourselves": ({"dst": "10.0.0.1"}, "badredirect"),
+    "from nobody, about a neighbour": ({"sender": "0.0.0.0", "dst": "10.0.0.8"}, "badredirect"),
+    "from nobody, about ourselves": ({"sender": "0.0.0.0", "dst": "10.0.0.1", "gateway": "127.0.0.2"}, "badredirect"),
     "cut short": ({"cut": 19}, "badlen"),
     "code 4": ({"code": 4}, "badcode"),
 }
@@ -375,9 +377,9 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_redirect_that_lies(name: str) -> None:
     lie, reason = LIES[name]
     host = Redirected()
-    before = len(host.a.routes)
+    before = list(host.a.routes)
     host.redirect(**lie)
-    assert (host.watch.reasons(), len(host.a.routes), host.gateway) == ([reason], before, "10.0.0.9")
+    assert (host.watch.reasons(), list(host.a.routes), host.gateway) == ([reason], before, "10.0.0.9")
 
 
 def test_redirects_are_not_accepted_against_a_user_s_own_word_or_knob() -> None:
