@@ -202,7 +202,7 @@ class Caller(Shell):
         except Refused as refused:
             return self._refused(refused)
         assert isinstance(piped, Piped)
-        before, self.target = self.target, Shared(piped.head, piped.form)
+        before, self.target = self.target, Shared(piped.head, piped.form, piped)
         try:
             return await self._poured(piped, body)
         except Refused as refused:

@@ -20,6 +20,7 @@ from contextlib import suppress
 
 from netsh.drive import Drive, Step
 from netsh.mode import parse_mode
+from netsh.patience import Patience
 from netsh.signals import Signals
 from stack.kern.pipe import Pipe
 from stack.kern.proc import Proc
@@ -45,6 +46,7 @@ class Clock:
         self.inputs: dict[int, Pipe] = {}  # descriptors that are read while a process sleeps on their pipe
         self.readers: dict[int, Callable[[], None]] = {}  # what the shell itself waits for
         self.writers: dict[int, Callable[[], None]] = {}
+        self.patience = Patience()  # with programs behind a `|`
         self.served = False  # others look on, who cannot know when time would jump
         self.stop_key: Callable[[], None] = lambda: None  # Ctrl-Z was pressed
         self.before_waiting: Callable[[], None] = lambda: None  # whatever is buffered should be seen now
@@ -219,6 +221,8 @@ class Clock:
             due = self.drive.next_due()
             if due is None:
                 return None
+            if self.patience.awaited and (left := self.patience.left(callouts.now, due)):
+                return left
             self.drive.advance(due, 1 if programs.readers else limit - callouts.events)
             if callouts is not self.lab.callouts or self.rate is not None or self.drive.stands:
                 break

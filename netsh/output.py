@@ -85,6 +85,7 @@ class Piped(Output):
         super().__init__(output.printer, output.command, output.host, output.job)
         self.direct = output
         self.form = form
+        self.target = target
         self.csv = CsvRows() if target is None else target.csv
         self.head: Sink = PrinterSink(self) if target is None else target
         self.sinks: list[Sink] = [self.head]  # from the last to the first
@@ -148,6 +149,8 @@ class Piped(Output):
         """Wait for programs that read slowly."""
         for program in self.programs:
             await program.room()
+        if self.target is not None:
+            await self.target.drain()
         await self.printer.drain()
 
     async def finish(self) -> None:
@@ -200,16 +203,22 @@ class PrinterSink(Sink):
 class Shared(Sink):
     """A place that several commands write to, one after the other; it is not closed by any of them."""
 
-    def __init__(self, target: Sink, form: str = "text") -> None:
+    def __init__(self, target: Sink, form: str = "text", piped: Piped | None = None) -> None:
         super().__init__()
         self.target = target
         self.form = form  # what it wants of rows
+        self.piped = piped  # what it is the head of
         self.csv = CsvRows()
 
     def feed(self, data: bytes) -> None:
         """Hand it on."""
         self.target.feed(data)
         self.done = self.target.done
+
+    async def drain(self) -> None:
+        """Wait for programs that read slowly."""
+        if self.piped is not None:
+            await self.piped.drain()
 
 
 class Caught(Sink):
@@ -301,7 +310,8 @@ def _program(argv: list[str], piped: Piped, clock: Clock) -> Sink:
     if last:
         piped.printer.lend()
     try:
-        program = Program(argv, None if last else piped.head, clock, piped.printer.complain_raw)
+        target = None if last else piped.head
+        program = Program(argv, target, clock, piped.printer.complain_raw, lambda: piped.job)
     except (OSError, ValueError) as error:
         raise Refused(argv[0], reason(error)) from None
     piped.programs.append(program)

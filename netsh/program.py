@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -23,12 +24,15 @@ class Program(Sink):
     """A running program; OSError when it cannot be started."""
 
     def __init__(
-        self, argv: list[str], target: Sink | None, clock: Clock, complain: Callable[[bytes], None] | None = None
-    ) -> None:
+        self, argv: list[str], target: Sink | None, clock: Clock, complain: Callable[[bytes], None] | None = None,
+        job: Callable[[], int | None] = lambda: None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.target = target
         self.complain = complain  # who takes what it writes to its standard error; None: it has ours
         self.clock = clock
+        self.job = job  # whose it is; None: the foreground's
+        self.stirred = time.monotonic()
         self.changed = Outside("pipewr")  # it took bytes, or ended
         self.waiting = bytearray()
         self.ended = False  # no more will be fed
@@ -63,7 +67,7 @@ class Program(Sink):
         patience = 1 if self.complain is None else 0
         while self.running or self.stdout is not None or self.stderr is not None:
             try:
-                await tsleep(self.changed)
+                await self._doze()
             except Interrupt:
                 patience -= 1
                 if patience < 0 and self.running:
@@ -79,13 +83,33 @@ class Program(Sink):
     async def room(self) -> None:
         """Sleep while so much waits for the program that its feeder should wait, too."""
         while len(self.waiting) > _ENOUGH and not self.done:
+            await self._doze()
+
+    async def _doze(self) -> None:
+        """Sleep until it has done something; in fast time the lab stands still for a while."""
+        awaited = self.clock.patience.awaited
+        awaited.append(self)
+        try:
             await tsleep(self.changed)
+        finally:
+            awaited.remove(self)
+
+    @property
+    def in_front(self) -> bool:
+        """Whether a command in the foreground waits for it."""
+        return self.job() is None
+
+    @property
+    def behind(self) -> bool:
+        """Whether it has not yet taken what it was given."""
+        return bool(self.waiting)
 
     def _write(self) -> None:
         """Write what waits, and close its input after the last of it."""
         try:
             while self.waiting and not self.done:
                 del self.waiting[: os.write(self.stdin, self.waiting[:_CHUNK])]
+                self.stirred = time.monotonic()
         except BlockingIOError:
             self.clock.writers[self.stdin] = self._write
             return
@@ -106,6 +130,7 @@ class Program(Sink):
         assert self.stdout is not None
         assert self.target is not None
         data = os.read(self.stdout, _CHUNK)
+        self.stirred = time.monotonic()
         try:
             if data:
                 self.target.feed(data)

@@ -189,6 +189,9 @@ What a command says is read by another.
 The filters are grep, head, tail, wc and sort; json, csv and text say in which form rows come; !program is one of
 the machine's.  `help grep` and the like say more.
 
+In fast time the lab stands still while a command waits for a program; if that does nothing at all for two seconds, it
+may wait for something of the lab's, and time goes on.
+
 Examples:
 
     netstat -s | grep -v ' 0 ' | head
