@@ -274,7 +274,8 @@ class Shell:
                     break
                 signal = None
                 if isinstance(row, Complaint):
-                    self.complain(command.name, row.text, where)
+                    with self.session.printer.beside(output.job):
+                        self.complain(command.name, row.text, where)
                     continue
                 output.row(row)
                 if output.done:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TextIO
 
@@ -122,11 +123,22 @@ class Printer:
 
     def row(self, command: Command, row: Any, *, host: str, job: int | None = None) -> None:
         """Print a row, or keep it for its table; `host` and `job` are where it comes from."""
-        if job is None or (screen := self._screen()) is None:
+        if job is None:
             return self._row(command, row, host, job)
+        with self.beside(job):
+            self._row(command, row, host, job)
+        return None
+
+    @contextmanager
+    def beside(self, job: int | None) -> Iterator[None]:
+        """While a job speaks; what it says is not what the line at the prompt says."""
+        screen = self._screen() if job is not None else None
+        if screen is None:
+            yield
+            return
         screen.aside = True
         try:
-            self._row(command, row, host, job)
+            yield
         finally:
             screen.aside = False
 

@@ -44,6 +44,14 @@ def test_what_jobs_say_is_not(terminal: Terminal) -> None:
     terminal.until_prompt()
 
 
+def test_what_a_job_complains_of_stands_where_it_was_said(terminal: Terminal) -> None:
+    terminal.type("tcpdump -n icmp &\r")
+    terminal.until_text("listening on shmif0")
+    terminal.until_text("verbose output suppressed")
+    at = [next(n for n, line in enumerate(terminal.lines) if words in line) for words in ("suppressed", "listening on")]
+    assert at == sorted(at)
+
+
 def test_what_fits_is_not(terminal: Terminal) -> None:
     terminal.type("route show\r")
     terminal.until(lambda terminal: any(line.startswith("default") for line in terminal.lines))
