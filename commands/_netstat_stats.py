@@ -206,7 +206,7 @@ _OBJECTS = {"in": "control", "bridge": "bridging", "vlan": "vlans"}
 SUMS: dict[str, dict[str, tuple[str, ...]]] = {
     "ip": {
         "fragdropped": ("fragdropped", "fragdup", "fragoverlap", "fragecn"),
-        "cantforward": ("notforward", "linkbcast", "directedbcast"),
+        "cantforward": ("cantforward", "notforward", "linkbcast", "directedbcast"),
         "badaddr": ("badaddr", "badsource"),
     },
     "arp": {"dfrtotal": ("dfrsent", "dfrdropped")},

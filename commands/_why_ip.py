@@ -105,12 +105,6 @@ IP = {
         "Find out where fragments die: 'drops' shows it. Smaller packets need no fragments.",
         "RFC 791 3.2; RFC 1122 3.3.2", "netinet/ip_reass.c, IP_STAT_FRAGTIMEOUT",
     ),
-    "hostunreach": Why(
-        "the router could not hand the packet to the next hop",
-        "The interface is down, or the neighbour does not answer ARP. The sender was told by ICMP.",
-        "'arp -a' and 'ifconfig' on this router: is the neighbour there?",
-        "RFC 1812 4.3.3.1", "netinet/ip_input.c, ip_forward: EHOSTUNREACH",
-    ),
     "ifdown": Why(
         "the loopback interface is down",
         "Somebody said 'ifconfig lo0 down'; then a host cannot even talk to itself.",

@@ -295,10 +295,10 @@ class Ip(IpOutput):
         self.forwarded += 1
 
     def _not_sent(self, m: Mbuf, error: int) -> None:
-        """The next hop's interface would not have it."""
+        """The next hop's interface would not have it, and has dropped it: we count it as one of those."""
         if error == errno.ENOBUFS:
             return self.drop("odropped", m)  # RFC 1812 4.3.3.3: no source quench any more
-        self.drop("hostunreach", m)
+        self.stat["cantforward"] += 1
         self.error(m, ICMP_UNREACH, ICMP_UNREACH_HOST, 0)
 
     def _redirect(self, m: Mbuf, x: int, rt: Rtentry) -> None:

@@ -29,6 +29,10 @@ def icmp_mtudisc(ip: IpOutput, about: Ip, mtu: int) -> bool:
     if not rt.flags & RTF_HOST:
         rt = _host_route(ip, rt, about.dst)
     rt.mtu = mtu
+    if ip.mtudisctimeout:
+        ip.callouts.schedule(ip.mtudisctimeout, lambda: _expired(ip, rt, mtu))
+        if rt.flags & RTF_DYNAMIC:
+            rt.expires = ip.callouts.now + ip.mtudisctimeout
     ip.stat["pmtuchg"] += 1
     ip.routes.changed()
     ip.routes.notify_route("RTM_CHANGE", rt)
@@ -40,12 +44,16 @@ def _host_route(ip: IpOutput, way: Rtentry, dst: Ip4) -> Rtentry:
     flags = RTF_UP | RTF_GATEWAY | RTF_HOST | RTF_DYNAMIC
     rt = Rtentry(Prefix(dst, 32), way.ifp, flags, gateway=way.nexthop, ifa=way.ifa)
     ip.routes.add(rt)
-    if ip.mtudisctimeout:
-        rt.expires = ip.callouts.now + ip.mtudisctimeout
-        ip.callouts.schedule(ip.mtudisctimeout, lambda: _expired(ip, rt))
     return rt
 
 
-def _expired(ip: IpOutput, rt: Rtentry) -> None:
-    if ip.routes.exact(rt.dst) is rt:
+def _expired(ip: IpOutput, rt: Rtentry, found: int) -> None:
+    """Time to try more again (icmp_mtudisc_timeout): a route of ours goes, one of somebody else's has its link's MTU."""
+    if ip.routes.exact(rt.dst) is not rt or rt.mtu != found:
+        return  # less has been found since then, and its own time runs
+    if rt.flags & RTF_DYNAMIC:
         ip.routes.delete(rt.dst)
+        return
+    rt.mtu = 0
+    ip.routes.changed()
+    ip.routes.notify_route("RTM_CHANGE", rt)

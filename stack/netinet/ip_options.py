@@ -149,13 +149,21 @@ def _source_route(header: _Header, at: int, option: bytes) -> None:
         if not header.ip.forwsrcrt:
             raise _Refused(at, ICMP_UNREACH_NET_PROHIB)
         return
-    if pointer > len(option):  # the route is used up: it is for us
-        if not header.ip.allowsrcrt:
-            raise _Refused(at, ICMP_UNREACH_NET_PROHIB)
-        return
+    while pointer <= len(option):
+        _next_stop(header, at, pointer, strict=strict)
+        pointer += 4
+        if not header.is_ours(header.dst):
+            return
+        # we are the next stop, too, by another of our addresses: BSD comes here again, by lo0
+    if not header.ip.allowsrcrt:  # the route is used up: it is for us
+        raise _Refused(at, ICMP_UNREACH_NET_PROHIB)
+
+
+def _next_stop(header: _Header, at: int, pointer: int, *, strict: bool) -> None:
+    """Send it where the pointer says, and leave our address there."""
     if not header.ip.forwsrcrt or not header.ip.forwarding:
         raise _Refused(at, ICMP_UNREACH_SRCFAIL)
-    nexthop = int.from_bytes(option[pointer - 1 : pointer + 3])
+    nexthop = int.from_bytes(header.options[at + pointer - 1 : at + pointer + 3])
     rt = header.ip.routes.lookup(nexthop)
     if rt is None or rt.ifa is None or (strict and rt.nexthop):
         raise _Refused(at, ICMP_UNREACH_SRCFAIL)

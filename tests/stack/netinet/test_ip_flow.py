@@ -107,5 +107,5 @@ def test_a_device_takes_a_flow_and_says_what_it_refuses(monkeypatch: pytest.Monk
     assert [frame[12:14] for _, where, frame in side.seen if where == "dev0"][-6:] == [b"\x08\0"] * 6
     side.device.error = errno.ENETDOWN
     side.put(0, frames * 2)
-    assert r.ip.forwarded == 8 and r.ip.stat["hostunreach"] == 2 and side.died.count(("r", "ether", "tapfull")) == 2
+    assert r.ip.forwarded == 8 and r.ip.stat["cantforward"] == 2 and side.died.count(("r", "ether", "tapfull")) == 2
     assert r.icmp.stat["error"] == 2 and found == []

@@ -269,6 +269,13 @@ def test_next_stop_ourselves_by_another_name_ends_here() -> None:
     assert received(so) == [b"hello"]
 
 
+def test_stops_that_are_all_ourselves_are_passed_at_once() -> None:
+    router = Router()
+    router.send(option(LSRR, 4, stops("10.0.2.254", "10.0.1.254", "10.0.2.9", "192.0.2.1")), "10.0.1.254")
+    expected = option(LSRR, 16, stops("10.0.2.254", "10.0.1.254"), OURS, stops("192.0.2.1"))
+    assert router.passed() == ("10.0.2.9", padded(expected))
+
+
 def test_next_stop_loopback_is_no_way_in() -> None:
     router = Router()
     so = udp(router.r, 9, "127.0.0.1")

@@ -103,6 +103,14 @@ def test_a_loss_halves(cc: Callable[[], CongestionControl]) -> None:
     assert flow.snd_ssthresh == 2 * MSS
 
 
+def test_a_partial_ack_deflates_by_what_has_left() -> None:
+    """RFC 6582 3.2 step 5: and a segment more may leave, if a whole one has."""
+    flow = Paper(NewReno(), 20)
+    for acked, left in ((3 * MSS, 18), (MSS, 18), (MSS // 2, 17.5), (100 * MSS, 1)):
+        flow.cc.partial_ack(flow, acked)
+        assert flow.window == left
+
+
 def test_a_mark_halves_and_never_opens() -> None:
     """RFC 3168 6.1.2."""
     flow = Paper(Reno(), 40)
@@ -143,6 +151,16 @@ def test_cubic_is_where_it_was_after_k_seconds() -> None:
     assert k == pytest.approx(9.086, abs=0.001)
     flow.until(k)
     assert flow.window == pytest.approx(1000, abs=2)
+
+
+def test_cubic_aims_a_round_trip_ahead() -> None:
+    """4.4: what is let out now is acknowledged a round trip later; or a long one would be behind by as much."""
+    flow = Paper(Cubic(), 1000, rtt=1.0)
+    flow.lose()
+    while flow.now < 5.5:  # later on a step is a small part of a segment
+        flow.round_trip()
+        low, high = (w_cubic(flow.now + ahead, 1000, 700) for ahead in (-0.5, 0.1))
+        assert low <= flow.window <= high, flow.now
 
 
 def test_cubic_does_not_depend_on_the_round_trip() -> None:

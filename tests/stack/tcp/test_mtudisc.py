@@ -15,6 +15,7 @@ from stack.mbuf import Mbuf
 from stack.net.ifnet import Ifnet
 from stack.net.route import RTF_DYNAMIC
 from stack.net.wire import Personality
+from stack.netinet.tcp_var import Tcpcb
 
 SIZE = 200_000
 NARROW = 1000
@@ -90,6 +91,23 @@ def test_segments_shrink_to_the_path() -> None:
     assert not path.hosts[1].ip.stat["fragmented"]
 
 
+def test_it_is_no_sign_of_congestion() -> None:
+    """RFC 1191 6.4: the segments are smaller, the window is not."""
+    path = Path()
+    path.lab.spawn(path.b, ["sink"], path._sink)
+    path.lab.spawn(path.a, ["source"], path._source)
+    windows = []
+    while not path.a.ip.stat["pmtuchg"]:
+        windows.append(sum(tp.snd_cwnd for tp in connections(path.a)))
+        path.lab.run(path.lab.callouts.now + 0.0001)
+    (tp,) = connections(path.a)
+    assert tp.snd_cwnd == windows[-1] >= 14_000 and tp.maxseg < NARROW
+
+
+def connections(host: Host) -> list[Tcpcb]:
+    return [tp for tp in host.tcp.table.connected.values() if isinstance(tp, Tcpcb)]
+
+
 def test_what_was_learned_is_a_route_until_it_expires() -> None:
     path = Path()
     path.transfer()
@@ -101,6 +119,33 @@ def test_what_was_learned_is_a_route_until_it_expires() -> None:
     path.transfer()
     assert max(size for size, _ in path.sizes) == NARROW  # the next connection knows it
     path.lab.run(path.lab.callouts.now + 601)
+    assert path.a.routes.exact(rt.dst) is None
+
+
+def test_what_was_learned_of_a_static_route_is_forgotten_and_the_route_stays() -> None:
+    path = Path()
+    rt = path.a.add_route(Prefix.parse("10.0.2.2/32"), Ip4.parse("10.0.0.2"))
+    path.transfer()
+    assert rt.mtu == NARROW
+    path.lab.run(path.lab.callouts.now + 601)
+    assert path.a.routes.exact(rt.dst) is rt and not rt.mtu
+
+
+def test_less_begins_the_time_again() -> None:
+    """RFC 1191 6.3: nothing larger is tried until so long after the last word of a router."""
+    path = Path()
+    path.transfer()
+    path.lab.run(path.lab.callouts.now + 400)
+    for host in path.hosts[1:3]:
+        for ifp in host.interfaces.values():
+            if ifp.mtu == NARROW:
+                ifp.set_mtu(600)
+    path.transfer()
+    rt = path.a.routes.exact(Prefix.parse("10.0.2.2/32"))
+    assert rt is not None and rt.mtu == 600
+    path.lab.run(path.lab.callouts.now + 400)
+    assert path.a.routes.exact(rt.dst) is rt
+    path.lab.run(path.lab.callouts.now + 201)
     assert path.a.routes.exact(rt.dst) is None
 
 
