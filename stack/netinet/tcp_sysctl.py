@@ -20,6 +20,9 @@ SYSCTLS = {
     "net.inet.tcp.sack.lrd": Variable("tcp", "sack_lrd", "find retransmissions that were lost again", 0, 1),
     "net.inet.tcp.early_retrans": Variable("tcp", "early_retrans", "time tells what is lost (RFC 8985)", 0, 1),
     "net.inet.tcp.eifel": Variable("tcp", "eifel", "take back a needless recovery (RFC 4015)", 0, 1),
+    "net.inet.tcp.pmtud_blackhole_detection": Variable(
+        "tcp", "pmtud_blackhole_detection", "give path MTU discovery up where nothing comes through", 0, 1
+    ),
     "net.inet.tcp.rexmit_min": Variable("tcp", "rexmit_min", "least retransmission time-out, ms", 1, 64000),
     "net.inet.tcp.win_scale": Variable("tcp", "win_scale", "scale windows, when rfc1323 is on", 0, 1),
     "net.inet.tcp.timestamps": Variable("tcp", "timestamps", "send timestamps, when rfc1323 is on", 0, 1),

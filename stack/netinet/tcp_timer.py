@@ -60,10 +60,13 @@ def tcp_rexmt(tp: Tcpcb) -> None:
 
 def _give_up_mtudisc(tp: Tcpcb) -> None:
     """Nothing comes through: perhaps it is too big, and the router's word is lost (RFC 2923 2.1)."""
-    if tp.tcp.ip.mtudisc and not tp.flags & TF_BLACKHOLE and tp.state >= TCPS_ESTABLISHED:
-        tp.tcp.stat["pmtublackhole"] += 1
+    tcp = tp.tcp
+    if not tcp.ip.mtudisc or not tcp.pmtud_blackhole_detection:
+        return
+    if not tp.flags & TF_BLACKHOLE and tp.state >= TCPS_ESTABLISHED:
+        tcp.stat["pmtublackhole"] += 1
         tp.flags |= TF_BLACKHOLE
-        tp.maxseg = min(tp.maxseg, tp.tcp.mssdflt)
+        tp.maxseg = min(tp.maxseg, tcp.mssdflt)
         tp.template = 0
 
 

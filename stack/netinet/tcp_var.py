@@ -303,6 +303,7 @@ class TcpBase(Protocol):
     sack_lrd = 1  # FreeBSD's name
     early_retrans = 1  # Linux's name
     eifel = 1
+    pmtud_blackhole_detection = 1  # FreeBSD's name
     rexmit_min = 1000  # FreeBSD's name; RFC 6298 2.4: it SHOULD be a second
     recvbuf_auto = 1
     recvbuf_inc = 16384

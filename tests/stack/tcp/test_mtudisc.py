@@ -167,6 +167,17 @@ def test_a_black_hole_is_noticed() -> None:
     assert path.a.tcp.stat["pmtublackhole"] == 1
 
 
+def test_a_black_hole_swallows_all_when_nobody_looks_for_one() -> None:
+    path = Path()
+    path.a.sysctl.set("net.inet.tcp.pmtud_blackhole_detection", "0")
+    path.hosts[1].sysctl.set("net.inet.icmp.errppslimit", "0")
+    path.lab.spawn(path.b, ["sink"], path._sink)
+    path.lab.spawn(path.a, ["source"], path._source)
+    path.lab.run(100.0)
+    assert path.received == 0 and path.a.tcp.stat["rexmttimeo"] > 5
+    assert path.a.tcp.stat["pmtublackhole"] == 0
+
+
 def test_an_old_router_says_no_size() -> None:
     """RFC 1191 5: the next plateau below, until it fits."""
     path = Path(576)
