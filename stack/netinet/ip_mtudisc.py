@@ -48,7 +48,7 @@ def _host_route(ip: IpOutput, way: Rtentry, dst: Ip4) -> Rtentry:
 
 
 def _expired(ip: IpOutput, rt: Rtentry, found: int) -> None:
-    """Time to try more again (icmp_mtudisc_timeout): a route of ours goes, one of somebody else's has its link's MTU."""
+    """Time to try more again (icmp_mtudisc_timeout): a route of ours goes, another one has its link's MTU."""
     if ip.routes.exact(rt.dst) is not rt or rt.mtu != found:
         return  # less has been found since then, and its own time runs
     if rt.flags & RTF_DYNAMIC:
