@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from netsh.grammar import KEYWORDS, GrammarError, parse
+from netsh.settings import Settings
 from netsh.syntax import Pipeline
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
@@ -23,3 +25,13 @@ def command_of(name: str, text: str) -> Pipeline:
     if not isinstance(link, Pipeline) or script[0].tolerant:
         raise ValueError(f"{name}: an alias is one command; {name}() {{ ... }} is a function of several")
     return link
+
+
+def drop_wrong(settings: Settings, complain: Callable[[str], None]) -> None:
+    """Forget aliases that are none, each with a word."""
+    for name, text in list(settings.aliases.items()):
+        try:
+            command_of(name, text)
+        except ValueError as error:
+            complain(f"{settings.path}: aliases.{error}")
+            del settings.aliases[name]

@@ -48,6 +48,7 @@ class Clock:
         self.writers: dict[int, Callable[[], None]] = {}
         self.patience = Patience()  # with programs behind a `|`
         self.served = False  # others look on, who cannot know when time would jump
+        self.rests = False  # there was nothing more to do in this turn
         self.stop_key: Callable[[], None] = lambda: None  # Ctrl-Z was pressed
         self.before_waiting: Callable[[], None] = lambda: None  # whatever is buffered should be seen now
         self.at_rest: Callable[[], bool] = lambda: False  # time stands, nobody can go on: whether that helps somebody
@@ -257,6 +258,7 @@ class Clock:
             wait = self._rest(budget)
         else:
             wait = self._advance(budget, None)
+        self.rests = wait != 0.0 and not self.drive.busy
         settle()
         if self.drive.busy or self.signals.pending is not None:
             wait = 0.0

@@ -43,7 +43,7 @@ from netsh.syntax import (
 )  # fmt: skip
 from netsh.words import NAME, GrammarError, Word, scan
 
-__all__ = ["KEYWORDS", "GrammarError", "parse", "tokenize"]
+__all__ = ["KEYWORDS", "GrammarError", "describe", "parse", "tokenize"]
 
 KEYWORDS = {
     "for": "do it for each of some words",
@@ -78,6 +78,14 @@ def parse(text: str) -> Script:
         error.line = bisect_right(lines, error.position)
         error.column = error.position - lines[error.line - 1] + 1
         raise
+
+
+def describe(error: GrammarError, text: str, source: str) -> tuple[str, str]:
+    """Who complains of a text that makes no sense, and in which words."""
+    if source != "-":
+        return f"{source}:{error.line}", f"column {error.column}: {error}"
+    where = f"line {error.line}, column {error.column}" if "\n" in text.rstrip("\n") else f"column {error.column}"
+    return "netsh", f"{where}: {error}"
 
 
 def tokenize(text: str) -> list[Token]:

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 
 from netsh import appliance, home, saved, settings
-from netsh.aliases import command_of
+from netsh.aliases import drop_wrong
 from netsh.builtins.host import refusal
 from netsh.clock import Clock
 from netsh.files import read_text
@@ -90,12 +90,7 @@ def _use_options(session: Session, options: Options) -> None:
     found = settings.load(path, lambda text: session.complain("netsh", text), asked=_asks_for_options(options))
     if not session.interactive:
         found.aliases.clear()
-    for name, text in list(found.aliases.items()):
-        try:
-            command_of(name, text)
-        except ValueError as error:
-            session.complain("netsh", f"{path}: aliases.{error}")
-            del found.aliases[name]
+    drop_wrong(found, lambda text: session.complain("netsh", text))
     session.use(found)
     if session.interactive and options.clock is None and not session.lab.has_devices:
         session.clock.set_mode(str(found["clock"]))

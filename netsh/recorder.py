@@ -17,6 +17,7 @@ from collections.abc import Callable
 from io import StringIO
 
 from stack.dev.files import WholeFile
+from stack.kern.errors import reason
 
 _MOST = 1 << 26  # bytes of a record: what comes after them is lost
 
@@ -166,6 +167,23 @@ class Recorder:
         tape, self.tape, self.held = self.tape, None, None
         if tape is not None:
             tape.end()
+
+    def heed(self, word: str) -> str:
+        """Do what `record FILE` and `record off` say; what is being recorded, when there is no word.
+
+        ValueError when it cannot be, in words.
+        """
+        if not word:
+            return self.path if self.tape is not None else ""
+        if word == "off" and self.tape is None:
+            raise ValueError("nothing is being recorded")
+        if word != "off" and self.tape is not None:
+            raise ValueError(f"{self.path} is being recorded; 'record off' ends it")
+        try:
+            self.stop() if word == "off" else self.start(word)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.path if word == 'off' else word}: {reason(error)}") from None
+        return ""
 
     def line(self, prompt: str, text: str) -> None:
         """A line runs: `record off` is none of the record, so it waits until something follows."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 
-from netsh.grammar import GrammarError, parse
+from netsh.grammar import GrammarError, describe, parse
 from netsh.interpreter import Interpreter
 from netsh.output import Output
 from netsh.shell import Shell
@@ -124,11 +124,3 @@ class Silent(Output):
 
 async def _refuse(_proc: Proc) -> int:
     return 2
-
-
-def describe(error: GrammarError, text: str, source: str) -> tuple[str, str]:
-    """Who complains of a text that makes no sense, and in which words."""
-    if source != "-":
-        return f"{source}:{error.line}", f"column {error.column}: {error}"
-    where = f"line {error.line}, column {error.column}" if "\n" in text.rstrip("\n") else f"column {error.column}"
-    return "netsh", f"{where}: {error}"

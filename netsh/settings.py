@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from netsh.mode import parse_mode
 from netsh.prompt.nearest import nearest
+from stack.dev.files import write_whole
+from stack.kern.errors import reason
 
 Value = str | int | bool
 Complain = Callable[[str], None]
@@ -135,6 +137,22 @@ class Settings:
         for table, help in TABLES.items():
             for name, text in self.tables[table].items():
                 yield f"{table}.{name}", text, help
+
+    def given(self) -> dict[str, str]:
+        """What the user has said, each by its name, as it would be typed."""
+        said = self.values | {f"{table}.{name}": text for table in TABLES for name, text in self.tables[table].items()}
+        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in said.items()}
+
+    def keep(self, name: str) -> None:
+        """Write one of them down, if there is a place; ValueError, in words, when that cannot be done."""
+        if self.path is None:
+            return
+        try:
+            text = self.text_with(name)
+            os.makedirs(os.path.dirname(os.path.abspath(self.path)), mode=0o700, exist_ok=True)
+            write_whole(self.path, text.encode())
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.path}: {reason(error)}; it holds until you leave") from None
 
     def text_with(self, name: str) -> str:
         """The file with one of them as it is now, and all else as it was; OSError, ValueError when it cannot be had."""

@@ -59,6 +59,13 @@ class Companion(Protocol):
         """Make everything as it was before."""
 
 
+class Beyond(Protocol):
+    """The program that the user sits at, where that is not this one: his keyboard, his options, his records."""
+
+    async def ask(self, *words: str) -> str:
+        """Have something done there; what it answers, ValueError in words when it cannot be done."""
+
+
 class State:
     """The session's things; netsh.shell runs lines in it, netsh.session is its whole."""
 
@@ -77,6 +84,7 @@ class State:
         self.shells: list[Foreground] = []  # all that run
         self.settings: Settings | None = None  # the user's options, when they are known
         self.recorder: Recorder | None = None  # of what happens at a prompt here
+        self.beyond: Beyond | None = None  # the user's program, when it is another one
         self.demo: deque[str] = deque()  # lines that the prompt types for an audience
         self.stop_key: Callable[[], None] | None = None  # what Ctrl-Z does, when it is not the shell's
         self.interactive = interactive  # somebody sits at a prompt
@@ -278,6 +286,11 @@ class State:
             self.complain("netsh", "the lab stands still; 'go' lets it go on")
 
     # -- speaking -------------------------------------------------------------------------------------
+
+    def overhear(self) -> None:
+        """Tell the recorder all that is said."""
+        if self.recorder is not None:
+            self.printer.heard = self.recorder.said
 
     def say(self, name: str, row: Any, job: int | None = None) -> None:
         """Print a row of one of the shell's own commands."""

@@ -18,11 +18,7 @@ from collections.abc import AsyncIterator
 from commands.command import Failure, Note, Usage
 from netsh import demo
 from netsh.builtins import builtin, no_rows
-from netsh.files import read_text
-from netsh.grammar import GrammarError
-from netsh.session import describe
 from netsh.shell import ShellContext
-from stack.kern.errors import reason
 
 SYNOPSIS = "demo script"
 
@@ -36,15 +32,16 @@ def parse(argv: list[str]) -> str:
 
 async def run(ctx: ShellContext, path: str) -> AsyncIterator[Note]:
     """Have the prompt type it."""
-    if not ctx.session.interactive or ctx.session.recorder is None:
+    session = ctx.session
+    if not session.interactive or (session.recorder is None and session.beyond is None):
         raise Failure("it types at a prompt on your own machine; 'source' runs a script")
     try:
-        text = read_text(path)
-        ctx.session.demo = deque(demo.steps(text))
-    except GrammarError as error:
-        raise Failure(": ".join(describe(error, text, path)), 2) from None
-    except (OSError, ValueError) as error:
-        raise Failure(f"{path}: {reason(error)}") from None
+        if session.beyond is not None:
+            await session.beyond.ask("demo", path)
+        else:
+            session.demo = deque(demo.of_file(path))
+    except ValueError as wrong:
+        raise Failure(str(wrong), wrong.status if isinstance(wrong, demo.NoDemo) else 1) from None
     yield Note("space types a line and runs it, q ends")
 
 

@@ -16,7 +16,6 @@ See alias.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -25,8 +24,6 @@ from netsh.builtins import builtin
 from netsh.settings import SETTINGS, Settings, Value
 from netsh.shell import ShellContext
 from netsh.words import quote
-from stack.dev.files import write_whole
-from stack.kern.errors import reason
 
 SYNOPSIS = "option [name [value]]\noption -d name"
 WORDS = {name: setting.help for name, setting in SETTINGS.items()}
@@ -59,7 +56,7 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Option]:
         raise Failure("options are those of a prompt on your own machine")
     if words[:1] == ["-d"]:
         settings.forget(words[1])
-        _keep(ctx, settings, words[1])
+        await _keep(ctx, settings, words[1:])
         return
     if len(words) == 2:
         try:
@@ -69,7 +66,7 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Option]:
             if "." in words[0]:
                 settings.forget(words[0])
             raise Failure(str(error), 2) from None
-        _keep(ctx, settings, words[0])
+        await _keep(ctx, settings, words)
         return
     found = [Option(*row) for row in settings.rows() if not words or row[0] == words[0]]
     if not found:
@@ -78,17 +75,17 @@ async def run(ctx: ShellContext, words: list[str]) -> AsyncIterator[Option]:
         yield row
 
 
-def _keep(ctx: ShellContext, settings: Settings, name: str) -> None:
+async def _keep(ctx: ShellContext, settings: Settings, words: list[str]) -> None:
     """Do as it says, and write it down."""
-    ctx.session.use(settings)
-    if settings.path is None:
-        return
+    session = ctx.session
+    session.use(settings)
     try:
-        text = settings.text_with(name)
-        os.makedirs(os.path.dirname(os.path.abspath(settings.path)), mode=0o700, exist_ok=True)
-        write_whole(settings.path, text.encode())
-    except (OSError, ValueError) as error:
-        raise Failure(f"{settings.path}: {reason(error)}; it holds until you leave") from None
+        if session.beyond is not None:
+            await session.beyond.ask("option", *words)
+        else:
+            settings.keep(words[0])
+    except ValueError as error:
+        raise Failure(str(error)) from None
 
 
 def show(row: Option) -> str:

@@ -24,7 +24,6 @@ from typing import NamedTuple
 from commands.command import Failure, Usage
 from netsh.builtins import builtin
 from netsh.shell import ShellContext
-from stack.kern.errors import reason
 
 SYNOPSIS = "record [file]\nrecord off"
 WORDS = {"off": "that is all: write the file"}
@@ -45,25 +44,20 @@ def parse(argv: list[str]) -> str:
 
 async def run(ctx: ShellContext, file: str) -> AsyncIterator[Recording]:
     """Begin, end, or tell."""
-    recorder = ctx.session.recorder
-    if recorder is None:
-        raise Failure("only where the shell is on your own machine")
-    if not file:
-        if recorder.tape is not None:
-            yield Recording(recorder.path)
-        return
+    session = ctx.session
     try:
-        if file == "off":
-            if recorder.tape is None:
-                raise Failure("nothing is being recorded")
-            recorder.stop()
-            return
-        if recorder.tape is not None:
-            raise Failure(f"{recorder.path} is being recorded; 'record off' ends it")
-        recorder.start(file)
-    except (OSError, ValueError) as error:
-        raise Failure(f"{file if file != 'off' else recorder.path}: {reason(error)}") from None
-    ctx.session.printer.heard = recorder.said
+        if session.beyond is not None:
+            found = await session.beyond.ask("record", file)
+        elif session.recorder is not None:
+            found = session.recorder.heed(file)
+        else:
+            raise Failure("only where the shell is on your own machine")
+    except ValueError as error:
+        raise Failure(str(error)) from None
+    if found:
+        yield Recording(found)
+    elif file:
+        session.overhear()
 
 
 def show(row: Recording) -> str:

@@ -35,7 +35,6 @@ from netsh.builtins._reasons import wanted
 from netsh.caller import DEPTH, Caller
 from netsh.files import read_text
 from netsh.prompt.nearest import nearest
-from netsh.session import describe
 from netsh.shell import ShellContext
 from netsh.words import Scope
 from stack.kern.errors import reason
@@ -158,7 +157,7 @@ async def _script(ctx: ShellContext, words: list[str]) -> None:
     try:
         script = grammar.parse(text)
     except grammar.GrammarError as error:
-        ctx.session.complain(*describe(error, text, path))
+        ctx.session.complain(*grammar.describe(error, text, path))
         ctx.shell.complained = True
         ctx.status = 2
         return

@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TextIO, cast
 
@@ -27,7 +27,8 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress, merge_key_bindings
-from prompt_toolkit.lexers import DynamicLexer, Lexer, PygmentsLexer
+from prompt_toolkit.layout.controls import BufferControl
+from prompt_toolkit.lexers import Lexer, PygmentsLexer, SimpleLexer
 from prompt_toolkit.output import create_output
 from prompt_toolkit.shortcuts.prompt import CompleteStyle, PromptSession
 from prompt_toolkit.styles import Style
@@ -97,8 +98,15 @@ class Behind(Protocol):
     def candidates(self, line: str) -> Iterable[Candidate]:
         """What may be typed at the end of a line, best first."""
 
+    def ask(self, line: str, answer: Callable[[list[Candidate]], None]) -> None:
+        """Ask what may be typed there; the answer comes when it is known."""
+
     def wrong(self, text: str) -> Sequence[tuple[int, int]]:
-        """The words of a text that cannot be right."""
+        """The words of a text that cannot be right, as far as they are known."""
+
+    @property
+    def known(self) -> int:
+        """Another number when more is known of what is typed."""
 
     def pump(self, budget: int) -> float | None:
         """Let the lab go on, so many pieces of work; the seconds until there is more to do, None for never."""
@@ -126,13 +134,13 @@ class Editor:
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
+        self.coloured = behind.known  # what was known when the line was drawn
         self.told = float("-inf")  # when something that was pasted was too long
         self.ending: int | None = None  # a signal that ends the program
         self.begun = ""  # a line that was being typed when one of those came
         self.completer = _Completer(self)
         self.prompt: PromptSession[str] = PromptSession(
             self._message,
-            lexer=DynamicLexer(self._lexer),
             completer=self.completer,
             complete_while_typing=Condition(lambda: bool(behind.settings()["menu"])),
             complete_style=CompleteStyle.COLUMN,
@@ -151,6 +159,9 @@ class Editor:
             refresh_interval=_REFRESH,
         )
         self.prompt.default_buffer.enable_history_search = to_filter(True)  # given above, it ends completion
+        for control in self.app.layout.find_all_controls():
+            if isinstance(control, BufferControl) and control.buffer is self.prompt.default_buffer:
+                control.lexer = _Colours(self)  # given above, it would not be asked whether it has changed
 
     @property
     def app(self) -> Application[str]:
@@ -276,6 +287,8 @@ class Editor:
         elif wait == 0.0:
             self.slice = min(self.slice * 2, 4096)
         self._watch(self.behind.descriptors())
+        if self.coloured != self.behind.known:
+            self.app.invalidate()
         if self.screen.pieces and self.batch is None:
             self.batch = self.loop.call_later(_BATCH, self._show)
         if self.behind.over and self.app.is_running:
@@ -348,9 +361,8 @@ class Editor:
         if self.app.is_running:
             self._show()
 
-    def _lexer(self) -> Lexer | None:
+    def lexer_of(self, text: str) -> Lexer | None:
         """The lexer, made when there is something to colour, since pygments takes its time."""
-        text = self.prompt.default_buffer.text
         if self.lexer is None and text:
             from netsh.prompt.lexer import NetshLexer
 
@@ -358,6 +370,30 @@ class Editor:
             lexer.pygments_lexer = NetshLexer(self.behind.hosts, self.behind.wrong, stripnl=False, ensurenl=False)
             self.lexer = lexer
         return self.lexer if len(text) < _LONG else None
+
+    async def asked(self, line: str) -> list[Candidate]:
+        """What may stand at the end of a line; what was typed is shown before."""
+        found: asyncio.Future[list[Candidate]] = self.loop.create_future()
+        self.loop.call_soon(self._pump)
+        self.behind.ask(line, lambda all: None if found.done() else found.set_result(all))
+        return await found
+
+
+class _Colours(Lexer):
+    """Our lexer, for prompt_toolkit: what is drawn is drawn anew when more is known of it."""
+
+    def __init__(self, editor: Editor) -> None:
+        self.editor = editor
+        self.plain = SimpleLexer()
+
+    def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
+        """The styles of each line."""
+        return (self.editor.lexer_of(document.text) or self.plain).lex_document(document)
+
+    def invalidation_hash(self) -> int:
+        """Another one when the same text would look otherwise."""
+        self.editor.coloured = self.editor.behind.known
+        return self.editor.coloured
 
 
 class _Completer(Completer):
@@ -367,8 +403,20 @@ class _Completer(Completer):
         self.editor = editor
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Completion]:
+        """For who waits for them."""
+        with suppress(Exception):  # a command that cannot be imported says so when it is run
+            yield from map(_completion, self.editor.candidates(document.text_before_cursor))
+
+    async def get_completions_async(
+        self, document: Document, event: CompleteEvent
+    ) -> AsyncGenerator[Completion, None]:
+        """For the menu, which comes when it comes."""
         if not event.completion_requested and _BEGINS.search(document.current_line_before_cursor):
             return  # nothing of the command is there yet: a list of all of them would stand in the way
-        with suppress(Exception):  # a command that cannot be imported says so when it is run
-            for found in self.editor.candidates(document.text_before_cursor):
-                yield Completion(found.text, -found.replaced, display_meta=found.help)
+        with suppress(Exception):
+            for found in await self.editor.asked(document.text_before_cursor):
+                yield _completion(found)
+
+
+def _completion(found: Candidate) -> Completion:
+    return Completion(found.text, -found.replaced, display_meta=found.help)

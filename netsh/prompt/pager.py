@@ -1,4 +1,4 @@
-"""A pager for what overflows the window: the one of the machine, while the lab goes on."""
+"""A pager for what overflows the window: which, and when it is wanted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from shutil import which
 
-from netsh.program import Program
-from netsh.session import Session
+MOMENT = 0.25  # seconds of work: what a line says within them, and before it waits, may be for the pager
 
 _SGR = re.compile(rb"\x1b\[[0-9;]*m")
 _OFF = ("", "off", "no", "none", "cat")
@@ -36,20 +35,3 @@ def overflows(data: bytes, columns: int, lines: int) -> bool:
     """Whether a text takes more lines than a window has beside the prompt."""
     shown = _SGR.sub(b"", data).decode(errors="replace").split("\n")
     return sum(max(-(-len(line) // max(columns, 1)), 1) for line in shown[:-1]) > lines - 2
-
-
-def page(session: Session, words: list[str], data: bytes) -> bool:
-    """Show a text by a pager, to its end; False when it could not be started."""
-    try:
-        program = Program(words, None, session.clock)
-    except (OSError, ValueError):
-        return False
-    program.feed(data)
-    program.end()
-    session.clock.run(session.spawn(None, words, lambda _: _wait(program)), lambda: None)
-    return True
-
-
-async def _wait(program: Program) -> int:
-    await program.wait()
-    return 0

@@ -16,11 +16,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
+from netsh.program import Program
 from netsh.prompt.candidates import candidates
 from netsh.prompt.complete import Candidate
 from netsh.prompt.gauge import Gauge
 from netsh.prompt.keyboard import Modes
-from netsh.prompt.pager import overflows, page, pager_of
+from netsh.prompt.pager import MOMENT, overflows, pager_of
 from netsh.prompt.welcome import first_prompt, hint, tell
 from netsh.prompt.wrong import Span, wrong_words
 from netsh.render.pointer import Pointer
@@ -29,8 +30,6 @@ from netsh.session import Session
 from netsh.settings import Settings
 from stack.kern.pipe import Pipe
 from stack.trace.hook import Away
-
-_MOMENT = 0.25  # seconds: what a line says within them may be for the pager
 
 
 def main(session: Session, prepare: Callable[[], None]) -> int:
@@ -92,10 +91,28 @@ def _run(session: Session, text: str) -> None:
         session.complain("netsh", f"internal error: {type(defect).__name__}: {defect}")
 
 
+def _page(session: Session, words: list[str], data: bytes) -> bool:
+    """Show a text by a pager, to its end, while the lab goes on; False when it could not be started."""
+    try:
+        program = Program(words, None, session.clock)
+    except (OSError, ValueError):
+        return False
+    program.feed(data)
+    program.end()
+    session.clock.run(session.spawn(None, words, lambda _: _wait(program)), lambda: None)
+    return True
+
+
+async def _wait(program: Program) -> int:
+    await program.wait()
+    return 0
+
+
 class Here:
     """A session of our own behind the prompt."""
 
     over = False
+    known = 0  # all is, at once
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -144,6 +161,10 @@ class Here:
         """What may be typed at the end of a line, best first."""
         return candidates(line, self.session)
 
+    def ask(self, line: str, answer: Callable[[list[Candidate]], None]) -> None:
+        """The same, for who does not wait."""
+        answer(list(self.candidates(line)))
+
     def wrong(self, text: str) -> list[Span]:
         """The words of a text that cannot be right."""
         return wrong_words(text, self.session)
@@ -182,7 +203,7 @@ class Keyboard(Modes):
         self.set(self.kept)
         self.pager = pager_of(self.session.pager)
         if self.pager is not None:
-            self.screen.hold(_MOMENT)
+            self.screen.hold(MOMENT)
         try:
             yield
             self._page()
@@ -208,7 +229,7 @@ class Keyboard(Modes):
             self.screen.lend()
             self.screen.away = True
             try:
-                if page(self.session, pager, data):
+                if _page(self.session, pager, data):
                     return
             finally:
                 self.screen.away = False

@@ -58,7 +58,7 @@ class Screen(io.BufferedIOBase):
         self.asides: set[int] = set()  # which pieces are
         self.editor: Callable[[Draw], None] | None = None
         self.writers: dict[int, Draw] | None = None
-        self.until: float | None = None  # so long it holds
+        self.until: float | None = None  # so long it holds, by our own work: on a busy machine it is the same
         self.away = False  # a pager has the terminal, and what is written waits
         self.lender: Draw | None = None  # makes it a terminal that shows keys
         self.sent: Callable[[bytes], None] = lambda data: None  # who hears of what the terminal is sent
@@ -81,15 +81,15 @@ class Screen(io.BufferedIOBase):
             if self.writers is not None:  # it is no news that more could be written
                 self.writers.pop(self.fileno(), None)
             return
-        if self.until is not None and time.monotonic() < self.until:
+        if self.until is not None and time.process_time() < self.until:
             return
         self.until = None
         if self.editor is None and self.pieces:
             self._write()
 
     def hold(self, seconds: float) -> None:
-        """Show nothing for so long, unless it is settled before."""
-        self.until = time.monotonic() + seconds
+        """Show nothing for so many seconds of work, unless it is settled before."""
+        self.until = time.process_time() + seconds
 
     def settle(self) -> None:
         """Show what was held, and hold no more."""

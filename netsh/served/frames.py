@@ -19,6 +19,9 @@ INPUT = b"I"  # bytes of its standard input, none for their end; an answer to RE
 SIGNAL = b"S"  # the number, in one byte
 WINDOW = b"W"  # columns, lines; who knows only columns may leave out the rest
 COMPLETE = b"C"  # a number, the line up to the cursor
+LOOK = b"L"  # a text that is being typed
+OPTIONS = b"O"  # pairs: what the user has said in his options
+ANSWER = b"A"  # to ASK: its number, what is wrong or nothing, what was asked for
 END = b"E"  # nothing more will be run
 
 # From the server
@@ -27,8 +30,14 @@ STDOUT = b"o"
 STDERR = b"e"
 READ = b"r"  # a command reads: send INPUT once; with a byte in it: each key when it is pressed
 DONE = b"d"  # what was to be run is over: status, the status to exit with or nothing, what was not read
-STATE = b"s"  # pairs: host, clock, jobs, hosts; for those who sit at a prompt
+STATE = b"s"  # pairs: host, clock, stands, jobs, told, hosts; for those who sit at a prompt
 CANDIDATES = b"c"  # the number, then three texts a candidate: text, help, characters replaced
+WRONG = b"l"  # to LOOK: where each wrong word begins and ends
+ASK = b"a"  # do this where the user sits: a number, record, demo or option, its words
+JOB = b"j"  # standard output of a job
+JOB_ERROR = b"k"  # its standard error
+PAUSE = b"p"  # what runs waits for something, or takes its time: what it has said is to be seen
+HEARD = b"h"  # the same as plain text, while it is recorded
 EXIT = b"x"  # the session is over; the status in one byte
 BYE = b"b"  # why the connection ends, a line of UTF-8
 
@@ -44,6 +53,11 @@ def texts(*words: str) -> bytes:
     """A list of texts as a body."""
     pieces = [word.encode("utf-8", "surrogateescape") for word in words]
     return b"".join(len(piece).to_bytes(4, "big") + piece for piece in pieces)
+
+
+def pairs(known: dict[str, str]) -> bytes:
+    """Texts by their names as a body."""
+    return texts(*(word for pair in known.items() for word in pair))
 
 
 def list_of(body: bytes) -> list[str]:

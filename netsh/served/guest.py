@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from netsh.render.palette import ENVIRONMENT
 from netsh.render.printer import Printer
+from netsh.served import frames
 from netsh.served.confine import COMMANDS, WHY, Guard
 from netsh.session import Session
 from netsh.state import Body
@@ -22,13 +24,15 @@ class Stream(io.BufferedIOBase):
 
     name = "<client>"
 
-    def __init__(self, send: Callable[[bytes], None], terminal: bool) -> None:
+    def __init__(self, send: Callable[[bytes], None], aside: Callable[[bytes], None], terminal: bool) -> None:
         self.send = send
+        self.aside = aside  # while a job speaks at a prompt
+        self.is_aside = False
         self.terminal = terminal
 
     def write(self, data: Any) -> int:
         """Send it."""
-        self.send(bytes(data))
+        (self.aside if self.is_aside else self.send)(bytes(data))
         return len(data)
 
     def isatty(self) -> bool:
@@ -61,11 +65,15 @@ def _number(text: str) -> int:
 class GuestPrinter(Printer):
     """Prints for a client; what a slow one does not take makes its commands wait."""
 
-    def __init__(self, hello: dict[str, str], out: Callable[[bytes], None], err: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, hello: dict[str, str], out: Callable[[bytes], None], err: Callable[[bytes], None],
+        job_out: Callable[[bytes], None], job_err: Callable[[bytes], None],
+    ) -> None:  # fmt: skip
         terminal = bool(hello.get("terminal"))
         environ = {name: hello[name] for name in ENVIRONMENT if hello.get(name)}
+        self.streams = Stream(out, job_out, terminal), Stream(err, job_err, terminal)
         super().__init__(
-            hello.get("format", "text"), Stream(out, terminal).text(), Stream(err, terminal).text(),
+            hello.get("format", "text"), self.streams[0].text(), self.streams[1].text(),
             width=width_of(hello.get("columns", "80")), environ=environ,
         )  # fmt: skip
         self.height = height_of(hello.get("lines", "24"))
@@ -73,20 +81,74 @@ class GuestPrinter(Printer):
         self.backlog = 0  # bytes that were not taken yet
         self.room = Outside("sosend")
 
+    @contextmanager
+    def beside(self, job: int | None) -> Iterator[None]:
+        """While a job speaks, which the client may tell from what the line says."""
+        for stream in self.streams:
+            stream.is_aside = job is not None and self.tagged
+        try:
+            yield
+        finally:
+            for stream in self.streams:
+                stream.is_aside = False
+
     async def drain(self) -> None:
         """Wait until the client has taken most of what it was sent."""
         while self.backlog > _ENOUGH:
             await tsleep(self.room)
 
 
+class Sitter:
+    """The program that somebody sits at, to whom a session of ours is his own."""
+
+    def __init__(self, send: Callable[[bytes, bytes], None]) -> None:
+        self.send = send
+        self.asked = 0
+        self.answers: dict[str, tuple[str, str] | None] = {}  # None: it has not come yet
+        self.answered = Outside("answer")
+
+    async def ask(self, *words: str) -> str:
+        """Have it do something; what it answers, ValueError in words when that cannot be done."""
+        self.asked += 1
+        number = str(self.asked)
+        self.answers[number] = None
+        self.send(frames.ASK, frames.texts(number, *words))
+        try:
+            while (answer := self.answers[number]) is None:
+                await tsleep(self.answered)
+        finally:
+            del self.answers[number]
+        wrong, text = answer
+        if wrong:
+            raise ValueError(wrong)
+        return text
+
+    def take(self, number: str, wrong: str, text: str) -> None:
+        """An answer has come; perhaps nobody waits for it any more."""
+        if number in self.answers:
+            self.answers[number] = wrong, text
+            self.answered.wakeup()
+
+    def said(self, text: str) -> None:
+        """What is said at the prompt, for a record."""
+        self.send(frames.HEARD, text.encode(errors="replace"))
+
+
 class Guest(Session):
     """A session for a client: `enter` takes us to its folder; a `guard` keeps it off the machine."""
+
+    beyond: Sitter | None
 
     def __init__(self, world: World, printer: Printer, *, terminal: bool, enter: Callable[[], None],
                  guard: Guard | None) -> None:  # fmt: skip
         super().__init__(world.lab, printer, terminal=terminal, world=world)
         self.enter = enter
         self.guard = guard
+
+    def overhear(self) -> None:
+        """Tell the client all that is said."""
+        if self.beyond is not None:
+            self.printer.heard = self.beyond.said
 
     def around(self, coro: Body) -> Body:
         """Each time a process of ours runs, relative names of files are meant from our folder."""

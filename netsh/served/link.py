@@ -70,8 +70,7 @@ class Client:
             "host": options.host or "",
             "prompt": "1" if prompt else "",
         }
-        words = [word for pair in known.items() for word in pair]
-        self.link.sendall(frames.GREETING + frames.frame(frames.HELLO, frames.texts(*words)))
+        self.link.sendall(frames.GREETING + frames.frame(frames.HELLO, frames.pairs(known)))
 
     def run(self, work: Work) -> int:
         """Have it run, and follow it to its end; its status."""

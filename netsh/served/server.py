@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from netsh.prompt.gauge import Gauge
 from netsh.served import frames
 from netsh.served.confine import Guard
 from netsh.served.listener import Listener
@@ -18,6 +19,7 @@ _BUDGET = 500  # pieces of work between two looks at the clients
 _MOST = 500  # clients
 _PATIENCE = 3.0  # seconds that all may take to end
 _LONGEST_WAIT = 3600.0
+_SECOND = 1.0  # between two looks at what those at prompts should know
 
 
 class Keeper(Session):
@@ -40,7 +42,10 @@ class Server:
         self.number = 0  # of the last client
         self.halting = False
         self.halters: list[Member] = []  # whose command it was
-        self.door = Door(self.world, self._start, None if listener.path else Guard(), self.log, self._left)
+        self.gauge = Gauge(lambda: self.world.lab)
+        self.known = ""  # what it told
+        self.look = 0.0  # when it is read again
+        self.door = Door(self.world, self._start, None if listener.path else Guard(), self.log, self._told, self._left)
         self.world.halt = self.halt
         self.world.clock.served = True
         self.world.clock.signals.running = True
@@ -49,7 +54,7 @@ class Server:
     def run(self) -> None:
         """Serve until somebody ends it."""
         while not self.halting:
-            self._turn(_LONGEST_WAIT)
+            self._turn(_SECOND if any(visitor.prompt for visitor in self.visitors) else _LONGEST_WAIT)
             if self.world.clock.signals.take() is not None:
                 self.halt()
         self._end()
@@ -109,6 +114,13 @@ class Server:
     def _settle(self) -> None:
         for visitor in list(self.visitors):
             visitor.settle()
+
+    def _told(self) -> str:
+        """What happens in the lab, for those at prompts: read anew once a second."""
+        if (now := time.monotonic()) >= self.look:
+            self.look = now + _SECOND
+            self.known = "\t".join(self.gauge.tell())
+        return self.known
 
     def _end(self) -> None:
         """End what runs, then the lab, then tell the clients."""

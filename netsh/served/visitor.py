@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,10 +17,13 @@ from netsh.clock import Clock
 from netsh.local import VERSION
 from netsh.options import FORMATS
 from netsh.prompt.candidates import candidates
+from netsh.prompt.pager import MOMENT
+from netsh.prompt.wrong import Span, wrong_words
 from netsh.render.pointer import Pointer
 from netsh.served import frames
 from netsh.served.confine import Guard
-from netsh.served.guest import Guest, GuestPrinter, height_of, width_of
+from netsh.served.guest import Guest, GuestPrinter, Sitter, height_of, width_of
+from netsh.settings import Settings
 from netsh.words import Scope
 from netsh.world import World
 from stack.kern.errors import reason
@@ -48,6 +52,7 @@ class Door(NamedTuple):
     start: Callable[[], str]  # the host where a prompt begins
     guard: Guard | None
     log: Callable[[str], None]
+    told: Callable[[], str]  # what happens in the lab, in words
     left: Callable[[Visitor], None]
 
 
@@ -67,6 +72,8 @@ class Visitor:
         self.queue: deque[list[str]] = deque()
         self.proc: Proc | None = None  # what it waits for
         self.asked = False  # for its standard input
+        self.began = 0.0  # when what runs did, by our own work
+        self.paused = False  # it has waited for something, or worked for long, and the client knows
         self.ending = False  # nothing more will be run
         self.status = 0
         self.told = b""  # the state it knows
@@ -132,10 +139,14 @@ class Visitor:
             self.printer.room.wakeup()
 
     def settle(self) -> None:
-        """Before others wait: send what there is, ask for what is wanted."""
+        """Before others wait, or go on at once: send what there is, ask for what is wanted."""
         session = self.session
         if session is not None and not self.gone:
             pipe = session.stdin
+            if self.prompt and self.proc is not None and not self.paused:
+                self.paused = self.clock.rests or time.process_time() > self.began + MOMENT
+                if self.paused:
+                    self.send(frames.PAUSE)
             if self.proc is not None and not self.asked and pipe.readable.sleepers and not pipe.ready:
                 self.asked = True
                 self.send(frames.READ, b"\x01" if session.printer.panel is not None else b"")
@@ -242,6 +253,13 @@ class Visitor:
             case frames.COMPLETE:
                 number, line = frames.some_of(body, 2, 2)
                 self._complete(number, line)
+            case frames.LOOK:
+                self._look(*frames.list_of(body))
+            case frames.OPTIONS:
+                self._use_options(frames.pairs_of(body))
+            case frames.ANSWER if self.session.beyond is not None:
+                number, wrong, answer = frames.list_of(body)
+                self.session.beyond.take(number, wrong, answer)
             case frames.END:
                 self.ending = True
                 self._next()
@@ -261,12 +279,14 @@ class Visitor:
                 why = reason(error)
                 raise Leaving(f"the current directory {hello.get('cwd', '')}: {why}") from None
         self.printer = GuestPrinter(
-            hello, lambda data: self.send(frames.STDOUT, data), lambda data: self.send(frames.STDERR, data)
-        )
+            hello, lambda data: self.send(frames.STDOUT, data), lambda data: self.send(frames.STDERR, data),
+            lambda data: self.send(frames.JOB, data), lambda data: self.send(frames.JOB_ERROR, data),
+        )  # fmt: skip
         self.prompt = bool(hello.get("prompt"))
         self.session = Guest(
             world, self.printer, terminal=bool(hello.get("terminal")), enter=self._enter, guard=self.server.guard
         )
+        self.session.beyond = Sitter(self.send) if self.prompt else None
         name = hello.get("host") or self.server.start()
         self.session.host = world.lab.hosts.get(name, self.session.host)
         if hello.get("host") and name not in world.lab.hosts:
@@ -274,6 +294,14 @@ class Visitor:
             raise Leaving(f"-H {name}: no such host" + (f"; there are {there}" if there else " in this lab"))
         self.told = self._state()
         self.send(frames.WELCOME, self.told)
+
+    def _use_options(self, said: dict[str, str]) -> None:
+        """Do as the user's options say."""
+        assert self.session is not None
+        settings = Settings()
+        for name, value in said.items():
+            settings.take(name, value)
+        self.session.use(settings)
 
     def _enter(self) -> None:
         if self.folder >= 0:
@@ -302,7 +330,8 @@ class Visitor:
 
     def _start(self, session: Guest, kind: str, name: str, text: str, *arguments: str) -> Proc:
         session.stdin = Pipe(closed=kind == "lines" and bool(name))  # a script from there has read it all
-        self.asked = False
+        self.asked = self.paused = False
+        self.began = time.process_time()
         if kind == "words":
             return session.start_words(list(arguments))
         if kind == "script":
@@ -385,6 +414,16 @@ class Visitor:
                 guard.up = False
         self.send(frames.CANDIDATES, frames.texts(*words))
 
+    def _look(self, text: str) -> None:
+        """The wrong words of a text."""
+        assert self.session is not None
+        spans: list[Span] = []
+        try:
+            spans = wrong_words(text, self.session)
+        except Exception as defect:  # as above
+            self.server.log(f"client {self.number}: {type(defect).__name__}: {defect}")
+        self.send(frames.WRONG, frames.texts(*(str(at) for span in spans for at in span)))
+
     # -- what it should know --------------------------------------------------------------------------
 
     def _state(self) -> bytes:
@@ -396,9 +435,10 @@ class Visitor:
             "clock": self.clock.mode,
             "stands": self.clock.drive.state,
             "jobs": str(len(session.jobs.running())),
+            "told": self.server.told() if self.prompt else "",
             "hosts": self._hosts(),
         }
-        return frames.texts(*(word for pair in known.items() for word in pair))
+        return frames.pairs(known)
 
     def _hosts(self) -> str:
         """The names of all hosts, for a prompt to colour; joined again only when they are others."""

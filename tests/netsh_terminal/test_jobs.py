@@ -30,28 +30,6 @@ def replies(terminal: Terminal) -> int:
     return sum("64 bytes from" in line for line in terminal.lines)
 
 
-def test_ctrl_z_stops_a_command_fg_goes_on_with_it(terminal: Terminal) -> None:
-    terminal.type("ping -i 0.2 www\r")
-    terminal.until(lambda terminal: replies(terminal) >= 1)
-    terminal.type(CTRL_Z)
-    terminal.until_text("[1]  Suspended   ping -i 0.2 www")
-    terminal.until_prompt()
-    seen = replies(terminal)
-    terminal.type("jobs; ps; sleep 500ms\r")
-    terminal.until_text("  T  ")
-    terminal.until_prompt()
-    assert replies(terminal) == seen
-    terminal.type("fg\r")
-    terminal.until(lambda terminal: replies(terminal) >= seen + 2)
-    assert not any(line.startswith("me|") for line in terminal.lines)
-    terminal.type(CTRL_C)
-    terminal.until_text("round-trip")
-    terminal.until_prompt()
-    terminal.type("jobs; echo none\r")
-    terminal.until(lambda terminal: "none" in terminal.lines)
-    assert sum("Suspended" in line for line in terminal.lines) == 2
-
-
 def test_bg_lets_it_go_on_and_kill_ends_it(terminal: Terminal) -> None:
     terminal.type("ping -i 0.2 www\r")
     terminal.until(lambda terminal: replies(terminal) >= 1)
@@ -142,14 +120,6 @@ def test_a_hundred_keys_while_four_jobs_print_a_thousand_lines_a_second(tmp_path
             assert [int(number) for number in found] == list(range(1, 1001))
         terminal.type("\r")
         terminal.until(lambda terminal: typed.removeprefix("echo ") in terminal.lines)
-
-
-def test_the_line_below_tells_what_happens(terminal: Terminal) -> None:
-    terminal.type("tcpdump -n icmp &\r")
-    terminal.until_prompt()
-    terminal.type("bus lan loss 100%; ping -c 1 gw &\r")
-    terminal.until_text("1 capture")
-    terminal.until(lambda terminal: re.search(r"me   clock real .*\d drop.* 2 jobs", terminal.lines[-1]))
 
 
 def until(descriptor: int, text: bytes) -> None:

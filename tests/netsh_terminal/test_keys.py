@@ -115,26 +115,6 @@ def test_an_editor_edits_the_line(tmp_path: Path) -> None:
         terminal.until(lambda terminal: "two" in terminal.lines)
 
 
-def test_wrong_words_are_red_before_enter(terminal: Terminal) -> None:
-    terminal.type("pign www; ping nosuch ; ping www")
-    terminal.until(lambda terminal: terminal.line.endswith("ping www"))
-
-    def colours(word: str) -> set[str]:
-        row = terminal.screen.buffer[terminal.screen.cursor.y]
-        at = terminal.line.rindex(word)
-        return {row[column].fg for column in range(at, at + len(word))}
-
-    terminal.until(lambda _: colours("pign") == {"red"} == colours("nosuch"))
-    assert "red" not in colours("www") | colours("ping")
-
-
-def test_a_caret_stands_under_the_wrong_word(terminal: Terminal) -> None:
-    terminal.type("route get nosuch\r")
-    terminal.until_text("route: nosuch")
-    at = terminal.lines.index("me# route get nosuch")
-    assert terminal.lines[at + 1 : at + 3] == [" " * 14 + "^^^^^^", "route: nosuch: Host name lookup failure"]
-
-
 def test_much_that_is_typed_while_a_command_runs_is_pasted(terminal: Terminal) -> None:
     terminal.type("sleep 500ms\r")
     terminal.until(lambda terminal: termios.tcgetattr(terminal.child.child_fd)[3] & termios.ISIG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,55 +20,9 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         yield terminal
 
 
-def test_what_overflows_is_paged_and_jobs_go_on(terminal: Terminal) -> None:
-    terminal.type("sleep 0.3 && echo meanwhile & sysctl -a\r")
-    terminal.until(lambda terminal: terminal.line == ":")
-    assert any("kern.ostype" in line for line in terminal.lines)
-    began = time.monotonic()
-    terminal.until(lambda _: time.monotonic() > began + 0.6)
-    assert terminal.line == ":" and "meanwhile" not in terminal.lines
-    terminal.type("q")
-    terminal.until(lambda terminal: "meanwhile" in terminal.lines)
-    terminal.until_prompt()
-
-
-def test_what_jobs_say_is_not(terminal: Terminal) -> None:
-    terminal.type("for i in 1..8000 { echo much $i; sleep 0.001 } &\r")
-    terminal.until_text("much 100")
-    for _ in range(3):
-        terminal.type("sleep 0.1; hostname\r")
-        terminal.until(lambda terminal: terminal.line == "me#")
-    terminal.type("kill %1\r")
-    terminal.until_text("Terminated")
-    terminal.until_prompt()
-
-
-def test_what_a_job_complains_of_stands_where_it_was_said(terminal: Terminal) -> None:
-    terminal.type("tcpdump -n icmp &\r")
-    terminal.until_text("listening on shmif0")
-    terminal.until_text("verbose output suppressed")
-    at = [next(n for n, line in enumerate(terminal.lines) if words in line) for words in ("suppressed", "listening on")]
-    assert at == sorted(at)
-
-
 def test_what_fits_is_not(terminal: Terminal) -> None:
     terminal.type("route show\r")
     terminal.until(lambda terminal: any(line.startswith("default") for line in terminal.lines))
-    terminal.until_prompt()
-
-
-def test_what_comes_bit_by_bit_is_not(terminal: Terminal) -> None:
-    terminal.type("ping -i 0.05 -c 30 www\r")
-    terminal.until_text("icmp_seq=3 ")
-    assert not any("icmp_seq=29" in line for line in terminal.lines)
-    terminal.until_text("round-trip")
-    terminal.until_prompt()
-
-
-def test_ctrl_c_in_a_long_computation_shows_what_there_was(terminal: Terminal) -> None:
-    terminal.type("for i in 1..40 { echo line $i }; while true { x=1 }\r")
-    terminal.until_text("line 40")
-    terminal.type(CTRL_C)
     terminal.until_prompt()
 
 

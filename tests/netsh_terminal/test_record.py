@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pyte
 import pytest
 
 from netsh import demo
@@ -117,35 +116,6 @@ def test_a_picture_is_a_picture(tmp_path: Path) -> None:
     assert "not this" not in text
 
 
-def test_a_session_is_recorded_as_it_looks(terminal: Terminal, tmp_path: Path) -> None:
-    terminal.type(f"record {tmp_path}/s.cast\r")
-    terminal.until(lambda terminal: terminal.screen.cursor.y > 4 and terminal.line == "me#")
-    terminal.type("ping -c 1 www\r")
-    terminal.until_text("round-trip")
-    terminal.until_prompt()
-    seen = [line for line in terminal.lines if "64 bytes" in line]
-    terminal.type("record off\r")
-    terminal.until(lambda _: (tmp_path / "s.cast").exists())
-    head, *events = [json.loads(line) for line in (tmp_path / "s.cast").read_text().splitlines()]
-    screen = pyte.Screen(head["width"], head["height"])
-    stream = pyte.Stream(screen)
-    for _, kind, text in events:
-        assert kind == "o"
-        stream.feed(text)
-    shown = [line.rstrip() for line in screen.display]
-    assert [line for line in shown if "64 bytes" in line] == seen
-    assert any(line.startswith("me# ping -c 1 www") for line in shown)
-    assert [time for time, _, _ in events] == sorted(time for time, _, _ in events)
-
-
-def test_a_record_is_kept_when_the_shell_ends(terminal: Terminal, tmp_path: Path) -> None:
-    terminal.type(f"record {tmp_path}/s.md\recho kept\r")
-    terminal.until(lambda terminal: "kept" in terminal.lines)
-    terminal.type("exit\r")
-    assert terminal.until_exit() == 0
-    assert (tmp_path / "s.md").read_text() == "```netsh\nme# echo kept\nkept\n```\n"
-
-
 @pytest.mark.parametrize(
     ("text", "steps"),
     [
@@ -162,36 +132,3 @@ def test_steps(text: str, steps: list[str]) -> None:
 def test_a_demo_of_nonsense_does_not_begin() -> None:
     with pytest.raises(GrammarError):
         demo.steps("a\nb |")
-
-
-def test_a_demo_takes_a_key_a_step(terminal: Terminal, tmp_path: Path) -> None:
-    (tmp_path / "d.netsh").write_text("# what follows\necho one\nfor x in p q {\n  echo $x\n}\necho last\necho never\n")
-    terminal.type(f"demo {tmp_path}/d.netsh\r")
-    terminal.until_text("q ends")
-    terminal.until(lambda terminal: terminal.line == "me#")
-
-    def step(shown: str) -> None:
-        """Type a line, all at once by a second key; then run it."""
-        terminal.type(" ")
-        terminal.until(lambda terminal: terminal.line.startswith("me# ") and len(terminal.line) > 4)
-        terminal.type("x ")  # other keys do nothing
-        terminal.until(lambda terminal: shown in terminal.line)
-        terminal.type(" ")
-        terminal.until(lambda terminal: terminal.line == "me#")
-
-    step("me# # what follows")
-    step("me# echo one")
-    assert "one" in terminal.lines
-    terminal.type(" ")
-    terminal.until(lambda terminal: terminal.line == "  > }")  # at the speed of a hand
-    terminal.type("\r")
-    terminal.until(lambda terminal: "q" in terminal.lines)
-    terminal.until_prompt()
-    step("me# echo last")
-    terminal.type(" ")
-    terminal.until(lambda terminal: len(terminal.line) > 4)
-    terminal.type("q")
-    terminal.until_prompt()
-    terminal.type("echo by hand\r")
-    terminal.until(lambda terminal: "by hand" in terminal.lines)
-    assert "never" not in terminal.lines

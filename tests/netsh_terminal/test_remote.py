@@ -49,14 +49,6 @@ def test_the_prompt_follows_the_host(terminal: Terminal) -> None:
     terminal.until(lambda terminal: "gw" in terminal.lines)
 
 
-def test_completion_is_asked_from_the_server(terminal: Terminal) -> None:
-    terminal.type("gw ifc" + TAB + "s" + TAB)
-    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif")
-    terminal.until_text("203.0.113.1/24")
-    terminal.type(TAB)
-    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif0")
-
-
 def insist(terminal: Terminal) -> bool:
     """Ctrl-C again and again, until the client leaves."""
     left = "netsh: the server does not answer; it was left" in terminal.lines
@@ -85,51 +77,6 @@ def test_files_are_completed_in_the_clients_folder(tmp_path: Path, lab: Served) 
         terminal.until_prompt()
         terminal.type("source pyproj" + TAB)
         terminal.until(lambda terminal: terminal.line.startswith("me# source pyproject.toml"))
-
-
-def test_ctrl_c_ends_a_ping_which_prints_its_statistics(terminal: Terminal, lab: Served) -> None:
-    terminal.type("ping www\r")
-    terminal.until_text("icmp_seq=0")
-    terminal.type(CTRL_C)
-    terminal.until_text("packets transmitted")
-    terminal.until_prompt()
-    run(terminal, "echo status $?")
-    assert "status 0" in terminal.lines
-    assert lab.process.poll() is None
-
-
-def test_ctrl_c_typed_right_behind_a_line_is_for_that_line(terminal: Terminal, lab: Served) -> None:
-    for _ in range(3):
-        terminal.type("ping www\r" + CTRL_C)
-        terminal.until(lambda terminal: "ping www" not in terminal.line and terminal.line.startswith("me#"))
-        terminal.until_prompt()
-    assert "ping" not in lab.run("-c", "ps").out
-
-
-def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
-    run(terminal, "ping -c 3 -i 0.2 www &")
-    terminal.type("echo half a line")
-    terminal.until_text("packets transmitted")
-    terminal.until_text("Done")
-    terminal.until(lambda terminal: terminal.line == "me# echo half a line")
-    assert sum(line.startswith("me| 64 bytes from") for line in terminal.lines) == 3
-
-
-def test_a_command_reads_the_keys(terminal: Terminal) -> None:
-    run(terminal, "www nc -l 7 &")
-    terminal.type("nc www 7\r")
-    terminal.until(lambda terminal: terminal.shows_keys)
-    terminal.type("hello\r")
-    terminal.until(lambda terminal: terminal.lines.count("hello") == 2)  # as it is typed, and as www prints it
-    terminal.type(CTRL_D)
-    terminal.until_prompt()
-    terminal.until_text("Done")
-
-
-def test_keys_typed_while_a_command_runs_are_kept(terminal: Terminal) -> None:
-    terminal.type("sleep 0.3; echo slept\recho early\r")
-    terminal.until(lambda terminal: "early" in terminal.lines)
-    assert terminal.lines.index("slept") < terminal.lines.index("early")
 
 
 def test_what_another_does_is_seen(terminal: Terminal, lab: Served) -> None:
@@ -193,3 +140,15 @@ def test_a_panel_is_drawn_in_place_and_a_key_ends_it(tmp_path: Path, lab: Served
         terminal.until(lambda terminal: terminal.lines[-1].endswith("more lines"))
         terminal.type("q")
         terminal.until_prompt()
+
+
+def test_over_tcp_only_what_was_typed_is_done_here(tmp_path: Path) -> None:
+    with Served(tmp_path, url="tcp://127.0.0.1:0") as lab, Terminal(tmp_path, "-s", lab.url, columns=200) as terminal:
+        terminal.until_prompt()
+        run(terminal, f"f() {{ record $1/x }}; f {tmp_path}")
+        assert "record: over tcp:// it must be typed as it is meant, without variables and functions" in terminal.lines
+        run(terminal, f"record {tmp_path}/r.txt")
+        run(terminal, "hostname")
+        run(terminal, "record off")
+        assert (tmp_path / "r.txt").read_text() == "me# hostname\nme\n"
+        assert not (tmp_path / "x").exists()

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.netsh.served import Served
+from tests.netsh_terminal.conftest import Sit
 from tests.netsh_terminal.terminal import Terminal
 from tests.netsh_terminal.test_terminal import CTRL_C, run
 
 F6, F7, F8 = "\x1b[17~", "\x1b[18~", "\x1b[19~"
 
 
-@pytest.fixture(params=["here", "served"])
-def terminal(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
-    if request.param == "here":
-        with Terminal(tmp_path, lines=40) as terminal:
-            terminal.until_prompt()
-            yield terminal
-        return
-    with Served(tmp_path) as lab, Terminal(tmp_path, "-s", lab.url, lines=40) as terminal:
-        terminal.until_prompt()
-        yield terminal
+@pytest.fixture
+def terminal(sit: Sit) -> Terminal:
+    return sit(lines=40)
 
 
 def toolbar(terminal: Terminal, text: str) -> None:

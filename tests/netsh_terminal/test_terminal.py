@@ -50,28 +50,6 @@ def test_ctrl_d_leaves(terminal: Terminal) -> None:
     assert terminal.until_exit() == 0
 
 
-def test_exit_leaves_with_its_status(terminal: Terminal) -> None:
-    terminal.type("exit 3\r")
-    assert terminal.until_exit() == 3
-
-
-def test_ctrl_d_on_a_line_does_not_leave(terminal: Terminal) -> None:
-    terminal.type("echo x" + CTRL_D)
-    terminal.until(lambda terminal: terminal.line == "me# echo x")
-    run(terminal, "")
-    assert "x" in terminal.lines
-
-
-def test_ctrl_c_at_the_prompt_gives_a_new_line(terminal: Terminal) -> None:
-    terminal.type("echo never")
-    terminal.until(lambda terminal: terminal.line == "me# echo never")
-    terminal.type(CTRL_C)
-    terminal.until_prompt()
-    run(terminal, "echo again")
-    assert "again" in terminal.lines
-    assert "never" not in terminal.lines
-
-
 def test_completion_shows_commands_and_hosts(terminal: Terminal) -> None:
     terminal.type("p")
     terminal.until_text(" ping ")
@@ -81,76 +59,11 @@ def test_completion_shows_commands_and_hosts(terminal: Terminal) -> None:
     terminal.until(lambda terminal: terminal.line == "me# ping www -c")
 
 
-def test_tab_goes_through_what_fits(terminal: Terminal) -> None:
-    terminal.type("gw ifc" + TAB + "s" + TAB)
-    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif")
-    terminal.until_text("203.0.113.1/24")  # the menu
-    terminal.type(TAB)
-    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif0")
-    terminal.type(TAB)
-    terminal.until(lambda terminal: terminal.line == "me# gw ifconfig shmif1")
-
-
-def test_history_comes_back_with_up_and_in_the_next_session(terminal: Terminal, tmp_path: Path) -> None:
-    run(terminal, "echo one")
-    run(terminal, "echo two")
-    terminal.type(UP + UP)
-    terminal.until(lambda terminal: terminal.line == "me# echo one")
-    terminal.type(CTRL_C)
-    terminal.until_prompt()
-    terminal.type(CTRL_D)
-    assert terminal.until_exit() == 0
-    with Terminal(tmp_path) as second:
-        second.until_prompt()
-        second.type(UP)
-        second.until(lambda terminal: terminal.line == "me# echo two")
-
-
 def test_a_history_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:
     with Terminal(tmp_path, XDG_STATE_HOME="/proc/nowhere") as terminal:
         terminal.until_prompt()
         terminal.type("echo one\r" + UP)
         terminal.until(lambda terminal: terminal.line == "me# echo one")
-
-
-def test_a_brace_is_typed_over_several_lines(terminal: Terminal) -> None:
-    terminal.type("for i in 1..3 {\r")
-    terminal.until(lambda terminal: terminal.line.strip() == ">")
-    terminal.type("echo number $i\r")
-    terminal.until(lambda terminal: terminal.line.strip() == ">")
-    run(terminal, "}")
-    assert [line for line in terminal.lines if line.startswith("number")] == ["number 1", "number 2", "number 3"]
-
-
-def test_ctrl_c_ends_a_ping_which_prints_its_statistics(terminal: Terminal) -> None:
-    terminal.type("ping www\r")
-    terminal.until_text("icmp_seq=0")
-    terminal.type(CTRL_C)
-    terminal.until_text("packets transmitted")
-    terminal.until_prompt()
-    run(terminal, "echo status $?")
-    assert "status 0" in terminal.lines
-
-
-def test_ctrl_c_typed_right_behind_a_line_is_for_that_line(terminal: Terminal) -> None:
-    for _ in range(5):
-        terminal.type("ping www\r" + CTRL_C)
-        terminal.until(lambda terminal: "ping www" not in terminal.line and terminal.line.startswith("me#"))
-        terminal.until_prompt()
-    run(terminal, "jobs; echo nothing is left")
-    assert terminal.lines.count("nothing is left") == 1
-
-
-def test_a_job_speaks_above_the_line_that_is_typed(terminal: Terminal) -> None:
-    run(terminal, "ping -c 3 -i 0.2 www &")
-    terminal.type("echo half a line")
-    terminal.until_text("packets transmitted")
-    terminal.until_text("Done")
-    terminal.until(lambda terminal: terminal.line == "me# echo half a line")
-    assert sum(line.startswith("me| 64 bytes from") for line in terminal.lines) == 3
-    assert sum("half a line" in line for line in terminal.lines) == 1
-    run(terminal, "")
-    assert "half a line" in terminal.lines
 
 
 def test_drops_are_told_above_the_line_that_is_typed(terminal: Terminal) -> None:
@@ -178,27 +91,11 @@ def test_packets_appear_above_the_line_that_is_typed(terminal: Terminal) -> None
     terminal.until_text("0 packets dropped by kernel")
 
 
-def test_keys_typed_while_a_command_runs_are_the_next_line(terminal: Terminal) -> None:
-    terminal.type("sleep 0.5; echo done\r")
-    terminal.type("echo ahead")
-    terminal.until(lambda terminal: terminal.line == "me# echo ahead")
-    assert terminal.lines[terminal.screen.cursor.y - 1] == "done"
-
-
 def test_a_command_that_reads_gets_what_is_typed(terminal: Terminal) -> None:
     terminal.type("arp -f -\r")
     terminal.until(lambda terminal: terminal.shows_keys)
     terminal.type("10.0.0.9 02:00:00:00:00:09\r")
     terminal.until(lambda terminal: "10.0.0.9 02:00:00:00:00:09" in terminal.lines)
-    terminal.type(CTRL_D)
-    terminal.until_prompt()
-    run(terminal, "arp -an")
-    assert any(line.startswith("10.0.0.9   02:00:00:00:00:09") for line in terminal.lines)
-
-
-def test_what_was_typed_ahead_is_read_too(terminal: Terminal) -> None:
-    terminal.type("arp -f -\r10.0.0.9 02:00:00:00:00:09\r")
-    terminal.until(lambda terminal: terminal.shows_keys)
     terminal.type(CTRL_D)
     terminal.until_prompt()
     run(terminal, "arp -an")
@@ -225,22 +122,6 @@ def test_the_next_line_of_a_loop_begins_without_a_menu(terminal: Terminal) -> No
 def test_a_line_longer_than_the_window_goes_on_at_its_margin(terminal: Terminal) -> None:
     terminal.type("echo " + "x" * 90)
     terminal.until(lambda terminal: terminal.line == "x" * (len("me# echo ") + 90 - 80))
-
-
-def test_ctrl_z_at_the_prompt_is_nothing(terminal: Terminal) -> None:
-    terminal.type("\x1aecho \x1aon\r")
-    terminal.until(lambda terminal: "on" in terminal.lines)
-
-
-def test_two_netcats_talk(terminal: Terminal) -> None:
-    run(terminal, "www nc -l 7 &")
-    terminal.type("nc www 7\r")
-    terminal.until(lambda terminal: terminal.shows_keys)
-    terminal.type("hello\r")
-    terminal.until(lambda terminal: terminal.lines.count("hello") == 2)  # as it is typed, and as www prints it
-    terminal.type(CTRL_D)
-    terminal.until_prompt()
-    terminal.until_text("Done")
 
 
 def test_a_command_that_reads_can_be_stopped(terminal: Terminal) -> None:
