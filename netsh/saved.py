@@ -20,6 +20,7 @@ from netsh.state import State
 from netsh.words import quote
 from netsh.world import end
 from stack.addr import INADDR_LOOPBACK, Ip4
+from stack.dev import tap
 from stack.host import Host
 from stack.kern.proc import Interrupt, Proc, pause
 from stack.lab import Lab
@@ -253,6 +254,7 @@ def arp_lines(host: Host) -> Iterator[str]:
 def begin(text: str, source: str, session: State, signals: Signals) -> tuple[Session, Proc]:
     """Start to run the script of a lab, in a new lab of its own."""
     lab = Lab()
+    lab.predecessor = session.lab
     clock = Clock(lab, "fast", signals)
     fresh = Session(lab, Muted(session.printer.out, session.printer.err), clock=clock)
     return fresh, fresh.start(text, source)
@@ -261,7 +263,7 @@ def begin(text: str, source: str, session: State, signals: Signals) -> tuple[Ses
 def load(text: str, source: str, session: State) -> Session:
     """Run the script of a lab to its end; NotLoaded when it fails."""
     fresh, proc = begin(text, source, session, session.clock.signals)
-    return loaded(fresh, fresh.finish(proc))
+    return loaded(fresh, fresh.finish(proc), session)
 
 
 async def load_in_turns(text: str, source: str, session: State) -> Session:
@@ -276,14 +278,20 @@ async def load_in_turns(text: str, source: str, session: State) -> Session:
                 proc.signal(interrupt.signal)
     finally:
         if proc.status is None:
-            end(fresh.lab)
-    return loaded(fresh, fresh.over(proc))
+            _give_up(fresh, session)
+    return loaded(fresh, fresh.over(proc), session)
 
 
-def loaded(fresh: Session, status: int) -> Session:
+def _give_up(fresh: Session, session: State) -> None:
+    """What was made is nothing; the session's lab has its devices for itself again."""
+    end(fresh.lab)
+    tap.settle(session.lab)
+
+
+def loaded(fresh: Session, status: int, session: State) -> Session:
     """The script has ended: what was started belongs to the lab now; NotLoaded when it failed."""
     if status:
-        end(fresh.lab)
+        _give_up(fresh, session)
         raise NotLoaded
     for job in fresh.jobs.running():
         fresh.world.daemons[job.proc.pid] = job.proc.argv
@@ -292,7 +300,9 @@ def loaded(fresh: Session, status: int) -> Session:
 
 def adopt(session: State, fresh: Session) -> None:
     """Let a session go on in the lab that `load` made, and with it all who share its world."""
+    fresh.lab.predecessor = None
     session.world.use(fresh.lab)
+    tap.settle(fresh.lab)
     session.host = fresh.host
     session.world.daemons = fresh.world.daemons
 

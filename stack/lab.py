@@ -79,6 +79,7 @@ class Lab:
         self.stopped: Stop | None = None  # where it stands still in mid-air
         self.trace: object | None = None  # who follows packets through it, a Recorder of stack.trace.recorder
         self.machine: Machine | None = None  # the machine's own sockets, when a host has used them
+        self.predecessor: Lab | None = None  # whose place it takes, and with it what that has of the machine
 
     @property
     def has_devices(self) -> bool:

@@ -1,6 +1,7 @@
 """Rebuild a lab that `save` wrote to a file.
 
-It takes the place of this one, which is kept if anything fails.
+It takes the place of this one, which is kept if anything fails.  TAPs and ports of the machine's that both have go
+over to it.
 
 Examples:
 

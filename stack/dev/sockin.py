@@ -156,7 +156,20 @@ class Provider:
         twin = self.twin(so)
         twin.set_options()
         with bsd_words():
-            twin.real.bind(theirs(address))
+            try:
+                twin.real.bind(theirs(address))
+            except OSError as error:
+                held = self._held(so.kind, address) if error.errno == errno.EADDRINUSE else None
+                if held is None:
+                    raise
+                twin.exchange(held.real.dup())
+
+    def _held(self, kind: int, address: Address) -> Twin | None:
+        """Who waits at an address in the lab whose place ours takes, and ends then."""
+        before = self.lab.predecessor.machine if self.lab.predecessor is not None else None
+        twins = before.twins if isinstance(before, Sockin) else ()
+        there = (twin for twin in twins if twin.waits and twin.so.kind == kind)
+        return next((twin for twin in there if ours(twin.real.getsockname()) == address), None)
 
     def rcvd(self, so: Socket) -> None:
         """The program has read: there is room for more."""

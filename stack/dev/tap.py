@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from stack.addr import Mac
@@ -74,25 +74,53 @@ def register(lab: Lab) -> None:
     """Let the hosts of a lab create virtN."""
 
     def create(host: Host, name: str, index: int) -> Virt:
-        return Virt(name, index, host.new_lladdr(name), host.ether, lab.readers)
+        return Virt(name, index, host.new_lladdr(name), host.ether, lab)
 
     lab.cloners["virt"] = create
 
 
+def virts(lab: Lab) -> Iterator[Virt]:
+    """All such interfaces of a lab."""
+    for host in lab.hosts.values():
+        yield from (ifp for ifp in host.interfaces.values() if isinstance(ifp, Virt))
+
+
+def settle(lab: Lab) -> None:
+    """Another lab, which had the same TAPs, has ended: say again what their frames may be."""
+    for ifp in virts(lab):
+        ifp.init()
+
+
+class Shared:
+    """A TAP that the lab whose place we take has, too, until it ends."""
+
+    def __init__(self, device: Device) -> None:
+        self.fd = os.dup(device.fileno())
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self.fd
+
+    def up(self) -> None:
+        """It is."""
+
+    def close(self) -> None:
+        """Let it go."""
+        os.close(self.fd)
+
+
 class Virt(Ethernet):
-    """An interface on a TAP device; `readers` are the descriptors that the lab's driver waits for."""
+    """An interface on a TAP device, which the lab's driver waits for."""
 
     kind = "virt"
     mtu_high = 65535 - ETHER_HDR_LEN  # drivers/net/tun.c
     capusual = vnet.CAPABILITIES
     immediate = True
-    __slots__ = ("clusters", "device", "fd", "readers", "vnet")
+    __slots__ = ("clusters", "device", "fd", "lab", "vnet")
 
-    def __init__(
-        self, name: str, index: int, lladdr: Mac, ether: Ether, readers: dict[int, Callable[[], None]]
-    ) -> None:
+    def __init__(self, name: str, index: int, lladdr: Mac, ether: Ether, lab: Lab) -> None:
         super().__init__(name, index, lladdr, ether)
-        self.readers = readers
+        self.lab = lab
         self.device: Device | None = None
         self.fd = -1
         self.vnet = False  # frames have a header
@@ -105,19 +133,20 @@ class Virt(Ethernet):
             if linkstr is None:
                 raise oserror(errno.ENOTCONN)
             return
-        device = open_tap(linkstr, vnet.IFF_VNET_HDR) if linkstr is not None else None
+        device = _device(self.lab, linkstr) if linkstr is not None else None
         self._detach()
         if device is not None:
             self.device = device
             self.fd = device.fileno()
             self.vnet = vnet.has_header(self.fd)
-            self.readers[self.fd] = self.receive
+            self.lab.readers[self.fd] = self.receive
         self.linkstr = linkstr
         self.changed()
 
+
     def _detach(self) -> None:
         if self.device is not None:
-            del self.readers[self.fd]
+            del self.lab.readers[self.fd]
             if self.vnet:
                 vnet.set_offload(self.fd, 0)  # one that stays is as it was
             self.device.close()
@@ -221,6 +250,17 @@ class Virt(Ethernet):
             self.ether.drop(refusal.reason, m)
             return refusal.error
         return 0
+
+
+def _device(lab: Lab, name: str) -> Device:
+    """The TAP of that name: that of the lab whose place we take, or a new descriptor."""
+    before = lab.predecessor
+    if before is not None and all(ifp.linkstr != name for ifp in virts(lab)):
+        held = (ifp.device for ifp in virts(before) if ifp.linkstr == name)
+        shared = next((Shared(device) for device in held if device is not None), None)
+        if shared is not None:
+            return shared
+    return open_tap(name, vnet.IFF_VNET_HDR)
 
 
 def open_tap(name: str, wished: int = 0) -> Device:

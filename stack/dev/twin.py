@@ -109,6 +109,17 @@ class Twin:
         every = SO_KEEPALIVE | SO_DONTROUTE | SO_BROADCAST | SO_REUSEADDR | SO_REUSEPORT
         return every if self.so.kind == SOCK_STREAM else every & ~SO_REUSEADDR
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has taken an address, and anybody may come to it."""
+        raise NotImplementedError
+
+    def exchange(self, real: socket.socket) -> None:
+        """Go on with another real one, before anybody watches this one."""
+        self.real.close()
+        self.real = real
+        self.fd = real.fileno()
+
     def close(self, *, reset: bool = False) -> None:
         """Let the real one go, in good order or by a reset; harmless when done before."""
         if not self.open:
@@ -134,6 +145,11 @@ class Stream(Twin):
         self.finishing = False  # we send no more than what is in so.snd
         self.arrive: Callable[[Stream, socket.socket], None] | None = None  # a listener's: somebody has come
         self.listener: Stream | None = None  # whom it came from, until it is accepted
+
+    @property
+    def waits(self) -> bool:
+        """A listener does."""
+        return self.arrive is not None
 
     def update(self) -> None:
         """A listener looks for one connection at a time: the others are better off in the machine's own queue."""
@@ -247,6 +263,11 @@ class Datagram(Twin):
     def __init__(self, lab: Lab, crowd: set[Twin], so: Socket, real: socket.socket) -> None:
         super().__init__(lab, crowd, so, real)
         self.bound = False  # by its owner
+
+    @property
+    def waits(self) -> bool:
+        """Once it is bound."""
+        return self.bound
 
     @property
     def room(self) -> bool:

@@ -11,7 +11,7 @@ from tests.interop.conftest import OURS, THEIRS
 from tests.interop.netns import Netns, needs_program, needs_root_tun, netns
 from tests.netsh_terminal.terminal import Terminal
 
-pytestmark = [needs_root_tun, needs_program("ping", "curl")]
+pytestmark = [needs_root_tun, needs_program("ping", "curl", "ethtool")]
 
 SET_UP = f"sysctl -w net.inet.ip.dad_count=0; ifconfig virt0 create inet {OURS}/24"
 
@@ -45,6 +45,24 @@ def test_what_it_made_is_gone_when_it_ends() -> None:
         status, said = netsh(ns, "-c", "host me; ifconfig virt4 create; echo | !ip -brief link")
         assert status == 0 and "tap4" in said
         assert "tap4" not in ns.run("ip", "-brief", "link").stdout
+
+
+def test_a_lab_is_loaded_in_the_place_of_one_with_the_same_tap(tmp_path: Path) -> None:
+    saved, bad = tmp_path / "lab", tmp_path / "bad"
+    ping, offload = f"ping -c 1 {THEIRS}", "echo | !ethtool -k tap0 | grep tcp-seg"
+    with netns() as ns:
+        lines = [
+            f"host me; {SET_UP}; echo | !ip addr add {THEIRS}/24 dev tap0; {ping}; save {saved}",
+            f"load {saved}; {ping}; load {saved}; {ping}; {offload}",
+            f"echo 'source {saved}' > {bad}; echo nope >> {bad}; - load {bad}; {ping}; {offload}",
+        ]
+        script = tmp_path / "script"
+        script.write_text("\n".join(lines))
+        status, said = netsh(ns, str(script))
+        assert (status, said.count("1 packets received")) == (0, 4), said
+        assert said.count("tcp-segmentation-offload: on") == 2  # as the kernel was told at first
+        assert "not loaded; the lab is as it was" in said
+        assert "tap0" not in ns.run("ip", "-brief", "link").stdout
 
 
 @pytest.mark.parametrize(

@@ -357,6 +357,38 @@ def test_a_saved_lab_remembers(tmp_path: Path) -> None:
     assert netsh("-H", "gw", "--sockets", "stack", *start) == (0, both % (b"stack", b"stack"), "")
 
 
+def test_a_lab_takes_over_the_ports_of_the_one_whose_place_it_takes(tmp_path: Path) -> None:
+    session, file, port, other = at_home(), tmp_path / "lab", free_port(), free_port()
+    assert session.run(f"gw sockets host; gw httpd -p {port} & gw nc -l {other} & sleep 0.05; save {file}") == 0
+    for _ in range(2):
+        assert session.run(f"load {file}; sleep 0.05; gw ps | grep -c {port}; gw ps | grep -c {other}") == 0
+        assert (session.out, session.err) == ("1\n1\n", "")
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as conn:
+        conn.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        session.run("sleep 0.2")
+        assert conn.recv(100).startswith(b"HTTP/1.1 200")
+    file.write_text(f"{file.read_text()}\nnope\n")
+    assert session.run(f"load {file}") == 1
+    session.run("sleep 0.05")
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as conn:
+        conn.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        session.run("sleep 0.2")
+        assert conn.recv(100).startswith(b"HTTP/1.1 200")  # as it was
+    end(session.lab)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), PATIENCE)
+
+
+def test_a_datagram_socket_is_taken_over_too(tmp_path: Path) -> None:
+    session, file, port = at_home(), tmp_path / "lab", free_port()
+    assert session.run(f"gw sockets host; gw nc -lu {port} & sleep 0.05; save {file}; load {file}; sleep 0.05") == 0
+    assert not session.err
+    assert session.run(f"gw ps | grep -c {port}") == 0
+    with pytest.raises(OSError, match="in use"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rival:
+        rival.bind(("127.0.0.1", port))
+    end(session.lab)
+
+
 def test_a_lab_that_ends_closes_them() -> None:
     session = at_home()
     port = free_port()

@@ -185,6 +185,28 @@ def test_linkstr_may_be_taken_away(bench: Bench) -> None:
         bench.virt.set_linkstr(None)
 
 
+def test_who_takes_the_place_of_a_lab_takes_its_taps(bench: Bench) -> None:
+    heir = Lab()
+    tap.register(heir)
+    heir.predecessor = bench.lab
+    me, you = heir.add_host("me"), heir.add_host("you")
+    virt = me.ifcreate("virt0")
+    assert isinstance(virt, Virt) and bench.asked == ["tap0"] and virt.device is not None
+    virt.device.up()
+    assert virt.fd != bench.virt.fd and list(heir.readers) == [virt.fd]
+    virt.up()
+    bench.me.ifdestroy("virt0")
+    bench.wires[0].far.send(bytes(virt.lladdr or b"") + bytes(6) + STRANGE + bytes(46))
+    heir.readers[virt.fd]()
+    heir.run(0)
+    assert virt.ipackets == 1 and not bench.lab.readers
+    you.ifcreate("virt0")  # one TAP is for one of them: another is asked for
+    assert bench.asked == ["tap0", "tap0"]
+    me.ifdestroy("virt0")
+    with pytest.raises(OSError, match=r"Broken pipe|reset"):
+        bench.wires[0].far.send(bytes(60))  # nobody has it any more
+
+
 def test_limits_of_the_mtu(bench: Bench) -> None:
     bench.virt.set_mtu(68)
     bench.virt.set_mtu(65521)
