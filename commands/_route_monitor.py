@@ -11,7 +11,7 @@ from commands.command import Context
 from stack.addr import Ip4, Prefix
 from stack.kern.proc import Channel, tsleep
 from stack.net.ifnet import IFF_NAMES, IFF_RUNNING
-from stack.net.route import RTF_WORDS, RtMessage
+from stack.net.route import IFAN_ARRIVAL, IFAN_DEPARTURE, RTF_WORDS, RtMessage
 
 _MEANINGS = {
     "RTM_ADD": "Add Route",
@@ -26,11 +26,13 @@ _MEANINGS = {
     "RTM_IFINFO": "iface status change",
     "RTM_IFANNOUNCE": "iface arrival/departure",
 }
-_OF_INTERFACES = {"RTM_IFINFO"}
+_OF_INTERFACES = {"RTM_IFINFO", "RTM_IFANNOUNCE"}
+_WHAT = {IFAN_ARRIVAL: "arrival", IFAN_DEPARTURE: "departure"}
 _OF_ADDRESSES = {"RTM_NEWADDR", "RTM_DELADDR", "RTM_CHGADDR"}
 
 # sizes on a 64-bit NetBSD: the headers, an AF_INET address, an AF_LINK one
 _RT_MSGHDR, _IF_MSGHDR, _IFA_MSGHDR, _SIN, _SDL = 120, 184, 24, 16, 24
+_IF_ANNOUNCEMSGHDR = 24
 _RTAX = {0x1: "DST", 0x2: "GATEWAY", 0x4: "NETMASK", 0x10: "IFP", 0x20: "IFA", 0x80: "BRD"}
 
 
@@ -77,8 +79,10 @@ async def messages(ctx: Context, limit: int | None) -> AsyncIterator[RoutingMess
 
 def _row(ctx: Context, message: RtMessage) -> RoutingMessage:
     link = None
-    names = RTF_WORDS
-    if message.type in _OF_INTERFACES:
+    names: Mapping[int, str] = RTF_WORDS
+    if message.type == "RTM_IFANNOUNCE":
+        names, link = {}, _WHAT[message.flags]
+    elif message.type in _OF_INTERFACES:
         names, link = IFF_NAMES, "active" if message.flags & IFF_RUNNING else "no carrier"
     flags = tuple(word for bit, word in names.items() if message.flags & bit)
     return RoutingMessage(
@@ -97,6 +101,8 @@ def show_message(row: RoutingMessage) -> str:
     """As route(8) prints a message."""
     addresses = _addresses(row)
     header = _IF_MSGHDR if row.type in _OF_INTERFACES else _IFA_MSGHDR if row.type in _OF_ADDRESSES else _RT_MSGHDR
+    if row.type == "RTM_IFANNOUNCE":
+        header = _IF_ANNOUNCEMSGHDR
     size = header + sum(_SDL if name == "IFP" else _SIN for name in addresses)
     when = strftime("%a %b %e %H:%M:%S %Y", gmtime(row.time))
     lines = [f"got message of size {size} on {when}", f"{row.type}: {_MEANINGS[row.type]}: len {size}, {_what(row)}"]
@@ -109,6 +115,8 @@ def show_message(row: RoutingMessage) -> str:
 
 
 def _what(row: RoutingMessage) -> str:
+    if row.type == "RTM_IFANNOUNCE":
+        return f"if# {row.ifindex}, what: {row.link}"
     flags = bits(row.flags, IFF_NAMES if row.type in _OF_INTERFACES else RTF_WORDS)
     if row.type in _OF_INTERFACES:
         return f"if# {row.ifindex}, carrier: {row.link}, flags: {flags}"

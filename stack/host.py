@@ -25,7 +25,17 @@ from stack.net.bridge import Bridge, Bridging
 from stack.net.ethernet import Ether, Ethernet
 from stack.net.ifnet import Ifaddr, Ifnet, unit_of
 from stack.net.loopback import Loopback
-from stack.net.route import RTF_GATEWAY, RTF_HOST, RTF_LOCAL, RTF_STATIC, RTF_UP, RouteTable, Rtentry
+from stack.net.route import (
+    IFAN_ARRIVAL,
+    IFAN_DEPARTURE,
+    RTF_GATEWAY,
+    RTF_HOST,
+    RTF_LOCAL,
+    RTF_STATIC,
+    RTF_UP,
+    RouteTable,
+    Rtentry,
+)
 from stack.net.vlan import Vlan, Vlans
 from stack.net.wire import Bus, Shmif
 from stack.netinet import arp, icmp, in_control, ip_flow, ip_input, pcb, tcp_sysctl, udp
@@ -177,6 +187,7 @@ class Host:
         self._attach(ifp)
         if not self.gso:
             ifp.allow_gso(False)
+        self.routes.notify_interface(ifp, IFAN_ARRIVAL)
         return ifp
 
     def gso_changed(self) -> None:
@@ -229,6 +240,7 @@ class Host:
             ifp.arptab.flush()
         self.igmp.forget(ifp)
         del self.interfaces[name]
+        self.routes.notify_interface(ifp, IFAN_DEPARTURE)
 
     def interface(self, name: str) -> Ifnet:
         """The interface of that name, or with that index; OSError ENXIO when there is none."""

@@ -91,6 +91,9 @@ def rt_check_reject_route(rt: Rtentry) -> int:
     return errno.EHOSTUNREACH if rt.flags & RTF_GATEWAY else errno.EHOSTDOWN
 
 
+IFAN_ARRIVAL, IFAN_DEPARTURE = 0, 1
+
+
 class RtMessage(NamedTuple):
     """What a routing socket says (net/route.h, struct rt_msghdr): `type` is RTM_ADD, RTM_IFINFO, ..."""
 
@@ -223,6 +226,11 @@ class RouteTable:
             address, flags = rt.ifa.address if rt.ifa else None, rt.flags | RTF_DONE
             message = RtMessage(kind, rt.dst, rt.gateway, rt.ifp.name, rt.ifp.index, flags, address, pid=pid)
             self.notify(message)
+
+    def notify_interface(self, ifp: Ifnet, what: int) -> None:
+        """Tell the routing sockets that an interface came or went: IFAN_ARRIVAL, IFAN_DEPARTURE (rt_ifannouncemsg)."""
+        if self.listeners:
+            self.notify(RtMessage("RTM_IFANNOUNCE", ifname=ifp.name, ifindex=ifp.index, flags=what))
 
     def notify(self, message: RtMessage) -> None:
         """Tell the routing sockets something (route_enqueue)."""

@@ -228,6 +228,22 @@ def test_the_monitor_hears_what_happens(lab: Lab) -> None:
     assert lab["me"].routes.listeners == ()
 
 
+def test_the_monitor_hears_of_interfaces_that_come_and_go(lab: Lab) -> None:
+    job = start(lab, "me", "route monitor")
+    lab.run(lab.callouts.now)
+    run(lab, "me", "ifconfig vlan7 create")
+    run(lab, "me", "ifconfig vlan7 destroy")
+    lab.run(lab.callouts.now)
+    answer = job.answer
+    assert answer.lines == [
+        "got message of size 24 on Thu Jan  1 00:00:00 1970",
+        "RTM_IFANNOUNCE: iface arrival/departure: len 24, if# 3, what: arrival",
+        "got message of size 24 on Thu Jan  1 00:00:00 1970",
+        "RTM_IFANNOUNCE: iface arrival/departure: len 24, if# 3, what: departure",
+    ]
+    assert [(row.interface, row.link) for row in answer.rows] == [("vlan7", "arrival"), ("vlan7", "departure")]
+
+
 def test_the_monitor_hears_of_addresses(lab: Lab) -> None:
     job = start(lab, "me", "route monitor")
     lab.run(lab.callouts.now)
