@@ -65,6 +65,7 @@ LAN = "lan  10.0.0.0/24  delay 100us"
         ("clock | !cut -c1-21", "clock fast: 0.000000 \n"),
         ("clock x10; lab | head -1 | !cut -d, -f4", " clock x10\n"),
         ("sleep 250ms; clock | !cut -c1-20", "clock fast: 0.250000\n"),
+        ("sleep 19m; sleep 1.5h; clock | !cut -c1-22", "clock fast: 6540.00000\n"),
         ("help lab | head -2", "usage: lab [--svg=file | --dot=file]\n       lab seed number\n"),
         ("help wc | head -3", "usage: wc [-clw]\n\nHow many lines, words and bytes.\n"),
         ("help quit | head -1", "usage: exit [status]\n"),
