@@ -16,6 +16,7 @@ from stack.kern.socket import SOCK_STREAM
 from stack.kern.syscalls import connect
 
 _CHUNK = 65536
+_TOO_LONG = 431  # what h11 calls headers that never end (RFC 6585 5)
 _MOST_HINTS = 100  # answers before the answer (1xx): one that sends them for ever has none
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
 _TLS_RECORDS = (b"\x15\x03", b"\x16\x03")  # an alert, a handshake
@@ -215,10 +216,12 @@ class Visit:
                 self.conn.receive_data(data)
         except OSError as error:
             raise self.failure(error) from None
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
             if data == b"":
                 raise self.closed() from None
             self.makes_sense = False
+            if error.error_status_hint == _TOO_LONG and not self.status:
+                raise self.broken("headers without an end") from None
             raise self.broken("broken chunks" if self.status else "not an HTTP answer") from None
         if isinstance(event, h11.ConnectionClosed):
             raise self.closed()

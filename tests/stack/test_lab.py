@@ -45,6 +45,7 @@ def test_names_are_addresses_the_nearest_first() -> None:
     assert (lab.resolve("r", a), lab.resolve("r", b)) == (ip4("10.0.1.254"), ip4("10.0.2.254"))
     assert (lab.resolve("b", a), lab.resolve("r")) == (ip4("10.0.2.1"), ip4("10.0.1.254"))
     assert (lab.resolve("localhost", a), lab.resolve("a", a)) == (ip4("127.0.0.1"), ip4("10.0.1.1"))
+    assert (lab.resolve("R", b), lab.resolve("LocalHost", a)) == (ip4("10.0.2.254"), ip4("127.0.0.1"))
     for text in ("nobody", "10.0.0", "10.0.0.256", ""):
         with pytest.raises(FileNotFoundError):
             lab.resolve(text, a)
