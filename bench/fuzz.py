@@ -484,6 +484,9 @@ class Run:
             if waiting or handshakes or host.tcp.table.connected:
                 left = f"{len(waiting)} fragments, {handshakes} handshakes, {len(host.tcp.table.connected)} connections"
                 raise Broken(f"{host.name} still has {left}")
+            for ifa in [ifa for ifp in host.interfaces.values() for ifa in ifp.addresses]:
+                if host.control.local(ifa.address) is not ifa:
+                    raise Broken(f"{host.name} does not know its own address {ifa.address} any more")
         so = a.socket(SOCK_RAW, IPPROTO_ICMP)
         so.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         for _ in range(5):  # the wire loses some

@@ -237,8 +237,9 @@ class Virt(Ethernet):
         try:
             if not self.vnet:
                 os.write(self.fd, m.frame())
-            elif not m.csum and len(m.data) < vnet.LENT_FROM:  # one small piece is written sooner than five
-                os.write(self.fd, b"".join((vnet.PLAIN, m.link, m.net, m.transport, m.data)))
+            elif len(m.data) < (vnet.MUCH if m.csum else vnet.LENT_FROM) and not m.gso_size:
+                # one small piece is written sooner than five
+                os.write(self.fd, b"".join((vnet.PLAIN, m.link, m.net, m.summed(), m.data)))
             else:
                 os.writev(self.fd, vnet.parts(m, self.capenable))
         except OSError as error:

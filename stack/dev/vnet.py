@@ -56,7 +56,7 @@ _TUN_F_CSUM, _TUN_F_TSO4, _TUN_F_TSO_ECN = 0x01, 0x02, 0x08
 _IFREQ = Struct("16sH22x")
 
 _HEADERS_MOST = HEADER_LEN + ETHER_HDR_LEN + 60 + 60  # as much as may stand before a segment's data
-_MUCH = 256  # bytes to sum: less is summed here, and looks well in the kernel's captures and quotations
+MUCH = 256  # bytes to sum: less is summed here, and looks well in the kernel's captures and quotations
 LENT_FROM = 4096  # bytes of a frame whose data stay where they are; of a smaller one they are sooner copied
 _IP, _VLAN = b"\x08\x00", b"\x81\x00"
 
@@ -181,10 +181,10 @@ def cuts(capenable: int) -> bool:
 
 def parts(m: Mbuf, capenable: int) -> tuple[bytes | memoryview, ...]:
     """A packet as what a write takes; a sum is left to the kernel if that may be, and if there is much to sum."""
-    at = m.csum
-    if not at or len(m.data) < _MUCH or not capenable & _TX[at]:
+    at, size = m.csum, m.gso_size
+    if not at or len(m.data) < MUCH and not size or not capenable & _TX[at]:
         return PLAIN, m.link, m.net, m.summed(), m.data
-    header, size = m.transport, m.gso_size
+    header = m.transport
     start = len(m.link) + len(m.net)
     kind = GSO_NONE if not size else GSO_TCPV4 | GSO_ECN if header[13] & TH_CWR else GSO_TCPV4
     vnet = _HEADER.pack(NEEDS_CSUM, kind, start + len(header), size, start, at)

@@ -77,6 +77,9 @@ def join(burst: list[Mbuf]) -> list[Mbuf]:
         if len(header) < 20 or len(network) != 20 or network[9] != IPPROTO_TCP or m.gso_size:
             joined.append(m)
             continue
+        if not m.data and not open_:  # an acknowledgement, which can end no run
+            joined.append(m)
+            continue
         net, tcp = int.from_bytes(network), int.from_bytes(header)
         flow = net & _BETWEEN, header[:4], m.link
         run = open_.get(flow)

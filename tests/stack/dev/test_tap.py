@@ -281,6 +281,16 @@ def test_super_segments_go_through_the_device(bench: Bench) -> None:
     assert bench.drain() == frames(m)
 
 
+@pytest.mark.parametrize(("size", "gso_size"), [(0, 0), (255, 0), (144, 48)])
+def test_small_packets_go_through_the_device(bench: Bench, size: int, gso_size: int) -> None:
+    with_header(bench)
+    m = packet(noise(size), gso_size)
+    assert bench.virt.transmit(m) == 0
+    (raw,) = bench.drain()
+    assert raw == (b"".join(vnet.parts(m, vnet.CAPABILITIES)) if gso_size else vnet.PLAIN + m.frame())
+    assert raw[1] == (vnet.GSO_TCPV4 if gso_size else 0)
+
+
 def half_summed(frame: bytes) -> bytes:
     """With the pseudo-header's sum in its place."""
     return b"".join(vnet.parts(_open(frame), vnet.CAPABILITIES))[vnet.HEADER_LEN :]
