@@ -17,6 +17,7 @@ from stack.net.vlan import Vlan
 from stack.net.wire import Bus, Shmif
 from stack.trace.ip import beaten, destination
 
+_Port = tuple[Shmif, int]  # where frames get onto a bus, and with which tag; 0 is none
 _LONGEST = 255  # routers that the largest time to live lets a packet pass
 
 
@@ -74,55 +75,62 @@ def path(lab: Lab, start: Host, target: Ip4) -> Iterator[Hop]:
 
 
 def _find(lab: Lab, out: Ifnet, address: int) -> _Place | None:
-    """Who has an address on the link of an interface, bridges or not."""
-    waiting = [(port, ()) for port in _ports(out)]
-    ways: list[tuple[Shmif, tuple[str, ...]]] = [*waiting]
-    seen: set[Bus] = set()
-    for port, way in ways:  # which grows
+    """Who has an address on the link of an interface, bridges and VLANs or not."""
+    ways: list[tuple[_Port, tuple[str, ...]]] = [(each, ()) for each in _ports(out)]
+    seen: set[tuple[Bus, int]] = set()
+    for (port, tag), way in ways:  # which grows
         bus = port.bus
-        if bus is None or bus in seen:
+        if bus is None or (bus, tag) in seen:
             continue
-        seen.add(bus)
+        seen.add((bus, tag))
         way = (*way, f"bus:{bus.label}")
         for other in bus.ports:
             host = lab.hosts.get(other.ether.hostname)
             if other is port or host is None or not other.runs:
                 continue
-            for ifp in _above(host, other):
-                if ifp.find(address) is not None:
-                    return _Place(host, ifp, way)
-            ways += [(beyond, (*way, host.name)) for beyond in _beyond(other)]
+            for ifp, left in _takers(host, other, tag):
+                found = [each for each in _same(ifp) if not left and each.find(address) is not None]
+                if found:
+                    return _Place(host, found[0], way)
+                ways += [(beyond, (*way, host.name)) for beyond in _beyond(ifp, left)]
     return None
 
 
-def _ports(ifp: Ifnet) -> list[Shmif]:
-    """The interfaces on buses by which frames of an interface leave."""
+def _ports(ifp: Ifnet, tag: int = 0) -> list[_Port]:
+    """The interfaces on buses by which frames of an interface leave, and the tags that they bear there; 0 is none."""
     if isinstance(ifp, Shmif):
-        return [ifp]
+        return [(ifp, tag)]
     if isinstance(ifp, Vlan):
-        return [] if ifp.parent is None else _ports(ifp.parent)
-    return [port for member in ifp.members for port in _ports(member.ifp)] if isinstance(ifp, Bridge) else []
+        return [] if ifp.parent is None or tag else _ports(ifp.parent, ifp.vid)
+    return [port for member in ifp.members for port in _ports(member.ifp, tag)] if isinstance(ifp, Bridge) else []
 
 
-def _above(host: Host, port: Shmif) -> list[Ifnet]:
-    """The interfaces of a host that get frames from one on a bus."""
-    vlans = [ifp for ifp in host.interfaces.values() if isinstance(ifp, Vlan) and ifp.parent is port]
-    bridge = _bridge(port)
-    return [port, *vlans] if bridge is None else [port, *vlans, bridge, *(member.ifp for member in bridge.members)]
+def _takers(host: Host, port: Shmif, tag: int) -> Iterator[tuple[Ethernet, int]]:
+    """The interfaces of a host that get a frame from one on a bus, and the tag that it still bears then."""
+    yield port, tag
+    for ifp in host.interfaces.values():
+        if tag and isinstance(ifp, Vlan) and ifp.parent is port and ifp.vid == tag and ifp.runs:
+            yield ifp, 0
+
+
+def _same(ifp: Ethernet) -> list[Ifnet]:
+    """The interfaces whose addresses are on the link of one: its bridge, and the members of that."""
+    bridge = _bridge(ifp)
+    return [ifp] if bridge is None else [ifp, bridge, *(member.ifp for member in bridge.members)]
 
 
 def _bridge(ifp: Ethernet) -> Bridge | None:
     return ifp.bridge.bridge if isinstance(ifp.bridge, Member) else None
 
 
-def _beyond(port: Shmif) -> list[Shmif]:
-    """The other members of its bridge, if it forwards."""
-    bridge = _bridge(port)
-    forwards = isinstance(port.bridge, Member) and port.bridge.state == BSTP_IFSTATE_FORWARDING
+def _beyond(ifp: Ethernet, tag: int) -> list[_Port]:
+    """Where the other members of its bridge lead, if it forwards."""
+    bridge = _bridge(ifp)
+    forwards = isinstance(ifp.bridge, Member) and ifp.bridge.state == BSTP_IFSTATE_FORWARDING
     if bridge is None or not forwards:
         return []
     others = [member for member in bridge.members if member.state == BSTP_IFSTATE_FORWARDING]
-    return [each for member in others for each in _ports(member.ifp) if each is not port]
+    return [each for member in others if member.ifp is not ifp for each in _ports(member.ifp, tag)]
 
 
 def show_hop(row: Hop) -> str:

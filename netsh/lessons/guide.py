@@ -173,7 +173,7 @@ class Guide:
             yield from (Told("text", part.text) for part in task.solution if isinstance(part, Prose))
             yield from self.forward()
         elif holding != self.holding:
-            yield Told("note", f"({holding} of {len(task.checks)} things that are asked for hold)")
+            yield Told("note", f"({holding} of {len(task.checks)} things asked for hold, the next one does not)")
         self.holding = holding
 
     def _bench(self, task: Task) -> Bench:

@@ -284,3 +284,43 @@ def test_a_way_through_bridges_and_vlans() -> None:
         "|  bus:left - sw - bus:right",
         "b (10.0.0.2 on shmif0): here",
     ]
+
+
+TRUNK = (
+    "a ifconfig shmif0 create linkstr left 10.0.0.1/24", "b ifconfig shmif0 create linkstr right 10.0.0.2/24",
+    *(f"{sw} ifconfig shmif0 create linkstr {wire} up" for sw, wire in (("s1", "left"), ("s2", "right"))),
+    *(f"{sw} ifconfig shmif1 create linkstr trunk up" for sw in ("s1", "s2")),
+    *(f"{sw} ifconfig bridge0 create" for sw in ("s1", "s2")),
+    "s1 ifconfig vlan0 create vlan 5 vlanif shmif1 up",
+    *(f"{sw} brconfig bridge0 add shmif0 add vlan0 up" for sw in ("s1", "s2")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("tag", "end"), [(5, "b (10.0.0.2 on shmif0): here"), (6, "nobody on the link of shmif0")])
+def test_a_way_over_a_trunk(tag: int, end: str) -> None:
+    lab = Lab()
+    for name in ("a", "b", "s1", "s2"):
+        lab.add_host(name)
+    for line in (*TRUNK[:9], f"s2 ifconfig vlan0 create vlan {tag} vlanif shmif1 up", *TRUNK[9:]):
+        host, _, words = line.partition(" ")
+        run(lab, host, words)
+    lines = run(lab, "a", "trace path a b").lines
+    assert end in lines[-1 if tag == 5 else 0]
+    if tag == 5:
+        assert lines[2] == "|  bus:left - s1 - bus:trunk - s2 - bus:right"
+
+
+def test_a_way_by_a_router_on_a_stick() -> None:
+    lab = Lab()
+    for name in ("a", "r"):
+        lab.add_host(name)
+        run(lab, name, "ifconfig shmif0 create linkstr lan up")
+        for vid in (5, 6):
+            run(lab, name, f"ifconfig vlan{vid} create vlan {vid} vlanif shmif0 up")
+    run(lab, "r", "ifconfig vlan5 10.0.5.1/24")
+    run(lab, "r", "ifconfig vlan6 10.0.6.1/24")
+    run(lab, "a", "ifconfig vlan5 10.0.5.2/24")
+    assert run(lab, "a", "trace path a 10.0.5.1").lines[-1] == "r (10.0.5.1 on vlan5): here"
+    run(lab, "a", "ifconfig vlan6 10.0.5.3/24")
+    run(lab, "a", "ifconfig vlan5 destroy")
+    assert "nobody on the link of vlan6" in run(lab, "a", "trace path a 10.0.5.1").lines[0]

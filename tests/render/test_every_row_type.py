@@ -38,9 +38,8 @@ _LINES = """
     traceroute.Hop traceroute.NarrowLink traceroute.TraceStart ttcp.Accepted ttcp.Opening ttcp.Step
     ttcp.Transfer
 """
-SHAPES = ("chain", "grid", "matrix", "random", "ring", "star", "tree")
-BUILT = ("Reach", "RipReach", "ScriptLine", "Stacks")
-LINES = {*_LINES.split(), *(f"{shape}.{row}" for shape in SHAPES for row in BUILT)}
+BUILT = ("Reach", "RipReach", "ScriptLine", "Stacks")  # of all that build networks
+LINES = {*_LINES.split(), *(f"_topology.{row}" for row in BUILT)}
 # A line that makes rows of a type, in the lab `home`.
 SAMPLES = {
     "arp.ArpEntry": "ping -qc 1 gw; arp -s 10.0.0.9 2:0:0:0:0:9 pub; ping -qc 1 -w 1 10.0.0.77; arp -a",
