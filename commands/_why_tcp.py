@@ -125,7 +125,7 @@ TCP = {
         "a reset for a connection in TIME_WAIT, which goes on waiting",
         "net.inet.tcp.rfc1337 is set: a reset that an old duplicate caused must not end the wait too early.",
         "'sysctl -w net.inet.tcp.rfc1337=0' to obey it.",
-        "RFC 1337 3", "FreeBSD netinet/tcp_timewait.c",
+        "RFC 1337 3", "FreeBSD netinet/tcp_timewait.c, tcp_twcheck, always; the knob is Linux's",
     ),
     "rcvshort": Why(
         "too short to hold a TCP header",

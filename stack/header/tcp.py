@@ -155,7 +155,7 @@ class TcpOptions(NamedTuple):
     def pack(self) -> bytes:
         """The bytes, a multiple of 4 and 40 at most, each 32-bit value on its boundary as in BSD.
 
-        SACK blocks that find no room are left out (RFC 2018 3: as many as will fit).
+        SACK blocks that find no room are left out (RFC 2018 4: as many as will fit).
         """
         mss, wscale, sack_ok, sack, ts = self
         out = b""
