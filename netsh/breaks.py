@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import CodeType, FrameType, FunctionType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from commands._tcpdump_filter import Filter
 from netsh import hand, trap
@@ -102,22 +102,23 @@ class Breaks:
 
     def set(self, point: Breakpoint) -> None:
         """Stop there from now on."""
-        trapped = {function for each in self.table.values() for function in each.functions}
         self.table[point.number] = point
-        for function in point.functions:
-            if function not in trapped:
-                trap.listen(function, self._entered)
+        self._trap(point.functions)
         self._listen()
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Stop there no more."""
         for number in list(numbers):
-            functions = self.table.pop(number).functions
-            left = {function for point in self.table.values() for function in point.functions}
-            for function in functions:
-                if function not in left:
-                    trap.ignore(function, self._entered)
+            self._trap(self.table.pop(number).functions)
         self._listen()
+
+    def _trap(self, functions: Iterable[FunctionType]) -> None:
+        """Listen to functions, if there are breakpoints for them."""
+        for function in functions:
+            trap.ignore(function, self._entered)
+            points = [point for point in self.table.values() if function in point.functions]
+            if points:
+                trap.listen(function, self._entered, quiet=_quiet(function, points))
 
     def clear(self) -> None:
         """Stop nowhere."""
@@ -333,6 +334,24 @@ def _outwards(frame: FrameType | None) -> Iterable[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _quiet(function: FunctionType, points: list[Breakpoint]) -> trap.Quiet:
+    """How to see quickly that none of its breakpoints is for a call: each call of a busy function is looked at."""
+    anywhere = any(point.host in ANY for point in points)
+    places = {point.host.removeprefix("bus:") for point in points}
+    names = trap.code_of(function).co_varnames[: trap.code_of(function).co_argcount]
+    at = names.index("m") if "m" in names and all(point.filter is not None for point in points) else None
+
+    def quiet(args: tuple[Any, ...]) -> bool:
+        if not anywhere and args:
+            place = getattr(args[0], "hostname", None)
+            if place is not None and place not in places:
+                return True
+        m = args[at] if at is not None and at < len(args) else None
+        return isinstance(m, Mbuf) and bool(m.net) and not any(point.takes(m) for point in points)
+
+    return quiet
 
 
 def has_packet(function: FunctionType) -> bool:

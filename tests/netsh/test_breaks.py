@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from netsh import trap
+from netsh import hand, trap
 from netsh.trap import Call
+from stack.header.ip import Ip as Ip4Header
+from stack.header.tcp import TH_ACK, Tcp
+from stack.mbuf import Mbuf
 from stack.netinet.ip_input import Ip
 from stack.netinet.ip_output import IpOutput
+from stack.netinet.tcp_segment import Segment
 from tests.netsh.served import Served, until
 from tests.netsh.test_builtins import at_home
 from tests.netsh.toys import Toys
@@ -70,6 +75,8 @@ def test_a_packet_is_stopped_shown_and_let_go(session: Toys) -> None:
         ("gw in_arpinput if arp", "me arp -d gw; ping -qc 1 www", 1),
         ("www tcp_input if 'tcp[tcpflags] & tcp-fin != 0'", "fetch -o /dev/null http://www/; sleep 1", 1),
         ("me tcp_output", "fetch -o - http://www/ > /dev/null", 5),
+        ("gw Vlan.set_mtu", "gw ifconfig vlan0 create; gw ifconfig vlan0 vlan 3 vlanif shmif0 mtu 900", 1),  # super()
+        ("* recv", "fetch -o - http://www/ > /dev/null", 3),  # a coroutine
     ],
 )
 def test_functions(session: Toys, where: str, line: str, count: int) -> None:
@@ -109,7 +116,7 @@ def test_a_stop_in_the_middle_of_tcp(session: Toys) -> None:
     assert "Flags [.]" in session.out
     assert session.run("tcpstat | head -5; www netstat -a; www arp -a") == 0
     assert session.run("edit tcp.dport=81") == 1
-    assert session.err == "edit: its header has been read already; stop it earlier, in tcp_input\n"
+    assert session.err == "edit: its connection has been found already; stop it earlier, in tcp_input\n"
     session.run("break -d all; go")
     assert "<title>" in session.out
 
@@ -157,6 +164,45 @@ def test_an_edit_in_a_stream(session: Toys) -> None:
     assert session.err == ""
     assert "ttcp-r: 524288 bytes" in session.out
     assert session.lab["www"].ip.stat["badsum"] == session.lab["www"].tcp.stat["badsum"] == 0
+
+
+def test_an_edited_segment_whose_header_has_been_read(session: Toys) -> None:
+    session.run("break me tcp_do_segment; fetch http://www/; edit tcp.flags=RA; break -d all; go")
+    assert "Connection refused" in session.err
+
+
+def test_an_edited_window_is_heeded(session: Toys) -> None:
+    session.run("break me tcp_do_segment; fetch -o /dev/null http://www/; edit tcp.window=3; break -d all")
+    session.run("tcpdump -n -c 1 -i shmif0 src me and tcp & go; wait")
+    assert "length 3: HTTP" in session.out
+
+
+@pytest.mark.parametrize("field", ["tcp.dport=81", "tcp.sport=81", "ip.dst=gw", "ip.src=gw"])
+def test_an_edit_after_the_connection_was_found(session: Toys, field: str) -> None:
+    session.run("break me tcp_do_segment; fetch -o - http://www/")
+    assert session.run(f"edit {field}") == 1
+    assert session.err == "edit: its connection has been found already; stop it earlier, in tcp_input\n"
+    session.run("break -d all; go")
+    assert "Hello from www" in session.out
+
+
+def test_an_edit_of_what_was_trimmed() -> None:
+    tcp = Tcp(5001, 80, 7, 9, 20, TH_ACK, 4096).pack()
+    m = Mbuf(b"data", tcp, Ip4Header(0, 44, 1, 0, 64, 6).pack())
+    seg = Segment(m, int.from_bytes(m.net), 7, 9, TH_ACK, 4096)
+
+    def function(self: object, tp: object, seg: Segment) -> None: ...
+
+    def told_more(self: object, tp: object, seg: Segment, before: int) -> None: ...
+
+    data = m.frame()[:-4] + b"atad"
+    hand.change(Call(function, function, [None, None, seg]), data)  # type: ignore[arg-type]
+    assert seg.data == m.data == b"atad" and seg.m is m
+    with pytest.raises(ValueError, match="used already"):
+        hand.change(Call(told_more, told_more, [None, None, seg, 1]), data)  # type: ignore[arg-type]
+    seg.seq, seg.data = 8, seg.data[1:]
+    with pytest.raises(ValueError, match="used already"):
+        hand.change(Call(function, function, [None, None, seg]), data)  # type: ignore[arg-type]
 
 
 def test_edited_data(session: Toys) -> None:
@@ -444,6 +490,69 @@ def test_two_listen_to_one_function() -> None:
     assert function(5, y=7) == 17
     trap.ignore(function, double)  # type: ignore[arg-type]
     assert function(5) == 7
+    assert trap.trap_of(function) is None  # type: ignore[arg-type]
+
+
+def test_a_method_with_super_and_a_coroutine_are_trapped() -> None:
+    class Base:
+        def twice(self, x: int) -> int:
+            return 2 * x
+
+    class Derived(Base):
+        def twice(self, x: int) -> int:
+            return super().twice(x) + 1
+
+    async def wait(x: int) -> int:
+        return x
+
+    heard: list[object] = []
+
+    def hear(call: Call) -> None:
+        heard.append(call.get("x"))
+
+    for function in (Derived.twice, wait):
+        assert trap.can_trap(function)  # type: ignore[arg-type]
+        trap.listen(function, hear)  # type: ignore[arg-type]
+    assert Derived().twice(4) == 9 and heard == [4]
+    with pytest.raises(StopIteration) as stop:
+        wait(5).send(None)
+    assert stop.value.value == 5 and heard == [4, 5]
+    for function in (Derived.twice, wait):
+        trap.ignore(function, hear)  # type: ignore[arg-type]
+    assert Derived().twice(4) == 9 and heard == [4, 5]
+    assert inspect.iscoroutinefunction(wait)
+
+
+def test_a_function_that_takes_other_names_from_around_it_is_not_trapped() -> None:
+    seen: list[int] = []
+
+    def function() -> None:
+        seen.append(1)
+
+    assert not trap.can_trap(function)  # type: ignore[arg-type]
+
+
+def test_a_call_that_is_quiet_for_all_is_not_told() -> None:
+    def function(x: int) -> int:
+        return x
+
+    told: list[object] = []
+
+    def one(call: Call) -> None:
+        told.append(("one", call.get("x")))
+
+    def other(call: Call) -> None:
+        told.append(("other", call.get("x")))
+
+    trap.listen(function, one, quiet=lambda args: args[0] < 10)  # type: ignore[arg-type]
+    assert [function(3), function(30)] == [3, 30] and told == [("one", 30)]
+    told.clear()
+    trap.listen(function, other)  # type: ignore[arg-type]
+    assert function(3) == 3 and told == [("one", 3), ("other", 3)]  # who is told must look again
+    trap.ignore(function, other)  # type: ignore[arg-type]
+    told.clear()
+    assert function(4) == 4 and not told
+    trap.ignore(function, one)  # type: ignore[arg-type]
     assert trap.trap_of(function) is None  # type: ignore[arg-type]
 
 
