@@ -13,6 +13,7 @@ from commands.command import Context, Failure
 from stack.addr import Ip4
 from stack.kern.socket import SO_KEEPALIVE
 from stack.lab import is_name
+from stack.netinet.tcp_dsack import tcp_reo_wnd
 from stack.netinet.tcp_fsm import TCP_STATES, TCPS_ESTABLISHED, TCPS_LISTEN
 from stack.netinet.tcp_sack import Block
 from stack.netinet.tcp_seq import SEQ_MASK, SEQ_SUB
@@ -97,6 +98,7 @@ class Congestion(NamedTuple):
     dupacks: int
     recover: int | None  # where recovery ends
     sacked: tuple[Block, ...]  # what the peer has beyond a gap
+    reordering: int  # bytes by which segments have overtaken each other, at most
 
 
 class Timing(NamedTuple):
@@ -105,6 +107,7 @@ class Timing(NamedTuple):
     srtt: float | None  # None: nothing was measured yet
     rttvar: float | None
     rto: float
+    reo_wnd: float | None  # how long what is only overtaken may take; None: not looked at
     rxtshift: int
     idle: float
     ts_recent: int | None
@@ -216,15 +219,21 @@ def _congestion(tp: Tcpcb) -> Congestion:
         tp.cc.name, phase(tp), tp.snd_cwnd, tp.snd_ssthresh if tp.snd_ssthresh < _UNLIMITED else None,
         tp.snd_max - tp.snd_una & SEQ_MASK, tp.dupacks,
         tp.snd_recover - tp.iss & SEQ_MASK if tp.in_recovery else None,
-        _ranges(tp.sack.blocks if tp.sack is not None else (), tp.iss),
+        _ranges(tp.sack.blocks if tp.sack is not None else (), tp.iss), tp.rack.degree if tp.rack is not None else 0,
     )  # fmt: skip
 
 
 def _timing(tp: Tcpcb) -> Timing:
     return Timing(
-        tp.srtt, None if tp.srtt is None else tp.rttvar, tp.rxtcur, tp.rxtshift, tp.now - tp.idle_since,
+        tp.srtt, None if tp.srtt is None else tp.rttvar, tp.rxtcur, _reo_wnd(tp), tp.rxtshift, tp.now - tp.idle_since,
         tp.ts_recent if tp.flags & TF_TSTMP else None, _timers(tp),
     )  # fmt: skip
+
+
+def _reo_wnd(tp: Tcpcb) -> float | None:
+    """RFC 8985 6.2: the reordering window."""
+    looks = tp.tcp.early_retrans and tp.flags & TF_SACK
+    return tcp_reo_wnd(tp, tp.srtt) if looks and tp.srtt is not None else None
 
 
 def phase(tp: Tcpcb) -> str:
@@ -297,6 +306,8 @@ def _long_pairs(row: ControlBlock) -> Iterator[Pair]:
     yield "options", " ".join(row.options) or "none"
     if row.flags:
         yield "flags", " ".join(row.flags)
+    if row.congestion.reordering and row.timing.reo_wnd is not None:
+        yield "reordering", f"by {row.congestion.reordering} bytes, awaited {_milliseconds(row.timing.reo_wnd)}"
     if row.congestion.sacked:
         yield "sacked", _spans(row.congestion.sacked)
     if row.receive.reported:

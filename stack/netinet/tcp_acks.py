@@ -9,6 +9,14 @@ from __future__ import annotations
 from stack.header.tcp import TH_ECE
 from stack.kern.socket import SS_CANTRCVMORE
 from stack.netinet.ip_output import M32
+from stack.netinet.tcp_dsack import (
+    tcp_dsack_arrives,
+    tcp_dsack_of,
+    tcp_eifel,
+    tcp_overtaken,
+    tcp_reo_wnd,
+    tcp_scoreboard,
+)
 from stack.netinet.tcp_ecn import tcp_ecn_echo, tcp_ecn_reduced, tcp_ecn_spares
 from stack.netinet.tcp_fsm import (
     TCPS_CLOSING,
@@ -18,12 +26,15 @@ from stack.netinet.tcp_fsm import (
     TCPS_TIME_WAIT,
 )
 from stack.netinet.tcp_output import tcp_output
+from stack.netinet.tcp_rack import Rack
 from stack.netinet.tcp_recovery import tcp_sack_first, tcp_sack_output
 from stack.netinet.tcp_sack import DUPTHRESH, Block, Scoreboard
 from stack.netinet.tcp_segment import Segment
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LEQ, SEQ_LT, SEQ_SUB
-from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close, tcp_initial_window
+from stack.netinet.tcp_subr import tcp_cancel_timers, tcp_close
 from stack.netinet.tcp_var import TCPTV_REXMTMAX, TF_SACK, TF_TSTMP, TcpBase, Tcpcb
+
+_TICK = 1e-6  # seconds: what a sum of floats leaves over would never pass
 
 
 class TcpAcks(TcpBase):
@@ -35,6 +46,10 @@ class TcpAcks(TcpBase):
             tcp_ecn_echo(tp, seg.ack)
         if tp.sack is not None and tp.sack.probe is not None:
             self._judge_probe(tp, tp.sack, seg)
+        if tp.rack is not None:
+            twice = tcp_dsack_of(seg)
+            if twice is not None:
+                tcp_dsack_arrives(tp, tp.rack, twice)
         news = bool(tp.flags & TF_SACK) and self._update_scoreboard(tp, seg)
         if SEQ_LEQ(seg.ack, tp.snd_una):
             self._duplicate_ack(tp, seg, news)
@@ -49,15 +64,45 @@ class TcpAcks(TcpBase):
 
     def _update_scoreboard(self, tp: Tcpcb, seg: Segment) -> bool:
         """Take in the blocks of an ack; True when they tell something new (RFC 6675 5, Update)."""
-        if tp.sack is None:
+        scoreboard = tp.sack
+        if scoreboard is None:
             if not seg.told.sack:
                 return False
-            tp.sack = Scoreboard()
+            scoreboard = tcp_scoreboard(tp)
         una = seg.ack if SEQ_GT(seg.ack, tp.snd_una) else tp.snd_una
-        news = tp.sack.update(una, tp.snd_max, seg.told.sack)
-        if not tp.sack.blocks and not tp.in_recovery and tp.sack.probe is None:
+        missing, sacked = self._missing(tp, scoreboard), scoreboard.sacked
+        news = scoreboard.update(una, tp.snd_max, seg.told.sack)
+        if missing:
+            self._watch_order(tp, scoreboard, missing, una)
+        if not (scoreboard.ordered or tp.rack is None or una != tp.snd_una or tp.in_recovery or seg.flags & TH_ECE):
+            tp.rack.credit += scoreboard.sacked - sacked
+            tcp_open_window(tp, scoreboard.sacked - sacked)  # it is there, and the ack may be long in coming
+        if not scoreboard.blocks and not tp.in_recovery and scoreboard.probe is None:
             tp.sack = None
         return news
+
+    def _missing(self, tp: Tcpcb, scoreboard: Scoreboard) -> list[Block]:
+        """What was overtaken if it comes now, but was never sent again; and the highest block at the end."""
+        if (
+            not scoreboard.blocks
+            or tp.in_recovery
+            or not self.rack_enable
+            or not self.early_retrans
+            or scoreboard.probe is not None
+            or tp.snd_nxt != tp.snd_max
+            or SEQ_LT(tp.snd_una, tp.snd_recover)
+        ):
+            return []
+        return [*scoreboard.holes(tp.snd_una, scoreboard.blocks[-1][0]), scoreboard.blocks[-1]]
+
+    def _watch_order(self, tp: Tcpcb, scoreboard: Scoreboard, missing: list[Block], una: int) -> None:
+        """RFC 8985 6.2 step 3: has something arrived that lies below what was there before?"""
+        high = missing.pop()[1]
+        for start, _ in missing:
+            if SEQ_LT(start, una) or scoreboard.is_sacked(start):
+                tp.rack = tp.rack or Rack()
+                tcp_overtaken(tp, tp.rack, SEQ_SUB(high, start))
+                return
 
     def _judge_probe(self, tp: Tcpcb, scoreboard: Scoreboard, seg: Segment) -> None:
         """RFC 8985 7.4: was a tail loss probe only early, or has it repaired a loss, which is a sign of congestion?"""
@@ -95,37 +140,48 @@ class TcpAcks(TcpBase):
         elif tp.in_recovery:
             tp.cc.duplicate_ack(tp)
             tcp_output(tp)
-        elif tp.dupacks == DUPTHRESH or (tp.sack and tp.sack.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una):
+        elif tp.sack is not None and tp.sack.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una:
+            self._fast_retransmit(tp)
+        elif tp.sack is not None and not tp.sack.ordered:
+            self._transmit_beyond(tp, tp.sack.sacked)
+        elif tp.dupacks == DUPTHRESH:
             self._fast_retransmit(tp)
         elif tp.dupacks < DUPTHRESH and self.rfc3042:
-            self._limited_transmit(tp)
+            window = min(SEQ_SUB(tp.snd_max, tp.snd_una), tp.snd_cwnd)
+            self._transmit_beyond(tp, window - tp.snd_cwnd + tp.dupacks * tp.maxseg)
 
     def _await_order(self, tp: Tcpcb) -> None:
         """Few duplicates may be all there will be: a quarter of a round trip later, a gap is a loss (RFC 8985 6.2)."""
         scoreboard = tp.sack
-        if scoreboard is None or not scoreboard.blocks or scoreboard.waits or tp.srtt is None or not self.early_retrans:
+        if scoreboard is None or not scoreboard.blocks or tp.srtt is None or not self.early_retrans:
             return
-        scoreboard.waits = True
-        high = scoreboard.blocks[-1]
-        self.callouts.schedule(tp.srtt / 4, lambda: self._order_is_late(tp, scoreboard, high))
+        wait = tcp_reo_wnd(tp, tp.srtt)
+        if scoreboard.reported(self.callouts.now, wait / 4):
+            self.callouts.schedule(wait, lambda: self._order_is_late(tp, scoreboard))
 
-    def _order_is_late(self, tp: Tcpcb, scoreboard: Scoreboard, high: Block) -> None:
-        """What is still missing below `high` has not been overtaken, it is lost."""
-        scoreboard.waits = False
-        if tp.sack is not scoreboard or tp.rexmt.due is None:
+    def _order_is_late(self, tp: Tcpcb, scoreboard: Scoreboard) -> None:
+        """What is still missing below what was there so long ago has not been overtaken, it is lost."""
+        if tp.sack is not scoreboard or tp.rexmt.due is None or tp.srtt is None:
+            scoreboard.marks.clear()
             return
-        scoreboard.late = high
+        wait, now = tcp_reo_wnd(tp, tp.srtt), self.callouts.now
+        scoreboard.time_tells(now - wait + _TICK)
         if tp.in_recovery:
             tcp_sack_output(tp)
         elif scoreboard.loss_edge(tp.snd_una, tp.maxseg) != tp.snd_una:
             self._fast_retransmit(tp)
-        if scoreboard.blocks and scoreboard.blocks[-1] != high:
-            self._await_order(tp)
+        if scoreboard.marks:
+            due = max(scoreboard.marks[0][0] + wait, now + _TICK)
+            self.callouts.schedule_at(due, lambda: self._order_is_late(tp, scoreboard))
 
-    def _limited_transmit(self, tp: Tcpcb) -> None:
-        """RFC 3042: the first two duplicates each let a new segment leave, so that a third may come."""
+    def _transmit_beyond(self, tp: Tcpcb, room: int) -> None:
+        """Let new segments leave that have so much room beyond the window, for as much has left the network.
+
+        RFC 3042: the first two duplicates each let one leave, so that a third may come.  RFC 4653 3.2: where
+        duplicates mean little, each does.
+        """
         window = tp.snd_cwnd
-        tp.snd_cwnd = min(SEQ_SUB(tp.snd_max, tp.snd_una), window) + tp.dupacks * tp.maxseg
+        tp.snd_cwnd = window + room
         tcp_output(tp)
         tp.snd_cwnd = window
 
@@ -145,12 +201,14 @@ class TcpAcks(TcpBase):
         if tcp_ecn_spares(tp):
             tp.snd_cwnd = tp.snd_ssthresh + DUPTHRESH * tp.maxseg
         else:
+            if tp.flags & TF_SACK and self.rack_enable:
+                tp.rack = tp.rack or Rack()
+                tp.rack.begin(tp.snd_una, tp.snd_max, (flight, tp.snd_ssthresh))
             tp.cc.fast_retransmit(tp, flight)
             tcp_ecn_reduced(tp)
         if tp.flags & TF_SACK:
             tp.snd_cwnd = tp.snd_ssthresh
-            tp.sack = tp.sack or Scoreboard()
-            tp.sack.begin(tp.snd_max)
+            tcp_scoreboard(tp).begin(tp.snd_max)
             tcp_sack_first(tp)
             tcp_sack_output(tp)
         else:
@@ -181,7 +239,7 @@ class TcpAcks(TcpBase):
             # RFC 7323 4: also where Karn could not tell which copy was acknowledged
             tcp_xmit_timer(tp, max(SEQ_SUB(tp.ts_val, seg.told.ts[1]), 0) / 1000)
         tp.rxtshift = 0
-        taken_back = tp.undo is not None and self._take_back(tp, tp.undo, seg)
+        taken_back = tp.undo is not None and tcp_eifel(tp, tp.undo, seg)
         if ack == tp.snd_max:
             tp.rexmt.stop()
         elif tp.persist.due is None:
@@ -193,7 +251,7 @@ class TcpAcks(TcpBase):
             tp.in_recovery = False
             tp.cc.recovered(tp, tp.snd_max - ack & M32)
         elif not (partial or taken_back or seg.flags & TH_ECE):  # RFC 3168 6.1.2: an ECE opens no window
-            tcp_open_window(tp, acked)
+            tcp_open_window(tp, acked if tp.rack is None else tp.rack.uncounted(acked))
         if not partial:
             tp.dupacks = 0
             if tp.sack is not None and not tp.sack.blocks and tp.sack.probe is None:
@@ -211,24 +269,6 @@ class TcpAcks(TcpBase):
         if tp.so.writable:
             tp.snd.channel.wakeup()
         return not fin_acked or self._fin_acked(tp)
-
-    def _take_back(self, tp: Tcpcb, undo: tuple[int, int, int], seg: Segment) -> bool:
-        """RFC 3522 3.2: an ack of what was sent again, but older than that, is of the original: it was only overtaken.
-
-        RFC 4015 3.1 step (9), 3.4: then the window is what it was, but no burst leaves.
-        """
-        tp.undo = None
-        pipe, ssthresh, when = undo
-        if not tp.in_recovery or seg.told.ts is None or not SEQ_LT(seg.told.ts[1], when):
-            return False
-        self.stat["eifel"] += 1
-        tp.in_recovery = False
-        tp.snd_recover = seg.ack
-        tp.snd_ssthresh = max(pipe, ssthresh)
-        tp.snd_cwnd = SEQ_SUB(tp.snd_max, seg.ack) + min(SEQ_SUB(seg.ack, tp.snd_una), tcp_initial_window(tp))
-        if tp.sack is not None:
-            tp.sack.begin(tp.snd_max)
-        return True
 
     def _go_on_recovering(self, tp: Tcpcb) -> None:
         """A partial ack: the next segment that is missing (RFC 6582 3.2 step 3, RFC 6675 5 step (C))."""
@@ -289,6 +329,8 @@ def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:
     """A round trip was measured (RFC 6298 2; seconds)."""
     tp.tcp.stat["rttupdated"] += 1
     tp.rtttime = None
+    if rtt < tp.rttlow:
+        tp.rttlow = rtt
     if tp.srtt is None:
         tp.srtt, tp.rttvar = rtt, rtt / 2
     else:

@@ -41,6 +41,7 @@ class CongestionControl(Protocol):
     def recovered(self, tp: Flow, flight: int) -> None: ...
     def slow_retransmit(self, tp: Flow, flight: int) -> None: ...
     def congestion_exp(self, tp: Flow, flight: int) -> None: ...
+    def undo(self) -> None: ...
 
 
 class Reno:
@@ -91,6 +92,9 @@ class Reno:
         """RFC 3168 6.1.2: a router has marked what it might have dropped; (4), and nothing to recover."""
         tp.snd_ssthresh = self.reduce(tp, flight)
         tp.snd_cwnd = min(tp.snd_cwnd, tp.snd_ssthresh)
+
+    def undo(self) -> None:
+        """What the window was reduced for last was no loss (RFC 4015); the window itself is set already."""
 
 
 class NewReno(Reno):

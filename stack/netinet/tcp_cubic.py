@@ -9,6 +9,7 @@ from stack.netinet.tcp_congctl import CWND_MAX, Flow, NewReno
 
 C = 0.4  # RFC 9438 5.1, segments a second cubed
 BETA = 0.7
+Stage = tuple[float, float, float, float, float | None]
 _ALPHA = 3 * (1 - BETA) / (1 + BETA)  # RFC 9438 4.3: as friendly as Reno
 
 
@@ -23,6 +24,7 @@ class Cubic(NewReno):
         self.w_est = 0.0  # what Reno would have
         self.k = 0.0  # seconds until the window is w_max again
         self.epoch: float | None = None  # when the present stage began
+        self.prior: Stage = 0.0, 0.0, 0.0, 0.0, None  # all of them before the last reduction
 
     def newack(self, tp: Flow, acked: int) -> None:
         """RFC 9438 4.2 to 4.5."""
@@ -64,10 +66,15 @@ class Cubic(NewReno):
     def reduce(self, tp: Flow, flight: int) -> int:
         """4.6 and 4.7: the new ssthresh; a flow that lost below its old maximum lets others have more."""
         window = tp.snd_cwnd / tp.maxseg
+        self.prior = self.w_max, self.cwnd_prior, self.w_est, self.k, self.epoch
         self.w_max = window * (1 + BETA) / 2 if window < self.w_max else window
         self.cwnd_prior = window
         self.epoch = None
         return max(int(flight * BETA), 2 * tp.maxseg)
+
+    def undo(self) -> None:
+        """4.9.2: as before."""
+        self.w_max, self.cwnd_prior, self.w_est, self.k, self.epoch = self.prior
 
     def slow_retransmit(self, tp: Flow, flight: int) -> None:
         """4.8: after a time-out nothing is known of what the network bears."""

@@ -13,6 +13,7 @@ from stack.kern.socket import SO_KEEPALIVE, SS_CANTRCVMORE, SS_CANTSENDMORE, SS_
 from stack.mbuf import M_BCAST, M_MCAST
 from stack.netinet.ip_output import M32
 from stack.netinet.tcp_acks import TcpAcks, tcp_xmit_timer
+from stack.netinet.tcp_dsack import tcp_dsack_report
 from stack.netinet.tcp_ecn import tcp_ecn_agree, tcp_ecn_data
 from stack.netinet.tcp_fsm import (
     TCPS_CLOSE_WAIT,
@@ -168,6 +169,8 @@ class TcpSegments(TcpAcks):
         self.stat["rcvduppack"] += 1
         self.stat["rcvdupbyte"] += len(seg.data)
         self.drop("pawsdrop", seg.m)
+        if seg.data and SEQ_LEQ(seg.seq + len(seg.data) & M32, tp.rcv_nxt):
+            tcp_dsack_report(tp, seg.seq, seg.seq + len(seg.data) & M32)
         if not seg.bare:
             self._ack_unacceptable(tp, seg)
             tcp_output(tp)
@@ -218,6 +221,8 @@ class TcpSegments(TcpAcks):
             if seg.flags & TH_RST:
                 self.drop("rcvbadrst", seg.m)
                 return False
+            if size:
+                tcp_dsack_report(tp, seg.seq, seg.seq + size & M32)
             if size or before > size:
                 self._ack_unacceptable(tp, seg)  # ours may have been lost; or it is a keepalive probe
             seg.data = b""
@@ -225,6 +230,7 @@ class TcpSegments(TcpAcks):
             return True  # the ack in it may still be news
         self.stat["rcvpartduppack"] += 1
         self.stat["rcvpartdupbyte"] += before
+        tcp_dsack_report(tp, seg.seq, tp.rcv_nxt)
         seg.data = seg.data[before:]
         seg.seq = seg.seq + before & M32
         return True

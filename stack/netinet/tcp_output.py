@@ -10,6 +10,7 @@ from stack.kern.sockbuf import Piece
 from stack.mbuf import CSUM_TCP, Mbuf
 from stack.net.ifnet import IFCAP_TSO4
 from stack.netinet.ip_output import M16, M32, PLAIN
+from stack.netinet.tcp_dsack import tcp_dsack_pending
 from stack.netinet.tcp_ecn import tcp_ecn_output, tcp_ecn_syn
 from stack.netinet.tcp_fsm import TCP_OUTFLAGS, TCPS_CLOSED, TCPS_ESTABLISHED, TCPS_SYN_RECEIVED
 from stack.netinet.tcp_seq import SEQ_GT, SEQ_LT, SEQ_SUB
@@ -153,7 +154,10 @@ def _window(tp: Tcpcb) -> int:
 def _options(tp: Tcpcb) -> bytes:
     """The options of a segment that is no SYN: the time (RFC 7323 3.2), and what lies beyond a gap (RFC 2018 3)."""
     if tp.sacked:
-        return TcpOptions(sack=tp.sacked, ts=(tp.ts_val, tp.ts_recent) if tp.flags & TF_TSTMP else None).pack()
+        options = TcpOptions(sack=tp.sacked, ts=(tp.ts_val, tp.ts_recent) if tp.flags & TF_TSTMP else None).pack()
+        if tcp_dsack_pending(tp):
+            tp.tcp.stat["sack_dsacksent"] += 1
+        return options
     return TcpOptions(ts=(tp.ts_val, tp.ts_recent)).pack() if tp.flags & TF_TSTMP else b""
 
 

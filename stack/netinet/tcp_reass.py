@@ -5,13 +5,14 @@ from __future__ import annotations
 from stack.header.tcp import TH_FIN
 from stack.kern.sockbuf import Piece
 from stack.kern.socket import SS_CANTRCVMORE, SS_OOBEXPECTED
+from stack.netinet.tcp_dsack import tcp_dsack_overlap, tcp_dsack_pending, tcp_dsack_report
 from stack.netinet.tcp_sack import Block
 from stack.netinet.tcp_seq import SEQ_MASK, SEQ_SUB
 from stack.netinet.tcp_urgent import tcp_pulloutofband
 from stack.netinet.tcp_var import TF_ACKNOW, TF_SACK, TF_TSTMP, Tcpcb
 
 _MAX_BLOCKS = 4  # as many as find room (RFC 2018 3)
-_MAX_SEGMENTS = 1024  # of one connection: a peer that sends single bytes does not fill our memory
+_MAX_SEGMENTS = 1024  # of one connection, or what the buffer holds: who sends single bytes does not fill our memory
 
 
 def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
@@ -22,10 +23,11 @@ def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
     stat = tp.tcp.stat
     tp.flags |= TF_ACKNOW  # RFC 5681 4.2: a gap, or a gap filled, is acknowledged at once
     queue = tp.reass if tp.reass is not None else []
+    twice = tcp_dsack_pending(tp)
     if seq != tp.rcv_nxt:
         stat["rcvoopack"] += 1
         stat["rcvoobyte"] += len(data)
-        if len(queue) >= _MAX_SEGMENTS:
+        if len(queue) >= max(_MAX_SEGMENTS, tp.rcv.hiwat // tp.maxseg):
             tp.tcp.drop("rcvmemdrop")
             return False
     if flags & TH_FIN and tp.fin_at is None:
@@ -35,6 +37,7 @@ def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
         queue.append((seq, data))
         follows = bool(tp.sacked) and tp.sacked[0][1] == seq
     else:
+        twice = twice or tcp_dsack_overlap(queue, seq, len(data))
         _insert(queue, seq, data)
         _present(tp, queue)
         follows = False
@@ -45,6 +48,8 @@ def tcp_reass(tp: Tcpcb, seq: int, data: Piece, flags: int) -> bool:
     if tp.fin_at is not None and SEQ_SUB(tp.rcv_nxt, tp.fin_at) >= 0:
         tp.reass, tp.sacked = None, ()
         return True
+    if twice is not None:
+        tcp_dsack_report(tp, *twice)
     tp.reass = queue if queue or tp.fin_at is not None else None
     return False
 
@@ -58,7 +63,7 @@ def _blocks(tp: Tcpcb, queue: list[tuple[int, Piece]], seq: int) -> tuple[Block,
             whole[-1] = whole[-1][0], end
         else:
             whole.append((start, end))
-    places = {seq: 0} | {start: rank for rank, (start, _) in enumerate(tp.sacked, 1)}
+    places = {start: rank for rank, (start, _) in enumerate(tp.sacked, 1)} | {seq: 0}
 
     def rank(block: Block) -> int:
         size = SEQ_SUB(block[1], block[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from stack.header.tcp import TH_ACK, TH_FIN
 from stack.netinet.ip_output import M32
+from stack.netinet.tcp_dsack import tcp_scoreboard
 from stack.netinet.tcp_fsm import TCPS_ESTABLISHED
 from stack.netinet.tcp_output import tcp_await_tail, tcp_data_size, tcp_send
 from stack.netinet.tcp_sack import Block, Scoreboard
@@ -30,7 +31,7 @@ def tcp_sack_output(tp: Tcpcb) -> None:
             sent = _send_hole(tp, scoreboard, hole)
         else:
             sent = _send_new(tp)
-            if not sent:
+            if not sent and scoreboard.ordered:
                 hole = scoreboard.next_hole(tp.snd_una, mss, only_lost=False)
                 sent = _send_hole(tp, scoreboard, hole) if hole is not None else 0
         if not sent:
@@ -74,6 +75,8 @@ def _send_hole(tp: Tcpcb, scoreboard: Scoreboard, hole: Block) -> int:
         tp.tcp.stat["sack_rexmits"] += 1
         tp.tcp.stat["sack_rexmit_bytes"] += size
         scoreboard.sent_again(start, start + size & M32, tp.snd_max)
+        if tp.rack is not None:
+            tp.rack.again += size
     return size
 
 
@@ -141,6 +144,5 @@ def _send_tail_probe(tp: Tcpcb) -> None:
         if not _send_at(tp, high - size & M32, size):
             return
     tp.tcp.stat["tailprobe"] += 1
-    tp.sack = Scoreboard()
-    tp.sack.probe = tp.snd_max, again
+    tcp_scoreboard(tp).probe = tp.snd_max, again
     tp.rexmt.set(tp.rxtcur)

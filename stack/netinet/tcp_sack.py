@@ -13,19 +13,34 @@ DUPTHRESH = 3  # RFC 5681 3.2, RFC 6675 2
 _MAX_BLOCKS = 256  # a peer that acknowledges single bytes does not fill our memory
 
 Block = tuple[int, int]  # from, and up to but not including
+Mark = tuple[float, int]  # when something was reported to have arrived, and its end
 Resent = tuple[int, int, int]  # such a block that was sent again, and what was the end of all at that time
 
 
 class Scoreboard:
     """What a connection's peer has selectively acknowledged, and what was sent again."""
 
-    __slots__ = ("blocks", "cut", "high_rxt", "late", "lost_again", "probe", "resent", "sacked", "waits")
+    __slots__ = (
+        "blocks",
+        "cut",
+        "high_rxt",
+        "late",
+        "lost_again",
+        "marks",
+        "newest",
+        "ordered",
+        "probe",
+        "resent",
+        "sacked",
+    )
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []  # in order, apart from each other, all above HighACK
         self.sacked = 0  # bytes in them
-        self.late: Block | None = None  # the highest of them when time enough had passed for what is only reordered
-        self.waits = False  # a timer runs, and will say so
+        self.ordered = True  # nothing was ever overtaken: so what has three segments above it is lost
+        self.late: int | None = None  # below that, time enough has passed for what is only overtaken
+        self.newest: Mark = 0.0, 0  # the highest of them
+        self.marks: list[Mark] = []  # what that was some time ago; a timer runs as long as there are any
         self.begin(0)
 
     def begin(self, high: int) -> None:
@@ -41,7 +56,7 @@ class Scoreboard:
 
         `una` and `high` are HighACK and the end of what was ever sent; blocks outside are lies or old.
         """
-        if self.late is not None and SEQ_SUB(self.late[0], una) <= 0:
+        if self.late is not None and SEQ_SUB(self.late, una) <= 0:
             self.late = None  # before it comes to lie ahead when numbers wrap
         ranges = [(SEQ_SUB(start, una), SEQ_SUB(end, una)) for start, end in self.blocks]
         limit = SEQ_SUB(high, una)
@@ -58,16 +73,31 @@ class Scoreboard:
 
     def loss_edge(self, una: int, mss: int) -> int:
         """The end of what is lost (IsLost): holes below it have enough SACKed above them; `una` when none has."""
-        octets = 0
-        for count, (start, end) in enumerate(reversed(self.blocks), 1):
-            octets += SEQ_SUB(end, start)
-            if count >= DUPTHRESH or octets > (DUPTHRESH - 1) * mss:
-                break
-        else:
-            start = una
-        if self.late is not None and SEQ_SUB(self.late[0], start) > 0:
-            return self.late[0]  # RFC 8985 6.2: or time has told
+        octets, start = 0, una
+        if self.ordered:
+            for count, (first, end) in enumerate(reversed(self.blocks), 1):
+                octets += SEQ_SUB(end, first)
+                if count >= DUPTHRESH or octets > (DUPTHRESH - 1) * mss:
+                    start = first
+                    break
+        if self.late is not None and SEQ_SUB(self.late, start) > 0:
+            return self.late  # RFC 8985 6.2: or time has told
         return start
+
+    def reported(self, now: float, apart: float) -> bool:
+        """Remember what the highest block is now, but not two marks nearer than that; True when it is the first."""
+        self.newest = now, self.blocks[-1][1]
+        if self.marks and now - self.marks[-1][0] < apart:
+            return False
+        self.marks.append(self.newest)
+        return len(self.marks) == 1
+
+    def time_tells(self, before: float) -> None:
+        """Whatever lies below what was here before that time is lost."""
+        while self.marks and self.marks[0][0] <= before:
+            self.late = self.marks.pop(0)[1]
+        if not self.marks and self.late != self.newest[1]:
+            self.marks.append(self.newest)
 
     def holes(self, una: int, edge: int) -> list[Block]:
         """What is not SACKed between HighACK and an edge."""
@@ -82,6 +112,10 @@ class Scoreboard:
         if SEQ_SUB(edge, at) > 0:
             found.append((at, edge))
         return found
+
+    def is_sacked(self, seq: int) -> bool:
+        """Whether a byte is in one of the blocks."""
+        return any(SEQ_SUB(seq, start) >= 0 and SEQ_SUB(end, seq) > 0 for start, end in self.blocks)
 
     def sent_again(self, start: int, end: int, high: int) -> None:
         """A piece was sent again, when `high` was the end of what was ever sent."""
@@ -101,8 +135,8 @@ class Scoreboard:
         """
         high, count = None, 0
         for _, _, mark in self.resent:
-            late = self.late is not None and SEQ_SUB(self.late[1], mark) > 0
-            if not late and self._sacked_above(mark) <= (DUPTHRESH - 1) * mss:
+            late = self.late is not None and SEQ_SUB(self.late, mark) > 0
+            if not late and not (self.ordered and self._sacked_above(mark) > (DUPTHRESH - 1) * mss):
                 break  # and those sent later have even less above them
             high, count = mark, count + 1
         found = [*self.lost_again, *((start, end) for start, end, _ in self.resent[:count])]
@@ -110,15 +144,12 @@ class Scoreboard:
         self.lost_again = [
             (start if SEQ_SUB(start, una) > 0 else una, end)
             for start, end in found
-            if SEQ_SUB(end, una) > 0 and not self._is_sacked(start)
+            if SEQ_SUB(end, una) > 0 and not self.is_sacked(start)
         ]
         return high if self.lost_again else None
 
     def _sacked_above(self, seq: int) -> int:
         return sum(min(SEQ_SUB(end, start), max(SEQ_SUB(end, seq), 0)) for start, end in self.blocks)
-
-    def _is_sacked(self, seq: int) -> bool:
-        return any(SEQ_SUB(seq, start) >= 0 and SEQ_SUB(end, seq) > 0 for start, end in self.blocks)
 
     def pipe(self, una: int, high: int, mss: int) -> int:
         """Bytes that are still in the network (SetPipe)."""

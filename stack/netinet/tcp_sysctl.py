@@ -18,6 +18,8 @@ SYSCTLS = {
     "net.inet.tcp.init_win": Variable("tcp", "init_win", "initial congestion window, segments", 1, 64),
     "net.inet.tcp.sack.enable": Variable("tcp", "sack_enable", "acknowledge selectively", 0, 1),
     "net.inet.tcp.sack.lrd": Variable("tcp", "sack_lrd", "find retransmissions that were lost again", 0, 1),
+    "net.inet.tcp.sack.dsack": Variable("tcp", "sack_dsack", "tell the peer of duplicates (RFC 2883)", 0, 1),
+    "net.inet.tcp.rack.enable": Variable("tcp", "rack_enable", "wait for what is only overtaken (RFC 8985)", 0, 1),
     "net.inet.tcp.early_retrans": Variable("tcp", "early_retrans", "time tells what is lost (RFC 8985)", 0, 1),
     "net.inet.tcp.eifel": Variable("tcp", "eifel", "take back a needless recovery (RFC 4015)", 0, 1),
     "net.inet.tcp.pmtud_blackhole_detection": Variable(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import NamedTuple
 
 from stack.addr import Ip4
@@ -18,6 +19,7 @@ from stack.netinet.pcb import Inpcb, PcbDefaults, PcbTable, Services
 from stack.netinet.tcp_congctl import CongestionControl, NewReno, Reno
 from stack.netinet.tcp_cubic import Cubic
 from stack.netinet.tcp_fsm import TCP_STATES, TCPS_CLOSED
+from stack.netinet.tcp_rack import Rack
 from stack.netinet.tcp_sack import Block, Scoreboard
 from stack.probe import Probes, Protocol
 
@@ -32,6 +34,7 @@ TF_BLACKHOLE = 0x0200  # path MTU discovery was given up: nobody tells us (RFC 2
 TF_SCALE = 0x0040  # both sides scale their windows (RFC 7323 2)
 TF_TSTMP = 0x0080  # both sides send timestamps (RFC 7323 3)
 TF_SACK = 0x0100  # both sides acknowledge selectively (RFC 2018)
+TF_DSACK = 0x10000  # the first block of `sacked` is of a duplicate, and to be said once (RFC 2883)
 TF_CONGCTL = 0x2000  # a program chose the congestion control (TCP_CONGCTL)
 TF_ECN_PERMIT = 0x0400  # both sides can tell congestion without a loss (RFC 3168)
 TF_ECN_SND_CWR = 0x0800  # say with the next new data that the window was reduced
@@ -131,6 +134,7 @@ class Tcpcb(Inpcb):
         "maxseg",
         "persist",
         "pto",
+        "rack",
         "rcv",
         "rcv_adv",
         "rcv_nxt",
@@ -140,6 +144,7 @@ class Tcpcb(Inpcb):
         "rfbuf_cnt",
         "rfbuf_since",
         "rtseq",
+        "rttlow",
         "rtttime",
         "rttvar",
         "rxtcur",
@@ -206,6 +211,7 @@ class Tcpcb(Inpcb):
         self.dupacks = 0
         self.snd_recover = 0
         self.in_recovery = False
+        self.rack: Rack | None = None  # what we know of the order in which segments arrive
         self.undo: tuple[int, int, int] | None = None  # pipe and ssthresh before it, and what our clock said
         self.snd_cwr = 0  # with ECN: where the window ends that has cost a reduction
         # timing (RFC 6298), seconds
@@ -213,6 +219,7 @@ class Tcpcb(Inpcb):
         self.rtseq = 0
         self.srtt: float | None = None
         self.rttvar = 0.0
+        self.rttlow = inf  # the least there was
         self.rxtcur = TCPTV_RTO
         self.pto: Callout | None = None  # runs while data is out (tcp_tail)
         self.rxtshift = 0
@@ -301,6 +308,8 @@ class TcpBase(Protocol):
     timestamps = 1
     sack_enable = 1
     sack_lrd = 1  # FreeBSD's name
+    sack_dsack = 1
+    rack_enable = 1  # FreeBSD's name for the subtree
     early_retrans = 1  # Linux's name
     eifel = 1
     pmtud_blackhole_detection = 1  # FreeBSD's name

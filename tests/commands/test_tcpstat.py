@@ -50,8 +50,8 @@ ROW = ControlBlock(
     12.5, Ip4.parse("10.0.0.1"), 50000, Ip4.parse("203.0.113.80"), 80, "ESTABLISHED",
     Sending(4294967290, 20, 2916, 2916, 26, 2922, 2922, 65535, 3, 1448, 4096, 32768),
     Receiving(1000, 1001, 33769, 1, 32769, 32768, 0, 5, 32768, 2896, ((1449, 2897), (4345, 5793))),
-    Congestion("cubic", "fast recovery", 14480, 7240, 2896, 3, 2922, ((1474, 2922),)),
-    Timing(0.04015, 0.0125, 1.0, 0, 0.5, 77, {"rexmt": 0.9, "delack": 0.05}),
+    Congestion("cubic", "fast recovery", 14480, 7240, 2896, 3, 2922, ((1474, 2922),), 4344),
+    Timing(0.04015, 0.0125, 1.0, 0.0075, 0, 0.5, 77, {"rexmt": 0.9, "delack": 0.05}),
     ("window-scale", "timestamps", "sack"), ("nodelay",),
 )  # fmt: skip
 
@@ -73,12 +73,14 @@ def test_a_connection_in_pairs() -> None:
     phase         fast recovery, up to 2922
     options       window-scale timestamps sack
     flags         nodelay
+    reordering    by 4344 bytes, awaited 7.500 ms
     sacked        1474-2922
     reported      1449-2897 4345-5793
     timers        rexmt in 0.900 s, delack in 0.050 s"""
     quiet = ROW._replace(
-        congestion=ROW.congestion._replace(snd_ssthresh=None, recover=None, sacked=()), flags=(), options=(),
-        receive=ROW.receive._replace(reported=()), timing=ROW.timing._replace(srtt=None, rttvar=None, timers={}),
+        congestion=ROW.congestion._replace(snd_ssthresh=None, recover=None, sacked=(), reordering=0),
+        flags=(), options=(), receive=ROW.receive._replace(reported=()),
+        timing=ROW.timing._replace(srtt=None, rttvar=None, timers={}),
     )  # fmt: skip
     assert [line.split() for line in show(quiet).splitlines()[12:]] == [
         ["phase", "fast", "recovery"], ["options", "none"], ["timers", "none"],

@@ -81,6 +81,8 @@ CLASSIC = {
     "net.inet.tcp.sack.enable": "0",
     "net.inet.tcp.rfc3042": "0",
     "net.inet.tcp.sack.lrd": "0",
+    "net.inet.tcp.sack.dsack": "0",
+    "net.inet.tcp.rack.enable": "0",
     "net.inet.tcp.early_retrans": "0",
     "net.inet.tcp.abc.enable": "0",
     "net.inet.tcp.newcwv": "0",

@@ -18,6 +18,7 @@ LARGE = {"sendbuf_max": "4194304", "recvbuf_max": "4194304"}
 FAST = Personality(delay=0.020, rate=1e9, queue=10_000)
 SEEDS = range(6)
 BAD = Personality(delay=0.020, loss=0.05)
+SHUFFLED = Personality(delay=0.020, rate=4e7, queue=10_000, reorder=0.01)
 
 
 def goodput(personality: Personality, seconds: float, seed: int = 1, **knobs: str) -> tuple[float, Mapping[str, int]]:
@@ -69,3 +70,28 @@ def test_recovery_seldom_waits_for_the_timer(control: str) -> None:
     timeouts = [mean(stat["rexmttimeo"] for _, stat in kind) for kind in (runs, plain)]
     assert timeouts[0] < 0.6 * timeouts[1]
     assert sum(stat["sack_lostrexmt"] for _, stat in runs) > 6
+
+
+@pytest.mark.parametrize("control", ["newreno", "cubic"])
+@pytest.mark.parametrize("timestamps", ["0", "1"])
+def test_reordering_costs_next_to_nothing(control: str, timestamps: str) -> None:
+    """Where each hundredth segment comes late; without RACK each looks like a loss, and only timestamps deny it."""
+
+    def run(personality: Personality, rack: str = "1") -> tuple[float, Mapping[str, int]]:
+        return goodput(personality, 2.5, congctl__selected=control, timestamps=timestamps, rack__enable=rack)
+
+    (clean, _), (rate, stat) = run(SHUFFLED._replace(reorder=0.0)), run(SHUFFLED)
+    off, plain = run(SHUFFLED, rack="0")
+    assert rate > 0.96 * clean
+    assert stat["reordered"] == stat["fastrexmt"] == 1 and not stat["rexmttimeo"]
+    assert plain["fastrexmt"] > 5
+    assert timestamps == "1" or off < 0.3 * rate
+
+
+@pytest.mark.parametrize("control", ["newreno", "cubic"])
+def test_losses_among_what_is_shuffled_are_found(control: str) -> None:
+    """By time alone, and without time-outs: as much gets through as where only the losses are."""
+    roads = [SHUFFLED._replace(loss=0.003, reorder=reorder) for reorder in (0.01, 0.0)]
+    both, lost = [[goodput(road, 5.0, seed, congctl__selected=control) for seed in SEEDS] for road in roads]
+    assert mean(rate for rate, _ in both) > 0.85 * mean(rate for rate, _ in lost)
+    assert not any(stat["rexmttimeo"] for _, stat in both)

@@ -186,8 +186,8 @@ def test_the_wire_is_cut(fates: list[Fate], client: Side, server: Side, knobs: s
 
 # each side has its own, on or off
 SWITCHES = [
-    "win_scale", "timestamps", "sack.enable", "sack.lrd", "early_retrans", "eifel", "rfc3042", "abc.enable",
-    "ecn.enable", "ack_on_push", "recvbuf_auto", "sendbuf_auto",
+    "win_scale", "timestamps", "sack.enable", "sack.lrd", "sack.dsack", "rack.enable", "early_retrans", "eifel",
+    "rfc3042", "abc.enable", "ecn.enable", "ack_on_push", "recvbuf_auto", "sendbuf_auto",
 ]  # fmt: skip
 KNOBS_OF_ONE = st.fixed_dictionaries(
     {"congctl.selected": st.sampled_from(["reno", "newreno", "cubic"]), "init_win": st.sampled_from(["1", "4", "10"])},

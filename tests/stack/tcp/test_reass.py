@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from stack.header.tcp import TH_FIN
 from stack.kern.socket import SOCK_STREAM
 from stack.lab import Lab
+from stack.netinet.tcp_dsack import tcp_dsack_pending
 from stack.netinet.tcp_reass import tcp_reass
 from stack.netinet.tcp_seq import SEQ_MASK
-from stack.netinet.tcp_var import Tcpcb
+from stack.netinet.tcp_var import TF_SACK, Tcpcb
 from tests.stack.tcp.notation import pattern
 
 SIZE = 60
@@ -52,6 +53,41 @@ def test_any_pieces(pieces: list[tuple[int, int]], start: int, fin_after: int | 
     assert ended
     assert bytes(tp.rcv.copy(0, tp.rcv.cc)) == whole
     assert tp.reass is None
+
+
+@given(PIECES)
+def test_duplicates_are_reported(pieces: list[tuple[int, int]]) -> None:
+    """RFC 2883 4: the first block is a part of the segment that was here already; nothing else is a duplicate."""
+    tp, here = connection(1000), set[int]()
+    tp.flags |= TF_SACK
+    for at, size in pieces:
+        at, segment = max(at, 1), set(range(max(at, 1), at + size))
+        if not segment:
+            continue
+        tcp_reass(tp, 1000 + at, bytes(len(segment)), 0)
+        twice = tcp_dsack_pending(tp)
+        if twice is None:
+            assert not segment & here
+        else:
+            block = set(range(twice[0] - 1000, twice[1] - 1000))
+            assert block and block <= segment & here
+            assert min(block) == min(segment & here)
+            assert tp.sacked[0][0] <= twice[0] and twice[1] <= tp.sacked[0][1]
+        here |= segment
+        assert tcp_dsack_pending(tp) is None
+
+
+def test_a_large_window_waits_behind_a_gap() -> None:
+    """As many full segments as the buffer holds, however many; of small ones no more than of large ones."""
+    tp = connection(0)
+    tp.rcv.hiwat = 4 << 20
+    most = tp.rcv.hiwat // tp.maxseg
+    for number in range(most):
+        tcp_reass(tp, (number + 1) * tp.maxseg, bytes(tp.maxseg), 0)
+    assert tp.reass is not None and len(tp.reass) == most
+    tcp_reass(tp, (most + 1) * tp.maxseg, b"x", 0)
+    assert len(tp.reass) == most
+    assert tp.tcp.stat["rcvmemdrop"] == 1
 
 
 def test_the_first_copy_wins() -> None:
