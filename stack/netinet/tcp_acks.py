@@ -177,7 +177,7 @@ class TcpAcks(TcpBase):
     def _transmit_beyond(self, tp: Tcpcb, room: int) -> None:
         """Let new segments leave that have so much room beyond the window, for as much has left the network.
 
-        RFC 3042: the first two duplicates each let one leave, so that a third may come.  RFC 4653 3.2: where
+        RFC 3042: the first two duplicates each let one leave, so that a third may come.  RFC 4653: where
         duplicates mean little, each does.
         """
         window = tp.snd_cwnd

@@ -64,7 +64,7 @@ def tcp_dsack_of(seg: Segment) -> Block | None:
 
 
 def tcp_dsack_arrives(tp: Tcpcb, rack: Rack, block: Block) -> None:
-    """RFC 3708 3: what we sent twice came twice; when that holds for all of a recovery, nothing was lost."""
+    """RFC 3708: what we sent twice came twice; when that holds for all of a recovery, nothing was lost."""
     if SEQ_GEQ(block[0], block[1]) or not rack.reported(*block):
         return  # it is the network that doubles
     tp.tcp.stat["sack_dsackrexmit"] += 1
@@ -133,6 +133,6 @@ def tcp_scoreboard(tp: Tcpcb) -> Scoreboard:
 
 def tcp_reo_wnd(tp: Tcpcb, srtt: float) -> float:
     """How long what is only overtaken may take, seconds."""
-    if tp.rack is None or not tp.tcp.rack_enable:
+    if tcp_in_order(tp) or tp.rack is None:
         return srtt / 4
     return tp.rack.reo_wnd(tp.rttlow, srtt)

@@ -1,4 +1,4 @@
-"""What a sender learns of reordering, as numbers (RFC 8985 6.2, RFC 3708 3)."""
+"""What a sender learns of reordering, as numbers (RFC 8985 6.2, RFC 3708)."""
 
 from __future__ import annotations
 
