@@ -84,6 +84,10 @@ def test_what_is_ours_is_nearest(table: RipTable) -> None:
     assert not table.routes[DST].gateway and table.routes[DST].deadline is None
 
 
+def test_the_times_are_the_standards() -> None:
+    assert (UPDATE, TIMEOUT, GARBAGE, HOPCNT_INFINITY) == (30.0, 180.0, 120.0, 16)  # RFC 2453 3.6, 3.8
+
+
 def test_split_horizon_with_poisoned_reverse(table: RipTable) -> None:
     table.set_own({net("10.0.0.0/24"): (1, "a")}, 0.0)
     table.hear(DST, 2, A, "a", 0, 0.0)

@@ -482,6 +482,43 @@ def test_no_more_than_one_message_a_second() -> None:
     assert len(bpdus(station)) <= 11
 
 
+def test_a_root_that_does_not_answer_is_told_again() -> None:
+    lab, bridge, station, _ = listener()
+    assert bridge.stp.topology_change_detected  # its port forwards since 10 s
+    tell(station, GOOD.pack())
+    assert tcns(station.take()) == 1
+    for _ in range(3):
+        wait(lab, HELLO)
+        assert tcns(station.take()) == 1
+        tell(station, GOOD.pack())
+    tell(station, GOOD._replace(flags=BSTP_FLAG_TCA).pack())  # it has heard
+    wait(lab, 3 * HELLO)
+    assert tcns(station.take()) == 0
+
+
+def test_news_that_would_be_too_old_are_not_passed_on() -> None:
+    lab = Lab()
+    bridge = make_bridge(lab, "s", "bus", "far", stp=True)
+    station, other = Station(lab, "bus", 1), Station(lab, "far", 2)
+    wait(lab, 1.5)  # since the first hello, and so beyond the hold time
+    for age, passed in ((17, 1), (18, 1), (19, 0)):  # 802.1D 8.6.1.3.3: the bridge makes it a second older
+        tell(station, GOOD._replace(message_age=age << 8).pack())
+        assert bridge.stp.root_port is member(bridge, 0)
+        assert len([message for message in bpdus(other) if message.message_age == age + 1 << 8]) == passed
+        wait(lab, 1.1)
+        other.take()
+
+
+def test_the_root_tells_of_a_change_for_so_long() -> None:
+    lab, bridge, _, _ = listener()
+    wait(lab, MAX_AGE + FORWARD_DELAY)
+    bridge.stp.topology_change_detection()
+    wait(lab, MAX_AGE + FORWARD_DELAY - 0.1)  # 802.1D 8.5.3.13
+    assert bridge.stp.topology_change
+    wait(lab, 0.2)
+    assert not bridge.stp.topology_change
+
+
 def test_a_root_that_would_have_no_delay() -> None:
     """Times of nothing at all, in a message of a better root: states are left at once, and time goes on."""
     lab, bridge, station, _ = listener()
