@@ -6,6 +6,7 @@ Addresses are entered with duplicate address detection off, so that loading take
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -21,6 +22,7 @@ from netsh.words import quote
 from netsh.world import end
 from stack.addr import INADDR_LOOPBACK, Ip4
 from stack.dev import tap
+from stack.dev.shmif import FileBus
 from stack.host import Host
 from stack.kern.proc import Interrupt, Proc, pause
 from stack.lab import Lab
@@ -38,6 +40,7 @@ from stack.net.stp_port import (
     BSTP_DEFAULT_PORT_PRIORITY,
 )
 from stack.net.vlan import Vlan
+from stack.net.wire import Shmif
 
 _DAD = "net.inet.ip.dad_count"
 _SERVERS = {"httpd", "routed"}  # jobs that belong to the lab; a ping in the background is somebody's experiment
@@ -153,7 +156,7 @@ def interface_lines(ifp: Ifnet) -> Iterator[str]:
     if ifp.lladdr is not None and (parent is None or ifp.lladdr != parent.lladdr):
         yield f"{set_up} link {ifp.lladdr} active"
     if ifp.linkstr is not None:
-        yield f"{set_up} linkstr {quote(ifp.linkstr)}"
+        yield f"{set_up} linkstr {quote(_linkstr(ifp, ifp.linkstr))}"
     if ifp.mtu != (_MTU.get(ifp.kind, 1500) if parent is None else parent.mtu):
         yield f"{set_up} mtu {ifp.mtu}"
     for flag, word in _FLAGS.items():
@@ -168,6 +171,12 @@ def interface_lines(ifp: Ifnet) -> Iterator[str]:
     comes_up = bool(ifp.addresses) or ifp.name == "lo0" or (parent is not None and bool(parent.flags & IFF_UP))
     if bool(ifp.flags & IFF_UP) is not comes_up:
         yield f"{set_up} {'down' if comes_up else 'up'}"
+
+
+def _linkstr(ifp: Ifnet, typed: str) -> str:
+    """The name of its bus as it was typed; of a bus file that is called otherwise from here, the whole path."""
+    bus = ifp.bus if isinstance(ifp, Shmif) else None
+    return bus.path if isinstance(bus, FileBus) and os.path.realpath(typed) != bus.path else typed
 
 
 def bridge_lines(bridge: Bridge) -> Iterator[str]:

@@ -113,15 +113,15 @@ class Lab:
         del self.hosts[name]
 
     def bus(self, name: str) -> Bus:
-        """The bus of that name, made when it is new; a name with a `/` is that of a file."""
-        bus = self.buses.get(name)
-        if bus is None:
-            if "/" in name:
-                bus = self.open_bus(name)
-            else:
-                bus = Bus(name, self.callouts, self.probes, self.seed)
-            self.buses[name] = bus
-        return bus
+        """The bus of that name, made when it is new; a name with a `/` is that of a file, which may have several."""
+        if "/" in name:
+            bus = self.open_bus(name)
+            self.buses[bus.label] = bus
+            return bus
+        found = self.buses.get(name)
+        if found is None:
+            found = self.buses[name] = Bus(name, self.callouts, self.probes, self.seed)
+        return found
 
     def remove_bus(self, name: str) -> None:
         """Take a bus away; OSError EBUSY while somebody is on it, KeyError when there is none."""

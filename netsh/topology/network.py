@@ -17,7 +17,7 @@ from netsh import personality
 from netsh.topology.shapes import Shape
 from stack.addr import Ip4, Prefix, mask_of
 from stack.lab import Lab
-from stack.net.wire import IDEAL, Personality
+from stack.net.wire import IDEAL, Personality, Shmif
 
 MAX_TTL = 255  # it has eight bits
 _WIRE = 2  # bits of a wire's own net
@@ -269,11 +269,12 @@ def _undo(lab: Lab, made: list[str]) -> None:
     buses: dict[str, None] = {}
     for name in filter(lab.hosts.__contains__, made):
         interfaces = lab.hosts[name].interfaces.values()
-        buses |= dict.fromkeys(ifp.linkstr for ifp in interfaces if ifp.kind == "shmif" and ifp.linkstr is not None)
-        if any(ifp.kind not in ("lo", "shmif") for ifp in interfaces):
+        joined = (ifp.bus for ifp in interfaces if isinstance(ifp, Shmif))
+        buses |= dict.fromkeys(bus.label for bus in joined if bus is not None)
+        if any(ifp.kind not in ("lo", "shmif") or "/" in (ifp.linkstr or "") for ifp in interfaces):
             lab.remove_host(name)
         lab.hosts.pop(name, None)
-    for label in buses:
+    for label in filter(lab.buses.__contains__, buses):  # one in a file has gone with its last interface
         for port in list(lab.buses[label].ports):
             if port.ether.hostname not in lab.hosts:
                 lab.buses[label].detach(port)

@@ -30,15 +30,22 @@ _LAST_WORDS = 8  # tries to send what still waits when the last interface leaves
 
 
 def register(lab: Lab) -> None:
-    """Let the hosts of a lab be on buses in files."""
-    lab.open_bus = lambda name: FileBus(name, lab)
+    """Let the hosts of a lab be on buses in files: a file is one bus, by whatever names."""
+
+    def open_bus(name: str) -> Bus:
+        path = os.path.realpath(name)
+        known = (bus for bus in lab.buses.values() if isinstance(bus, FileBus) and bus.path == path)
+        return next(known, None) or FileBus(path if name in lab.buses else name, path, lab)
+
+    lab.open_bus = open_bus
 
 
 class FileBus(Bus):
     """A bus in a file, which is open while any interface is on it."""
 
-    def __init__(self, name: str, lab: Lab) -> None:
+    def __init__(self, name: str, path: str, lab: Lab) -> None:
         super().__init__(name, lab.callouts, lab.probes, lab.seed)
+        self.path = path
         self.lab = lab
         self.carrier = False
         self.file: BusFile | None = None
@@ -69,7 +76,7 @@ class FileBus(Bus):
 
     def _open(self) -> None:
         try:
-            self.file = file = BusFile(self.label)
+            self.file = file = BusFile(self.path)
         except OSError as error:
             if not self.ports:
                 del self.lab.buses[self.label]

@@ -125,6 +125,15 @@ def test_save_and_load_keep_the_bus(shells: Shells) -> None:
     assert os.listdir(shells.folder) == ["lab.netsh"]
 
 
+def test_a_file_is_one_bus_by_all_its_names(shells: Shells) -> None:
+    other = f"host b; ifconfig shmif0 create linkstr {shells.folder}/bus1 10.0.0.2/24"
+    third = "host c; ifconfig shmif0 create linkstr .//bus1 10.0.0.3/24"
+    done = shells.run(f"{set_up('a', '10.0.0.1')}; {other}; {third}; bus; a ifconfig shmif0 -linkstr; host -d c; bus")
+    assert done.stderr == ""
+    assert done.stdout == "./bus1: ideal\n\ta:shmif0 b:shmif0 c:shmif0\n./bus1: ideal\n\tb:shmif0\n"
+    assert os.listdir(shells.folder) == []
+
+
 @pytest.mark.parametrize(
     ("bus", "words"),
     [

@@ -139,6 +139,20 @@ def test_files_are_meant_from_the_folder_of_each_client(lab: Served, tmp_path: P
     assert not (lab.folder / "out").exists()
 
 
+def test_a_bus_file_is_meant_from_the_folder_of_each_client(lab: Served, tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    for folder in (a, b):
+        folder.mkdir()
+    assert lab.run("-c", "host a; ifconfig shmif0 create linkstr ./bus", folder=a) == Done(0, "", "")
+    assert lab.run("-c", "host b; ifconfig shmif0 create linkstr ./bus; save lab.netsh", folder=b) == Done(0, "", "")
+    assert (a / "bus").stat().st_size == (b / "bus").stat().st_size == 1 << 20
+    saved = (b / "lab.netsh").read_text()  # to be loaded from there
+    assert f"linkstr {a}/bus\n" in saved and "linkstr ./bus\n" in saved
+    assert lab.run("--", "bus", "./bus") == Done(0, "./bus: ideal\n\ta:shmif0\n", "")
+    assert lab.run("-c", "host -d a; host -d b") == Done(0, "", "")
+    assert not (a / "bus").exists() and not (b / "bus").exists()
+
+
 def test_a_program_complains_to_its_client(lab: Served, tmp_path: Path) -> None:
     done = lab.run("-c", "echo x | !sh -c 'pwd; echo odd >&2; exit 3'", folder=tmp_path)
     assert done == Done(3, f"{tmp_path}\n", "odd\n")

@@ -347,19 +347,19 @@ def test_a_job_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watched("chain 400 & wait", monkeypatch) == ""
 
 
-def test_only_what_was_built_is_undone() -> None:
+def test_only_what_was_built_is_undone(tmp_path: Path) -> None:
     session = Toys(Lab())
     session.run("link me you; chain 200 & ")
     proc = session.start("grid 40 40")
     while len(session.lab.hosts) < 1200:
         session.lab.callouts.advance(None, 1)
-    session.start("link me r1_1; link me friend")
-    while "friend" not in session.lab.hosts:
+    session.start(f"link me r1_1; link me friend; r1_2 ifconfig shmif9 create linkstr {tmp_path}/bus")
+    while f"{tmp_path}/bus" not in session.lab.buses:
         session.lab.callouts.advance(None, 1)
     proc.signal(SIGINT)
     assert session.finish(proc) == 130
     assert session.run("wait; r1 ping -qc 1 r200; me ping -qc 1 friend") == 0, session.err
-    assert len(session.lab.hosts) == 203
+    assert len(session.lab.hosts) == 203 and not list(tmp_path.iterdir())
     assert len(session.lab.buses) == 1 + 199 + 2
     assert [port.name for port in session.lab.buses["me-r1_1"].ports] == ["shmif1"]
 
