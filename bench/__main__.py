@@ -12,7 +12,7 @@ from pathlib import Path
 # In the order of the README's table; those that want root and Linux, such as lossy, are run when they are named.
 ALL = (
     "boot", "chain", "networks", "processes", "forward", "tcp", "tcp_many", "bus", "capture", "trace", "programs",
-    "flood", "start",
+    "flood", "start", "echo",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ At a prompt of one's own there is one session in it; in a served lab as many as 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -103,6 +104,7 @@ class World:
     def exchange(self, lab: Lab) -> Lab:
         """Go on in another lab; the old one stands still until somebody goes on in it, or ends it."""
         self._forget_breaks()
+        gc.unfreeze()  # what a prompt has frozen may be garbage now
         old, self.lab = self.lab, lab
         for session in self.sessions:
             for shell in session.foreground:

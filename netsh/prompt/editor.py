@@ -7,6 +7,7 @@ milliseconds, so that a key never waits long.  What jobs say meanwhile is drawn 
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import select
 import sys
@@ -48,6 +49,7 @@ _SLICE = 0.008  # seconds of work between two looks at the keyboard
 _BATCH = 0.05  # seconds between two batches of output above the line
 _BEGINS = re.compile(r"(?:^|[;&|{}])\s*$")
 _MANY = 100  # keys that nobody has typed one by one
+_SOON = 0.2  # seconds: whoever has not begun to type by then may be about to
 _REFRESH = 1.0  # seconds between two looks at what the line at the bottom tells
 _LONG = 10_000  # letters of a line that is not coloured, since it was pasted
 
@@ -134,6 +136,7 @@ class Editor:
         self.timer: asyncio.TimerHandle | None = None
         self.batch: asyncio.TimerHandle | None = None
         self.lexer: Lexer | None = None
+        self.is_prepared = False  # what the first keys need is there, or soon will be
         self.coloured = behind.known  # what was known when the line was drawn
         self.told = float("-inf")  # when something that was pasted was too long
         self.ending: int | None = None  # a signal that ends the program
@@ -159,6 +162,7 @@ class Editor:
             refresh_interval=_REFRESH,
         )
         self.prompt.default_buffer.enable_history_search = to_filter(True)  # given above, it ends completion
+        self.app.max_render_postpone_time = None  # a busy lab always has something to do first
         for control in self.app.layout.find_all_controls():
             if isinstance(control, BufferControl) and control.buffer is self.prompt.default_buffer:
                 control.lexer = _Colours(self)  # given above, it would not be asked whether it has changed
@@ -234,9 +238,17 @@ class Editor:
 
     def _begin(self) -> None:
         """Hand on keys that were typed ahead only when the history is there, for one may ask for it."""
+        if not self.is_prepared:
+            self.is_prepared = True
+            self.loop.call_later(_SOON, self._prepare)
         keys = get_typeahead(self.app.input)
         self.prompt.default_buffer.load_history_if_not_yet_loaded()
         self.loop.call_soon(self._press, keys)
+
+    def _prepare(self) -> None:
+        """Have what the first key needs, and look no more through all that stays for garbage: that takes 30 ms."""
+        self.lexer_of(" ")
+        gc.freeze()
 
     def _press(self, keys: list[KeyPress]) -> None:
         self.app.key_processor.feed_multiple(keys)
@@ -272,10 +284,13 @@ class Editor:
     # -- the lab, while a line is edited --------------------------------------------------------------
 
     def _pump(self) -> None:
-        """Let the lab do what is due, and come again when more is."""
+        """Let the lab do what is due, and come again when more is; what was typed is shown before."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+        if self.app.invalidated:
+            self.timer = self.loop.call_later(0, self._pump)
+            return
         began = time.monotonic()
         wait: float | None = 0.0
         try:
@@ -286,7 +301,8 @@ class Editor:
             self.slice = max(self.slice // 2, 16)
         elif wait == 0.0:
             self.slice = min(self.slice * 2, 4096)
-        self._watch(self.behind.descriptors())
+        if not self._watch(self.behind.descriptors()):
+            wait = 0.0
         if self.coloured != self.behind.known:
             self.app.invalidate()
         if self.screen.pieces and self.batch is None:
@@ -296,8 +312,8 @@ class Editor:
         elif wait is not None:
             self.timer = self.loop.call_later(wait, self._pump)
 
-    def _watch(self, wanted: dict[int, int]) -> None:
-        """Come at once when a descriptor of a device or of a program is ready."""
+    def _watch(self, wanted: dict[int, int]) -> bool:
+        """Come at once when a descriptor of a device or of a program is ready; False when one is now."""
         servants = self.behind.servants
         now: dict[int, object] = {descriptor: (events, servants(descriptor)) for descriptor, events in wanted.items()}
         for descriptor in [descriptor for descriptor, before in self.watched.items() if now.get(descriptor) != before]:
@@ -306,11 +322,15 @@ class Editor:
                 self.loop.remove_reader(descriptor)
             self.loop.remove_writer(descriptor)
         for descriptor in now.keys() - self.watched.keys():
-            if wanted[descriptor] & select.POLLIN:
-                self.loop.add_reader(descriptor, self._pump)
-            if wanted[descriptor] & select.POLLOUT:
-                self.loop.add_writer(descriptor, self._pump)
+            try:
+                if wanted[descriptor] & select.POLLIN:
+                    self.loop.add_reader(descriptor, self._pump)
+                if wanted[descriptor] & select.POLLOUT:
+                    self.loop.add_writer(descriptor, self._pump)
+            except PermissionError:  # epoll(7) takes no file on a disk, since that is always ready
+                del now[descriptor]
         self.watched = now
+        return now.keys() == wanted.keys()
 
     def _show(self) -> None:
         self.batch = None
@@ -374,6 +394,7 @@ class Editor:
     async def asked(self, line: str) -> list[Candidate]:
         """What may stand at the end of a line; what was typed is shown before."""
         found: asyncio.Future[list[Candidate]] = self.loop.create_future()
+        await asyncio.sleep(0)
         self.loop.call_soon(self._pump)
         self.behind.ask(line, lambda all: None if found.done() else found.set_result(all))
         return await found

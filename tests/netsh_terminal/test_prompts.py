@@ -359,3 +359,12 @@ def test_a_record_tells_what_is_recorded_and_ends(sit: Sit, tmp_path: Path) -> N
     assert f"recording {tmp_path}/r.netsh" in terminal.lines
     text = f"true; record\n# recording {tmp_path}/r.netsh\ngw {{ hostname }}\n# gw\n"
     assert (tmp_path / "r.netsh").read_text() == text + "nope\n# netsh: nope: unknown command\n"
+
+
+def test_a_job_reads_a_file(sit: Sit, tmp_path: Path) -> None:
+    terminal = sit(columns=200)
+    (tmp_path / "much").write_bytes(b"x" * 300_000)
+    run(terminal, f"www nc -l 7 > {tmp_path}/received &")
+    run(terminal, f"nc -N www 7 < {tmp_path}/much &")
+    terminal.until(lambda terminal: sum("Done" in line for line in terminal.lines) == 2)
+    assert (tmp_path / "received").read_bytes() == b"x" * 300_000
