@@ -64,7 +64,8 @@ def read_url(text: str) -> Url:
             host = host.encode("idna").decode()  # RFC 5890: as the name service knows it
         except UnicodeError:
             raise Failure(f"{text}: not a URL") from None
-    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536) and (port or colon):
+    # RFC 3986 3.2.3: it may be left out, and the colon stay
+    if port and not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536):
         raise Failure(f"{text}: a port is between 1 and 65535")
     target = quote(parts.path or "/", safe=_SAFE, errors="surrogateescape")
     if parts.query:

@@ -503,6 +503,7 @@ def test_urls() -> None:
     assert read_url("http://b?q")[1:] == ("http", "b", 80, "/?q")
     assert read_url("http://B/\u00e9")[1:] == ("http", "B", 80, "/%C3%A9")
     assert read_url("https://b/")[1:] == ("https", "b", 443, "/")
+    assert read_url("https://b:/")[1:] == ("https", "b", 443, "/")
     assert [read_url(text).authority for text in ("https://b", "https://b:80", "http://b:443", "http://b:80")] == [
         "b", "b:80", "b:443", "b",
     ]  # fmt: skip
