@@ -210,7 +210,7 @@ async def rows(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
     network = _network(lab, shape, args)
     _refuse_large(shape, args)
     if isinstance(shape, Random):
-        await _draw(shape)
+        await _draw(ctx, shape)
     if args.print:
         async for line in _script(ctx, network):
             yield line
@@ -228,12 +228,16 @@ async def rows(ctx: ShellContext, args: Args) -> AsyncIterator[Row]:
             yield stacks
 
 
-async def _draw(shape: Random) -> None:
+async def _draw(ctx: ShellContext, shape: Random) -> None:
+    bar = Bar(ctx, shape.count)
     try:
-        for _ in shape.draw():
+        for done, _ in enumerate(shape.draw()):
+            bar.draw(min(done, shape.count))
             await pause(0)
     except Unconnected:
         raise Failure("chance gave no network in one piece; more links a router make one likely") from None
+    finally:
+        bar.clear()
 
 
 def _refuse_large(shape: Shape, args: Args) -> None:

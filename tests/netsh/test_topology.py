@@ -337,6 +337,13 @@ def test_a_bar_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown[-2:] == [" " * 48, ""]  # nothing of it is left
 
 
+def test_chance_that_takes_its_time_has_a_bar_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = watched("random 100 3", monkeypatch)
+    drawn, wiped, built = shown.partition(f"\r{' ' * 48}\r")
+    assert drawn.startswith("\r  0% [") and drawn.endswith("100% [########################################]")
+    assert wiped and "%" in built
+
+
 def test_a_bar_says_that_it_is_all_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = watched("chain 400", monkeypatch, interrupted=True).split("\r")
     assert shown[-3].rstrip() == "interrupted; what there is of it is taken back"
