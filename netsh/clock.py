@@ -30,7 +30,6 @@ BUDGET = 5000  # pieces of work between two looks at the real machine
 _TURN = 0.005  # real seconds of work between the same two looks, in real time: frames and keys wait for us there
 _PIECES = 16  # of work between two looks at the time: one may be a burst of frames
 _CHUNK = 65536
-_SLICE = 0.5  # seconds that a program may compute before what is due at the same moment may happen
 _LONGEST_WAIT = 3600.0  # poll(2) takes no more than 24 days
 
 
@@ -158,14 +157,16 @@ class Clock:
             stuck()
         else:
             self.before_waiting()
-            held = self.rate is None and self.lab.programs.computing
-            wait = _SLICE if held else wait
+            programs = self.lab.programs
+            held = self.rate is None and programs.held
+            if held:
+                wait = programs.look(time.monotonic(), self.lab.callouts.now)
             if longest is not None:
                 wait = longest if wait is None else min(wait, longest)
             if self._poll(self.descriptors(), wait):
                 self.drive.hear()
             elif held:
-                self.drive.advance(self.lab.callouts.now, BUDGET)  # a thread may wait for another one
+                programs.look(time.monotonic(), self.lab.callouts.now)
 
     def _stand(self, proc: Proc, budget: int, longest: float | None) -> None:
         """Time stands still: let the shell go on, and wait for the real machine."""
@@ -217,10 +218,10 @@ class Clock:
         callouts, programs = self.lab.callouts, self.lab.programs
         limit = callouts.events + budget
         while callouts.events < limit and (proc is None or proc.status is None):
-            if programs.computing:
+            if programs.held:
                 return None  # nothing else happens, and time stands still
             due = self.drive.next_due()
-            if due is None:
+            if due is None or (programs.computing and due > callouts.now):  # a thread may wait for another one
                 return None
             if self.patience.awaited and (left := self.patience.left(callouts.now, due)):
                 return left

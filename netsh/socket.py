@@ -29,11 +29,11 @@ from typing import Any, Self
 from netsh import eventloop
 from netsh.copies import changed, copy, lent
 from stack.dev.hijack import clocks, polling, tls
-from stack.dev.hijack.gate import Gate, Wanted
+from stack.dev.hijack.door import Door
+from stack.dev.hijack.gate import Gate, Wanted, Ways
 from stack.dev.hijack.names import Names
-from stack.dev.hijack.sockets import Door
+from stack.dev.lwp import EPOCH
 from stack.dev.sysent import Filedesc
-from stack.dev.sysproxy import EPOCH
 from stack.host import Host
 from stack.kern.proc import SIGKILL, Channel, Nap, Proc, tsleep
 from stack.lab import Deadlock, Lab
@@ -255,7 +255,7 @@ class Net:
         """The module ssl."""
         with lent({"socket": self.socket}):
             module = copy("ssl")
-        tls.install(module)
+        tls.install(module, self.door)
         return module
 
     @cached_property
@@ -282,7 +282,7 @@ class LocalDoor(Door):
     """A way into the lab by calls."""
 
     def __init__(self, gate: Local) -> None:
-        super().__init__(lambda: gate)
+        super().__init__(lambda: gate, Ways())
         self.local = gate
         self.calls = gate.calls
 

@@ -22,6 +22,7 @@ from stack.net.route import RTF_LOCAL
 from stack.net.wire import IDEAL, Bus, Personality
 from stack.probe import Probes
 
+LONG = 0.5  # real seconds that a thread may compute before what is due at the same moment may happen
 _LINKS = Prefix.parse("10.255.0.0/16")  # `link` numbers new wires from here, a /30 each
 
 
@@ -52,9 +53,48 @@ class Programs:
 
     def __init__(self) -> None:
         self.readers: dict[int, Callable[[], None]] = {}  # descriptors to watch, and what to call
-        self.computing = 0  # threads that are at work: until they ask for something, fast time stands still
+        self.working: dict[object, float] = {}  # threads that compute, and since when, if a driver has noted that
+        self.slow: set[object] = set()  # those of them that have done so for long
+        self.spent: dict[object, float] = {}  # how long some have done so before, at this moment of the lab's
+        self.moment = 0.0
         self.outside = 0  # threads that wait for something that is not of the lab, too
         self.rate: float | None = None  # virtual seconds a real one; None: fast
+
+    @property
+    def computing(self) -> bool:
+        """Whether a thread is at work: until it asks for something, fast time stands still."""
+        return bool(self.working)
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing else may happen, either: not for the sake of those that compute for long."""
+        return len(self.working) > len(self.slow)
+
+    def begin(self, thread: object) -> None:
+        """A thread begins to compute."""
+        self.working[thread] = 0.0
+
+    def end(self, thread: object, now: float = 0.0) -> None:
+        """It does so no more; `now` is given of those whose time at one moment of the lab's is to be added up."""
+        since = self.working.pop(thread)
+        self.slow.discard(thread)
+        if now and since:
+            self.spent[thread] = self.spent.get(thread, 0.0) + now - since
+
+    def look(self, now: float, moment: float) -> float:
+        """Note who computes now, by a clock of the machine's, and who has done so for long; when to look again."""
+        if moment != self.moment:
+            self.moment = moment
+            self.spent.clear()
+        soonest = LONG
+        for thread, since in self.working.items():
+            if not since:
+                self.working[thread] = since = now
+            left = LONG - self.spent.get(thread, 0.0) - (now - since)
+            if left <= 0:
+                self.slow.add(thread)
+            soonest = min(soonest, max(left, 0.0))
+        return soonest
 
 
 class Lab:

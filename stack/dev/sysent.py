@@ -88,6 +88,7 @@ class Filedesc:
         self.lab = lab
         self.host = host
         self.files: dict[int, Socket] = {}
+        self.count: dict[Socket, int] = {}  # descriptors of each, in this and in all related tables (fp->f_count)
 
     def call(self, name: str, arguments: tuple[object, ...]) -> Coro:
         """A system call; EINVAL for one that there is not, or not with such arguments."""
@@ -96,15 +97,31 @@ class Filedesc:
         function: Call = getattr(self, name)
         return function(*arguments)
 
+    def fork(self) -> Filedesc:
+        """A copy for a child (fdcopy)."""
+        child = Filedesc(self.lab, self.host)
+        child.count = self.count
+        for fd, so in self.files.items():
+            child._open(fd, so)
+        return child
+
     def close_all(self) -> None:
-        """The program is over (fdfree)."""
+        """The process is over (fdfree)."""
         while self.files:
             self._close(next(iter(self.files)))
+
+    def _open(self, fd: int, so: Socket) -> None:
+        if fd in self.files:
+            self._close(fd)
+        self.files[fd] = so
+        self.count[so] = self.count.get(so, 0) + 1
 
     def _close(self, fd: int) -> None:
         so = self._file(fd)
         del self.files[fd]
-        if all(other is not so for other in self.files.values()):
+        self.count[so] -= 1
+        if not self.count[so]:
+            del self.count[so]
             so.close()
 
     def _file(self, fd: int) -> Socket:
@@ -128,11 +145,13 @@ class Filedesc:
         """A new socket."""
         if family not in _FAMILIES:
             raise oserror(errno.EAFNOSUPPORT)
-        self.files[fd] = self.host.socket(kind, protocol)
+        self._open(fd, self.host.socket(kind, protocol))
 
     async def dup(self, fd: int, new: int) -> None:
         """One more number for a descriptor."""
-        self.files[new] = self._file(fd)
+        so = self._file(fd)
+        if new != fd:
+            self._open(new, so)
 
     async def close(self, fd: int) -> None:
         """A number less."""
@@ -168,7 +187,7 @@ class Filedesc:
             raise oserror(errno.EINVAL)
         await self._until(lambda: listener.readable, (listener.rcv.channel,), deadline)
         so, peer = await syscalls.accept(listener, NOW)
-        self.files[new] = so
+        self._open(new, so)
         return plain(peer)
 
     async def shutdown(self, fd: int, how: int) -> None:

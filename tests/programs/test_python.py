@@ -413,42 +413,6 @@ def test_garbage_at_the_gate(theatre: Theatre, packet: str) -> None:
     assert "internal error" not in played.err
 
 
-def test_a_forked_process_is_on_its_own(theatre: Theatre) -> None:
-    theatre.script(
-        "fork.py",
-        """
-        import os, socket, time
-        pid = os.fork()
-        if not pid:
-            time.sleep(0.01)
-            try:
-                socket.create_server(("", 7))
-            except OSError as error:
-                print(error.strerror)
-            os._exit(3)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        print(socket.create_connection(("www", 80)).getpeername())
-        """,
-    )
-    played = theatre.play("python fork.py")
-    assert played.out.splitlines() == [
-        "a forked process has no way into the lab", "3", "('203.0.113.80', 80)",
-    ], played  # fmt: skip
-
-
-def test_a_pool_of_processes_in_real_time(theatre: Theatre) -> None:
-    """Its threads wait for pipes and semaphores of the machine, for which fast time would stand still."""
-    theatre.script(
-        "pool.py",
-        """
-        import multiprocessing
-        with multiprocessing.get_context("fork").Pool(2) as pool:
-            print(pool.map(abs, range(-3, 0)))
-        """,
-    )
-    assert theatre.play("python pool.py", options=("--clock", "real")).out == "[3, 2, 1]\n"
-
-
 def test_a_script_that_ends_ends_its_programs(theatre: Theatre) -> None:
     stubborn = "import os, signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint(os.getpid())\ntime.sleep(1e8)\n"
     theatre.script("stubborn.py", stubborn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -12,86 +11,43 @@ import runpy
 import select
 import signal
 import sys
-from _socket import AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET
-from _socket import socket as RealSocket
-from _socket import socketpair as real_socketpair
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType, ModuleType, TracebackType
 from typing import cast
 
-from stack.dev.hijack import clocks, gate, polling, sockets, tracebacks
+from stack.dev.hijack import clocks, gate, pipes, polling, tracebacks
+from stack.dev.hijack.door import Door
 from stack.dev.hijack.files import Files
 from stack.dev.hijack.names import Names
+from stack.dev.hijack.processes import Births, Processes, aside, die_with
 from stack.dev.hijack.threads import Threads
 
 _CHANNEL, _BIRTHS = 3, 4  # descriptors that stack/dev/sysproxy.py has put there
-_ASIDE = 512  # where they are moved to: programs close what is just above 2, and take what comes there for their own
-_SCM_RIGHTS = 1
 
 
 def main() -> None:
     """Become the program that the command line names, as python does."""
-    ways: set[int] = set()
-    first, births = gate.Remote(_aside(_CHANNEL), ways), _aside(_BIRTHS)
-    ways.add(births)
-    _die_with(births)
+    ways = gate.Ways()
+    first, births = gate.Remote(aside(_CHANNEL), ways), Births(aside(_BIRTHS), ways)
+    ways.add(births.fd)
+    die_with(births.fd)
     gate.stand(first)
     _install_signals()
-    door = sockets.Door(gate.here)
-    Threads(partial(_birth, births, ways)).install()
+    door = Door(gate.here, ways)
+    Threads(births.thread).install()
     vars(select).update(polling.names(door))
-    Files(door, ways).install()
+    Files(door).install()
+    pipes.install(door)
+    Processes(door, births).install()
     first.enter()
     clocks.install(door, first.epoch)
     sys.modules["_socket"] = Names(door).build()
     sys.modules["_queue"] = cast(ModuleType, None)  # queue has one in Python, whose locks are ours
-    sys.meta_path.insert(0, _Finder())
-    os.register_at_fork(after_in_parent=door.inner.clear, after_in_child=partial(_forked, door))
+    sys.meta_path.insert(0, _Finder(door))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stdin(door)), encoding="utf-8")
     _run(sys.argv[1:])
-
-
-def _aside(fd: int) -> int:
-    """A descriptor under a number that is out of the way, if there are so many."""
-    try:
-        new = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ASIDE)
-    except OSError:
-        os.set_inheritable(fd, False)
-        return fd
-    os.close(fd)
-    return new
-
-
-def _die_with(births: int) -> None:
-    """When the lab dies, whatever the reason, so do we and what we have started: the kernel sees to it."""
-    if hasattr(fcntl, "F_SETSIG"):
-        fcntl.fcntl(births, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(births, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(births, fcntl.F_SETFL, fcntl.fcntl(births, fcntl.F_GETFL) | os.O_ASYNC)
-
-
-def _forked(door: sockets.Door) -> None:
-    """We are a process that the lab does not know; who writes to our descriptors may be another one."""
-    gate.stand(gate.Orphan(gate.here()))
-    door.inner.clear()
-    door.watching.clear()
-
-
-def _birth(births: int, ways: set[int]) -> gate.Gate:
-    """A gate for a new thread: its other end goes to the lab."""
-    if isinstance(gate.here(), gate.Orphan):
-        return gate.Orphan(gate.here())
-    ours, theirs = real_socketpair(AF_UNIX, SOCK_SEQPACKET)
-    messenger = RealSocket(AF_UNIX, SOCK_SEQPACKET, 0, births)
-    try:
-        messenger.sendmsg([b"\0"], [(SOL_SOCKET, _SCM_RIGHTS, theirs.fileno().to_bytes(4, sys.byteorder))])
-    finally:
-        messenger.detach()
-        theirs.close()
-    gate.here().call("lwp_create")
-    return gate.Remote(_aside(ours.detach()), ways)
 
 
 def _install_signals() -> None:
@@ -124,7 +80,7 @@ class _Stdin(io.RawIOBase):
 
     name = "<stdin>"
 
-    def __init__(self, door: sockets.Door) -> None:
+    def __init__(self, door: Door) -> None:
         self.door = door
 
     def readable(self) -> bool:
@@ -142,8 +98,9 @@ class _Stdin(io.RawIOBase):
 class _Finder(importlib.abc.MetaPathFinder):
     """Sees modules being imported that are changed then: they take long, and are not loaded for nothing."""
 
-    def __init__(self) -> None:
-        self.wanted = {"ssl": "tls", "datetime": "dates"}
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.wanted = {"ssl": "tls", "datetime": "dates", "multiprocessing.synchronize": "semaphores"}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -158,7 +115,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def exec_module(module: ModuleType) -> None:
             load(module)
-            importlib.import_module(f"stack.dev.hijack.{change}").install(module)
+            importlib.import_module(f"stack.dev.hijack.{change}").install(module, self.door)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

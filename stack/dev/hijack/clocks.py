@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from stack.dev.hijack.sockets import Door
+from stack.dev.hijack.door import Door
 
 
 def names(door: Door, epoch: float) -> dict[str, object]:

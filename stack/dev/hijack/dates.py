@@ -7,6 +7,8 @@ import time
 from types import ModuleType
 from typing import Self
 
+from stack.dev.hijack.door import Door
+
 
 class _Kind(type):
     """Those that C has made are of the kind, too."""
@@ -42,7 +44,7 @@ class _Datetime(datetime.datetime, metaclass=_Kind):
         return cls.fromtimestamp(time.time(), datetime.UTC).replace(tzinfo=None)
 
 
-def install(module: ModuleType) -> None:
+def install(module: ModuleType, _door: Door) -> None:
     """Let whoever asks `datetime` have these, under their old names, which repr and pickle go by."""
     for name, kind in (("date", _Date), ("datetime", _Datetime)):
         kind.__module__, kind.__name__, kind.__qualname__ = "datetime", f"datetime.{name}", name

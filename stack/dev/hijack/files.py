@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import select
+import stat
 from collections.abc import Callable
 from typing import cast
 
-from stack.dev.hijack.sockets import Door
+from stack.dev.hijack.door import Door
 
 _MOST = 65536  # bytes in one call
 
@@ -15,12 +17,12 @@ _MOST = 65536  # bytes in one call
 class Files:
     """os.read, os.write, os.close and the like, which know the lab's descriptors from the machine's.
 
-    `ways` are those that lead into the lab: for the program there are no such descriptors.
+    For the program there are no descriptors that lead into the lab.
     """
 
-    def __init__(self, door: Door, ways: set[int]) -> None:
+    def __init__(self, door: Door) -> None:
         self.door = door
-        self.ways = ways
+        self.ways = door.ways
         self.os_read, self.os_write, self.os_close = os.read, os.write, os.close
         self.os_closerange, self.os_dup, self.os_dup2 = os.closerange, os.dup, os.dup2
         self.os_sendfile: Callable[[int, int, int | None, int], int] | None = getattr(os, "sendfile", None)
@@ -35,16 +37,32 @@ class Files:
     def read(self, fd: int, size: int, /) -> bytes:
         """Bytes, at most so many."""
         if fd not in self.door.kinds:
-            return self.os_read(fd, size)
+            self.door.expect(fd, select.POLLIN)
+            data = self.os_read(fd, size)
+            self.door.told()
+            return data
         return cast(bytes, self.door.call("recv", fd, size, 0, None))
 
     def write(self, fd: int, data: bytes | bytearray | memoryview, /) -> int:
         """Write some of the bytes; how many."""
         if fd in self.door.kinds:
             return cast(int, self.door.call("send", fd, bytes(memoryview(data)[:_MOST]), 0, None))
-        written = self.os_write(fd, data)
+        written = self._write(fd, memoryview(data)) if self.ways.forked else self.os_write(fd, data)
         self.door.nudge()
         return written
+
+    def _write(self, fd: int, data: memoryview) -> int:
+        """Write to what another process may read: so much at once that it never blocks."""
+        if len(data) <= select.PIPE_BUF or not stat.S_ISFIFO(os.fstat(fd).st_mode) or not os.get_blocking(fd):
+            self.door.expect(fd, select.POLLOUT)
+            return self.os_write(fd, data)
+        whole, rest = len(data), data.cast("B")
+        while rest:
+            if not self.door.wait({fd: select.POLLOUT}, 0.0):
+                self.door.nudge()
+                self.door.expect(fd, select.POLLOUT)
+            rest = rest[self.os_write(fd, rest[: select.PIPE_BUF]) :]
+        return whole
 
     def close(self, fd: int) -> None:
         """Close it."""
@@ -54,6 +72,7 @@ class Files:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         else:
             self.os_close(fd)
+            self.door.told()
 
     def closerange(self, fd_low: int, fd_high: int, /) -> None:
         """Close all from one to another, which itself is not closed."""
@@ -64,6 +83,7 @@ class Files:
                 self.os_closerange(fd_low, fd)
                 fd_low = fd + 1
         self.os_closerange(fd_low, fd_high)
+        self.door.told()
 
     def dup(self, fd: int, /) -> int:
         """One more descriptor for the same."""

@@ -15,22 +15,23 @@ from typing import cast
 
 _PACKET = 1 << 18
 # the real ones
-_poll, _monotonic, _sleep, _readv, _write, _close = (
-    select.poll,
-    time.monotonic,
-    time.sleep,
-    os.readv,
-    os.write,
-    os.close,
-)
+_poll, _monotonic, _readv, _write, _close = select.poll, time.monotonic, os.readv, os.write, os.close
 _DEAD = 128 + signal.SIGHUP
 _PATIENCE = 1000  # looks at the clock, and calls, without any time that passes
 _TICK = 0.001  # seconds
-_NAP = 0.01  # seconds between two looks at a lock
-_CANCEL = marshal.dumps(("cancel",))
+_CANCEL, _NEWS = marshal.dumps(("cancel",)), marshal.dumps(("news",))
+
+_SOON = 50  # milliseconds that another process has to tell the lab of what it wrote
+_AGAIN = 50  # milliseconds between two looks at something that cannot be watched
 
 Wanted = tuple[tuple[int, int], ...]  # descriptors, and poll(2)'s events of each
 GRACE = 1e9  # seconds: a deadline beyond is none
+
+
+class Ways(set[int]):
+    """The descriptors that lead from a program into the lab."""
+
+    forked = False  # whether there are, or were, other processes of it
 
 
 class Gate:
@@ -47,6 +48,9 @@ class Gate:
     def call(self, name: str, *arguments: object) -> object:
         """A system call and its answer."""
         raise NotImplementedError
+
+    def news(self) -> None:
+        """Tell all other threads and processes of the program to look again."""
 
     def interrupt(self, handler: Callable[[], object]) -> None:
         """A signal has come, which is handled now or soon."""
@@ -69,9 +73,9 @@ class Gate:
 class Remote(Gate):
     """The gate of a thread of a program that is a process of its own."""
 
-    def __init__(self, fd: int, ways: set[int]) -> None:
+    def __init__(self, fd: int, ways: Ways) -> None:
         self.fd = fd  # a packet is a message
-        self.ways = ways  # the descriptors of all threads of the program
+        self.ways = ways  # the descriptors of all threads of the process
         ways.add(fd)
         self.packet = bytearray(_PACKET)  # the answer
         self.asking = False
@@ -87,6 +91,12 @@ class Remote(Gate):
         self.asking = True
         _, value = self._answer({})
         self.asking = False
+        assert isinstance(value, tuple)
+        self.tid, self.epoch = value
+
+    def begin(self) -> None:
+        """The first thread of a process that was forked begins, when the lab lets it."""
+        value = self.call("began", os.getpid())
         assert isinstance(value, tuple)
         self.tid, self.epoch = value
 
@@ -110,19 +120,24 @@ class Remote(Gate):
     def call(self, name: str, *arguments: object) -> object:
         """A system call; after a signal whose handler raised nothing it is made again (PEP 475)."""
         packet = marshal.dumps(cast(bytes, (name, *arguments)))  # whatever it is, marshal takes it
+        again = False
         while True:
             code, value = self._exchange(packet, {})
             if code == 0:
                 return value
-            if code == errno.EINTR:
-                continue
-            if code > 0:
+            if again and code == errno.EISCONN and name == "connect":
+                return None  # while the signal was handled
+            if code > 0 and code != errno.EINTR:
                 raise OSError(code, os.strerror(code))
-            signal.raise_signal(-code)
+            again = True
+            if code < 0:
+                signal.raise_signal(-code)
 
     def poll(self, lab: Wanted, real: dict[int, int], deadline: float | None, *, outside: bool) -> Wanted | None:
         """Wait for the lab, and for the machine beside it."""
-        code, value = self._exchange(marshal.dumps(("poll_outside", lab, deadline, outside)), real)
+        naps = outside and not real
+        packet = marshal.dumps(("poll_outside", lab, deadline, outside))
+        code, value = self._exchange(packet, real, _AGAIN if naps else None)
         if code < 0:
             signal.raise_signal(-code)
         if code:
@@ -130,17 +145,24 @@ class Remote(Gate):
         assert isinstance(value, tuple)
         return value or (None if deadline is None or self.time < deadline else ())
 
-    def _exchange(self, packet: bytes, real: dict[int, int]) -> tuple[int, object]:
-        """Ask, and wait for the answer; a signal calls the question back, and a real descriptor that is ready."""
+    def _exchange(self, packet: bytes, real: dict[int, int], nap: int | None = None) -> tuple[int, object]:
+        """Ask, and wait for the answer; a signal calls the question back, and a real descriptor that is ready.
+
+        So do `nap` milliseconds.
+        """
         self.asking = True
         self._send(packet)
         if self.signals:  # one that has come before the question
             self._send(_CANCEL)
-        answer = self._answer(real)
+        answer = self._answer(real, nap)
         self.asking = False
         while self.signals:
             self.signals.popleft()()
         return answer
+
+    def news(self) -> None:
+        """Tell the others; this needs no answer."""
+        self._send(_NEWS)
 
     def interrupt(self, handler: Callable[[], object]) -> None:
         """A signal has come: it is handled now, or when we are not in the midst of a question."""
@@ -159,13 +181,13 @@ class Remote(Gate):
                 raise
             os._exit(_DEAD)  # the lab is gone
 
-    def _answer(self, real: dict[int, int]) -> tuple[int, object]:
-        if real:
-            poller = _poll()
-            poller.register(self.fd, select.POLLIN)
-            for fd, events in real.items():
-                poller.register(fd, events)
-            if self.fd not in dict(poller.poll()):
+    def _answer(self, real: dict[int, int], nap: int | None = None) -> tuple[int, object]:
+        if real or nap is not None:
+            ready = _ready({self.fd: select.POLLIN, **real}, nap)
+            if ready and self.fd not in ready and self.ways.forked and self.rate is None:
+                # one of us may have written there, and is about to tell the lab: so each has its turn, in every run
+                ready = _ready({self.fd: select.POLLIN}, _SOON)
+            if self.fd not in ready:
                 self._send(_CANCEL)  # the answer may be on its way
         if not _readv(self.fd, (self.packet,)):
             os._exit(_DEAD)
@@ -175,38 +197,12 @@ class Remote(Gate):
         return code, value
 
 
-class Orphan(Gate):
-    """The gate of a process that a program has forked: it has time and locks, but the lab does not know it."""
-
-    def __init__(self, parent: Gate) -> None:
-        self.began = parent.now - _monotonic()
-
-    @property
-    def now(self) -> float:
-        """The lab's time when it was forked, and what has passed on the wall since."""
-        return self.began + _monotonic()
-
-    def poll(self, lab: Wanted, real: dict[int, int], deadline: float | None, *, outside: bool) -> Wanted | None:
-        """Wait for the machine's descriptors alone."""
-        left = None if deadline is None else deadline - self.now
-        if left is not None and left <= 0:
-            return ()
-        poller = _poll()
-        for fd, events in real.items():
-            poller.register(fd, events)
-        poller.poll(None if left is None else left * 1000)
-        return None
-
-    def call(self, name: str, *arguments: object) -> object:
-        """Sleep, and close what was inherited; EOPNOTSUPP for all else."""
-        if name in ("unpark", "close"):
-            return None
-        if name != "sleep":
-            raise OSError(errno.EOPNOTSUPP, "a forked process has no way into the lab")
-        deadline, parked = cast(tuple[float | None, bool], arguments)
-        left = None if deadline is None else max(deadline - self.now, 0.0)
-        _sleep(_NAP if left is None else min(left, _NAP) if parked else left)
-        return left is None or left > _NAP
+def _ready(wanted: dict[int, int], timeout: int | None) -> dict[int, int]:
+    """Which of the machine's descriptors are ready, so many milliseconds from now at the latest."""
+    poller = _poll()
+    for fd, events in wanted.items():
+        poller.register(fd, events)
+    return dict(poller.poll(timeout))
 
 
 _here = _local()
@@ -220,6 +216,6 @@ def here() -> Gate:
     return gate
 
 
-def stand(gate: Gate) -> None:
-    """This thread goes through that gate."""
+def stand(gate: Gate | None) -> None:
+    """This thread goes through that gate; None: the lab does not know it."""
     _here.gate = gate

@@ -9,7 +9,8 @@ from contextlib import suppress
 from types import ModuleType
 from typing import cast
 
-from stack.dev.hijack.sockets import AF_INET, AF_UNIX, Door, Socket, lookup, shown, timeout_of
+from stack.dev.hijack.door import Door
+from stack.dev.hijack.sockets import AF_INET, AF_UNIX, Socket, lookup, shown, timeout_of
 
 _LOOPBACK = 0x7F000001
 _FAMILIES = (0, AF_INET)

@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Protocol, Self
 
-from stack.dev.hijack.gate import Wanted
-from stack.dev.hijack.sockets import Door
+from stack.dev.hijack.door import Door
 
 _IN, _PRI, _OUT, _ERR, _HUP = select.POLLIN, select.POLLPRI, select.POLLOUT, select.POLLERR, select.POLLHUP
 _ALL = _IN | _PRI | _OUT
-_real_poll = select.poll  # before it is replaced
 
 
 class HasFileno(Protocol):
@@ -33,45 +31,6 @@ def number(thing: Descriptor) -> int:
     if fd < 0:
         raise ValueError(f"file descriptor cannot be a negative integer ({fd})")
     return fd
-
-
-def wait(door: Door, wanted: dict[int, int], timeout: float | None) -> list[tuple[int, int]]:
-    """Which descriptors are ready for what, as poll(2); nothing when so many seconds have passed (None: never)."""
-    gate = door.gate()
-    deadline = gate.deadline(timeout)
-    lab: Wanted = tuple((fd, events) for fd, events in wanted.items() if fd in door.kinds)
-    real = {fd: events for fd, events in wanted.items() if fd not in door.kinds}
-    outer = {fd: events for fd, events in real.items() if fd not in door.inner}
-    while True:
-        if real:
-            door.watching.add(gate.tid)  # before we look: what is written from now on is told to us
-        try:
-            ready = _look(real)
-            if ready or deadline == 0.0:
-                return [*ready, *_poll(door, lab, 0.0)]
-            if not real:
-                return [*_poll(door, lab, deadline)]
-            answer = gate.poll(lab, outer, deadline, outside=bool(outer))
-        finally:
-            door.watching.discard(gate.tid)
-        if answer is not None:
-            return [*answer]
-
-
-def _poll(door: Door, lab: Wanted, deadline: float | None) -> Wanted:
-    answer = door.call("poll", lab, deadline) if lab or deadline != 0.0 else ()
-    assert isinstance(answer, tuple)
-    return answer
-
-
-def _look(real: dict[int, int]) -> list[tuple[int, int]]:
-    """Which of the machine's are ready now."""
-    if not real:
-        return []
-    poller = _real_poll()
-    for fd, events in real.items():
-        poller.register(fd, events)
-    return poller.poll(0)
 
 
 def names(door: Door) -> dict[str, object]:
@@ -108,7 +67,7 @@ class Poll:
 
     def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
         """Wait, so many milliseconds."""
-        return wait(self.door, self.wanted, None if timeout is None or timeout < 0 else timeout / 1000)
+        return self.door.wait(self.wanted, None if timeout is None or timeout < 0 else timeout / 1000)
 
 
 class Epoll:
@@ -176,7 +135,7 @@ class Epoll:
         if maxevents != -1 and maxevents <= 0:
             raise ValueError(f"maxevents must be greater than 0, got {maxevents}")
         wanted = {fd: events for fd, events in self.wanted.items() if events != select.EPOLLONESHOT}
-        ready = wait(self.door, wanted, None if timeout is None or timeout < 0 else timeout)
+        ready = self.door.wait(wanted, None if timeout is None or timeout < 0 else timeout)
         found = [(fd, events) for fd, events in ready if not events & select.POLLNVAL]
         for fd, events in ready:
             if events & select.POLLNVAL:  # one that was closed is watched no more, as the kernel has it
@@ -201,7 +160,7 @@ def choose(
     for things, events in zip(lists, (_IN, _OUT, _PRI), strict=True):
         for thing in things:
             wanted[number(thing)] = wanted.get(number(thing), 0) | events
-    found = dict(wait(door, wanted, timeout))
+    found = dict(door.wait(wanted, timeout))
     if any(events & select.POLLNVAL for events in found.values()):
         raise OSError(9, os.strerror(9))
     read, write, urgent = (

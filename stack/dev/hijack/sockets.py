@@ -8,97 +8,61 @@ from __future__ import annotations
 import _socket
 import errno
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+import select
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import index
 from typing import cast
 from warnings import warn
 
-from stack.dev.hijack.gate import Gate
+from stack.dev.hijack.door import Door
 
 AF_INET, AF_UNIX = int(_socket.AF_INET), int(_socket.AF_UNIX)
 _ANY, _BROADCAST = 0, 0xFFFFFFFF
 _MOST = 65536  # bytes in one call
 _MSG_DONTWAIT, _MSG_WAITALL = int(_socket.MSG_DONTWAIT), int(_socket.MSG_WAITALL)
 _MSG_PEEK, _MSG_TRUNC = int(_socket.MSG_PEEK), int(_socket.MSG_TRUNC)
-_close = os.close  # before it is replaced
-_NOWHERE = int(getattr(os, "O_PATH", os.O_RDONLY)) | os.O_CLOEXEC  # to read there is EBADF
 _FLAGS = int(getattr(_socket, "SOCK_NONBLOCK", 0)) | int(getattr(_socket, "SOCK_CLOEXEC", 0))
 
 Buffer = bytes | bytearray | memoryview
 Address = tuple[str, int]
 
 
-class Door:
-    """What the sockets of one program have in common: the way into the lab, and which descriptors are the lab's."""
-
-    def __init__(self, gate: Callable[[], Gate]) -> None:
-        self.gate = gate
-        self.kinds: dict[int, tuple[int, int, int]] = {}  # by descriptor: family, type, protocol
-        self.garbage: deque[int] = deque()  # descriptors that nobody closed
-        self.inner: set[int] = set()  # real descriptors at whose other end is the program itself
-        self.watching: set[int] = set()  # threads that wait for real descriptors
-        self.timeout: float | None = None  # of new sockets
-
-    def call(self, name: str, *arguments: object) -> object:
-        """A system call, after those that the collector of garbage could not make."""
-        while self.garbage:
-            fd = self.garbage.popleft()
-            self.gate().call("close", fd)
-            _close(fd)
-        return self.gate().call(name, *arguments)
-
-    def place(self, kind: tuple[int, int, int]) -> int:
-        """A new descriptor: a real one, so that no other gets its number, but good for nothing."""
-        fd = os.open("/dev/null", _NOWHERE)
-        self.kinds[fd] = kind
-        return fd
-
-    def dup(self, fd: int) -> int:
-        """One more descriptor for the same socket."""
-        new = self.place(self.kinds[fd])
-        self.call("dup", fd, new)
-        return new
-
-    def close(self, fd: int) -> None:
-        """Close a descriptor of the lab."""
-        try:
-            self.call("close", fd)
-        finally:
-            self.forget(fd)
-
-    def forget(self, fd: int) -> None:
-        """The descriptor is closed."""
-        if self.kinds.pop(fd, None) is not None:
-            _close(fd)
-
-    def nudge(self) -> None:
-        """Something was written to a real descriptor: threads that watch such should look again."""
-        for tid in tuple(self.watching):
-            self.call("unpark", tid)
-
-
 class RealFile(_socket.socket):
-    """A socket of the machine's; what is written to one may be for another thread of ours."""
+    """A socket of the machine's; what is written to one may be for another thread of ours, or another process."""
 
     door: Door
-
-    def send(self, *arguments: object) -> int:
-        """As ever, and the others are told."""
-        sent = super().send(*arguments)  # type: ignore[arg-type]
-        self.door.nudge()
-        return sent
 
     def close(self) -> None:
         """As ever; another may get its number."""
         self.door.inner.discard(self.fileno())
         super().close()
+        self.door.told()
 
-    def sendall(self, *arguments: object) -> None:
-        """As ever, and the others are told."""
-        super().sendall(*arguments)  # type: ignore[arg-type]
-        self.door.nudge()
+
+def _patient(name: str, events: int) -> object:
+    """A call that may have to wait for the peer, or has something for it."""
+    call = getattr(_socket.socket, name)
+
+    def method(self: RealFile, *arguments: object, **named: object) -> object:
+        if events:
+            self.door.expect(self.fileno(), events, self.gettimeout())
+        answer = call(self, *arguments, **named)
+        if events == select.POLLIN:
+            self.door.told()
+        else:
+            self.door.nudge()
+        return answer
+
+    return method
+
+
+for _name in ("send", "sendall", "sendmsg", "sendto"):
+    setattr(RealFile, _name, _patient(_name, select.POLLOUT))
+for _name in ("_accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"):
+    setattr(RealFile, _name, _patient(_name, select.POLLIN))
+for _name in ("connect", "shutdown"):
+    setattr(RealFile, _name, _patient(_name, 0))
 
 
 class LabFile:

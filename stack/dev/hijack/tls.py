@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TypeVar, cast
 
+from stack.dev.hijack.door import Door
 from stack.dev.hijack.sockets import LabFile, Socket
 
 _RECORD = 1 << 14  # bytes: as large as TLS makes them
@@ -119,7 +120,7 @@ class LabSSL:
             return
 
 
-def install(module: ModuleType) -> None:
+def install(module: ModuleType, _door: Door) -> None:
     """Let the contexts of an ssl module wrap sockets of the lab, too."""
     wrapped = module.SSLContext._wrap_socket
 
