@@ -1,4 +1,4 @@
-"""What bus files need of the machine and Python does not offer, by ctypes: atomic(3), sigaction(2), inotify(7)."""
+"""What bus files need and Python does not offer, by ctypes: atomic(3), sigaction(2), inotify(7), signalfd(2)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import ctypes
 import mmap
 import os
 import signal
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
 _ACQUIRE, _RELEASE, _RELAXED = 2, 3, 0  # the memory orders of <stdatomic.h>
 _IN_MODIFY = 0x2
 _IN_CLOEXEC, _IN_NONBLOCK = os.O_CLOEXEC, os.O_NONBLOCK
+_SFD_CLOEXEC, _SFD_NONBLOCK = os.O_CLOEXEC, os.O_NONBLOCK
 _MAP_FIXED = 0x10
 _SA_SIGINFO = 4
 _SI_ADDR = 16  # where the address stands in a siginfo_t
@@ -22,38 +24,46 @@ class Word:
     Without libatomic (Debian's libatomic1) it is read and then written, which is not one step: `atomic` says so.
     """
 
+    swap: Callable[[], bool]  # make it 1 if it is 0; who could not has to call `missed`
+
     def __init__(self, address: int) -> None:
         self.value = ctypes.c_uint32.from_address(address)
+        self.expected = ctypes.c_uint32(0)
         self.atomic = True
         try:
-            library = ctypes.CDLL("libatomic.so.1")
+            library = ctypes.PyDLL("libatomic.so.1")  # too quick to let other threads run meanwhile
         except OSError:
             self.atomic = False
+            self.swap = self._swap_plainly
             return
         # arguments that are made beforehand: to convert them takes longer than the rest
-        self.expected = ctypes.c_uint32(0)
-        self.arguments = ctypes.c_void_p(address), ctypes.c_void_p(ctypes.addressof(self.expected))
-        self._swap_if = library["__atomic_compare_exchange_4"]
-        self._swap_if.restype = ctypes.c_bool
+        self.word, expected = ctypes.c_void_p(address), ctypes.c_void_p(ctypes.addressof(self.expected))
+        swap_if = library["__atomic_compare_exchange_4"]
+        swap_if.restype = ctypes.c_bool
+        self.swap = partial(swap_if, self.word, expected, 1, _ACQUIRE, _RELAXED)
         self._swap = library["__atomic_exchange_4"]
 
     def take(self) -> bool:
         """Make it 1 if it is 0."""
-        if not self.atomic:
-            free = self.value.value == 0
-            if free:
-                self.value.value = 1
-            return free
-        word, expected = self.arguments
-        if self._swap_if(word, expected, 1, _ACQUIRE, _RELAXED):
-            return True
+        taken = self.swap()
+        if not taken:
+            self.missed()
+        return taken
+
+    def missed(self) -> None:
+        """Expect 0 again: the swap that failed has left there what it found."""
         self.expected.value = 0
-        return False
+
+    def _swap_plainly(self) -> bool:
+        free = self.value.value == 0
+        if free:
+            self.value.value = 1
+        return free
 
     def release(self) -> None:
         """Make it 0."""
         if self.atomic:
-            self._swap(self.arguments[0], 0, _RELEASE)
+            self._swap(self.word, 0, _RELEASE)
         else:
             self.value.value = 0
 
@@ -145,6 +155,16 @@ def watch(descriptor: int) -> int:
     except OSError:
         os.close(watcher)
         raise
+    return watcher
+
+
+def signalfd(number: int) -> int:
+    """A descriptor that is readable while a signal waits that this process blocks, and reading takes it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    mask = (ctypes.c_ubyte * 128)()  # sigset_t
+    mask[(number - 1) // 8] = 1 << (number - 1) % 8
+    watcher: int = libc.signalfd(-1, mask, _SFD_CLOEXEC | _SFD_NONBLOCK)
+    _check(watcher)
     return watcher
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import select
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,58 @@ def test_another_process_writes(tmp_path: Path) -> None:
     finally:
         watchers().remove(watcher)
         os.close(watcher)
+
+
+def test_each_has_its_own_signal_as_long_as_there_are_any(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(5)]
+    found: list[int] = []
+    for folder in folders:
+        folder.mkdir()
+        (folder / "file").write_text("x")
+        found.append(watchers().add(str(folder)))
+    try:
+        assert (len(watchers().signals), len(watchers().ends)) == (3, 2)
+        for number, folder in enumerate(folders):
+            for _ in range(100):
+                (folder / "file").write_text("y")
+            assert readable(found[number])
+            shared = found[3:] if number >= 3 else []  # who must look, since one of them has reason to
+            for watcher in found:
+                assert readable(watcher, 0) == (watcher == found[number] or watcher in shared)
+                if readable(watcher, 0):
+                    os.read(watcher, 4096)
+                assert not readable(watcher, 0)  # however often it was told
+    finally:
+        for watcher in found:
+            watchers().remove(watcher)
+            os.close(watcher)
+    watcher = watchers().add(str(folders[0]))
+    assert not readable(watcher, 0)  # what was for another is forgotten
+    watchers().remove(watcher)
+    os.close(watcher)
+
+
+def test_a_signal_that_another_thread_gets_is_passed_on(tmp_path: Path) -> None:
+    watcher = watchers().add(str(tmp_path))
+    number = watchers().signals[watcher][1]
+    ready, over = threading.Event(), threading.Event()
+
+    def stand_in_the_way() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+        ready.set()
+        over.wait()
+
+    thread = threading.Thread(target=stand_in_the_way)
+    thread.start()
+    try:
+        ready.wait()
+        signal.pthread_kill(thread.ident or 0, number)
+        assert any(readable(watcher, 10) for _ in range(500))
+    finally:
+        watchers().remove(watcher)
+        os.close(watcher)
+        over.set()
+        thread.join()
 
 
 def test_what_is_no_folder(tmp_path: Path) -> None:
