@@ -71,7 +71,7 @@ class Mbuf:
 
     def frame(self) -> bytes:
         """The bytes as they go over a real wire, with every checksum in place."""
-        return b"".join((self.link, self.net, self.summed(), self.data))
+        return b"".join((self.link, self.net, self.summed() if self.csum else self.transport, self.data))
 
     def payload(self) -> bytes:
         """What follows the IP header, as one piece, with its checksum in place."""

@@ -22,7 +22,7 @@ from mmap import mmap
 from struct import Struct
 from typing import NamedTuple
 
-from stack.dev.buslock import PATIENCE, BusLock, wait_flock
+from stack.dev.buslock import ORDERED, PATIENCE, BusLock, BusLost, wait_flock
 from stack.dev.busring import (
     BUS_SIZE,
     HEAD,
@@ -51,12 +51,6 @@ _VERSION = VERSION.to_bytes(4, sys.byteorder)
 _BLOCK = 512  # what st_blocks counts in
 _EVENTS = 4096  # bytes of inotify's
 _ATTEMPTS = 10  # to join a bus that is removed at this very moment
-_CUT = "it was cut short"
-_FULL = "there is no room for it on its disk"
-
-
-class BusLost(Exception):
-    """The file is no bus any more; in words."""
 
 
 class Reading(NamedTuple):
@@ -94,9 +88,9 @@ class BusFile:
             raise OSError(_cure(error, self.path)) from None
         self.lock = BusLock(self.fd, self.memory)
         self._ring = Ring(self.memory)
-        self._seen = b""  # the head of the bus when we had last read all there was
         try:
             self._place = self._end()  # a rump kernel would read the newest packet once more
+            self._seen = self._ring.head  # the head of the bus when we had last read all there was
         except (BusLost, BlockingIOError) as error:
             self.close(keep=True)
             raise OSError(str(error)) from None
@@ -112,7 +106,7 @@ class BusFile:
         except ValueError as error:
             raise BusLost(str(error)) from None
         finally:
-            self._give()
+            self.lock.give()
 
     def close(self, *, keep: bool = False) -> None:
         """Leave; the last one on a bus that a netsh made removes it, unless it is to be kept."""
@@ -135,61 +129,71 @@ class BusFile:
 
     def write(self, frames: Frames) -> int:
         """Send frames, from the first on; how many, 0 when the bus is busy.  BusLost when it is none any more."""
-        size, count = 0, 0
-        for frame in frames:
-            size += PACKET_SIZE + len(frame)
-            if count and size > _WRITE_BYTES:
-                break
-            count += 1
-        data, newest = pack(frames[:count], self.sender, time.time())
-        if not self.lock.take():
+        count = len(frames) if len(frames) < 2 else _fitting(frames)
+        data, newest = pack(frames if count == len(frames) else frames[:count], self.sender, time.time())
+        lock, ring = self.lock, self._ring
+        if not lock.take():
             return 0
         try:
-            end = self._ring.append(data, newest)
+            end = ring.append(data, newest)
             if self._place == end:  # we had read all there was: no need to read our own
                 self._place = end + len(data)
-                self._seen = self.memory[HEAD]
+                self._seen = ring.head
         except ValueError as error:
             raise BusLost(str(error)) from None
         finally:
-            self._give()
+            lock.give()
         os.pwrite(self.fd, _VERSION, VERSION_AT)  # wakes who sleeps, which a store through a mapping does not
         return count
 
     def woken(self) -> bool:
-        """The watcher became readable: whether there is something to read.  BusLost when the file was cut short."""
+        """The watcher became readable: whether there is something to read.  BusLost when the file was cut short.
+
+        No news is lost: who sends stores the head before it wakes, and we look at the head after we have read that.
+        """
         try:
             os.read(self.watcher, _EVENTS)
         except BlockingIOError:
             return False
-        if os.lseek(self.fd, 0, os.SEEK_END) < BUS_SIZE:  # fstat(2) takes five times as long
-            raise BusLost(_CUT)
-        return self.memory[HEAD] != self._seen
+        news = self.memory[HEAD] != self._seen
+        if self.lock.fence.hit or not news and os.lseek(self.fd, 0, os.SEEK_END) < BUS_SIZE:
+            raise BusLost(self.lock.why_lost())
+        return news
 
     def read(self) -> Reading:
         """The next frames that others sent.  BusLost when the bus is none any more."""
-        if not self.lock.take():
-            return BUSY
+        ring, place, overrun = self._ring, self._place, False
+        peeked = ring.peek(place, _READ_BYTES) if ORDERED else None
+        if peeked is not None:
+            data, end = peeked
+        else:
+            if not self.lock.take():
+                return BUSY
+            try:
+                data, place, end, overrun = ring.read(place, _READ_BYTES)
+            except ValueError as error:
+                raise BusLost(str(error)) from None
+            finally:
+                self.lock.give()
         try:
-            piece = self._ring.read(self._place, _READ_BYTES)
-            head = self.memory[HEAD]
+            frames, self._place = frames_of(data, place, end, self.sender, READ_FRAMES)
         except ValueError as error:
             raise BusLost(str(error)) from None
-        finally:
-            self._give()
-        try:
-            frames, self._place = frames_of(piece, self.sender, READ_FRAMES)
-        except ValueError as error:
-            raise BusLost(str(error)) from None
-        more = self._place != piece.end
+        more = self._place != end
         if not more:
-            self._seen = head
-        return Reading(frames, more, piece.overrun)
+            self._seen = ring.head
+        return Reading(frames, more, overrun)
 
-    def _give(self) -> None:
-        self.lock.give()
-        if self.lock.fence.hit:
-            raise BusLost(_FULL if os.fstat(self.fd).st_size == BUS_SIZE else _CUT)
+
+def _fitting(frames: Frames) -> int:
+    """How many of some frames go into the ring in one go."""
+    size, count = 0, 0
+    for frame in frames:
+        size += PACKET_SIZE + len(frame)
+        if count and size > _WRITE_BYTES:
+            break
+        count += 1
+    return count
 
 
 # --- joining ----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
     the lock word, 0 -> 1    and no rump kernel meanwhile, which knows that word only
     the spare word           what a netsh was doing when it died: TAKING (or giving back) the lock word, or HOLDING it
 
+What reads only need not have it, where the machine keeps the order of memory: see Ring.peek.
+
 So a netsh that dies with the lock is found out at once by the next one: nobody else has the flock, and the spare
 word says HOLDING.  Only of a rump kernel, or where a netsh died within the few instructions of TAKING, is it not
 certain; then whoever has held the word for long, while nothing at all happened on the bus, is taken for dead.
@@ -22,11 +24,21 @@ from typing import NamedTuple
 
 from stack.dev.busring import BUS_SIZE, LOCK_AT, SPARE_AT, STATE
 
+# All processors see the stores of one in their order, and load in the order of the program (x86's TSO).
+ORDERED = os.uname().machine in ("x86_64", "i686", "i386")
 TAKING, HOLDING = 1, 2
 PATIENCE = 1.0  # seconds; a rump kernel holds the lock for microseconds
 SHORT_PATIENCE = 0.02  # where TAKING was left behind
 _PAUSE = 0.1  # who did not even try for so long has seen nothing
 _TRIES = 40  # before something else is done first
+_EXCLUSIVELY = fcntl.LOCK_EX | fcntl.LOCK_NB
+_LOCK, _SPARE = LOCK_AT // 4, SPARE_AT // 4
+_CUT = "it was cut short"
+_FULL = "there is no room for it on its disk"
+
+
+class BusLost(Exception):
+    """The file is no bus any more; in words."""
 
 
 class _Stall(NamedTuple):
@@ -60,26 +72,38 @@ class BusLock:
 
     def take(self) -> bool:
         """Have the bus for ourselves; False when somebody else has it."""
-        if not try_flock(self.fd):
-            return False
+        try:
+            fcntl.flock(self.fd, _EXCLUSIVELY)
+        except BlockingIOError:
+            if not try_flock(self.fd):
+                return False
         words = self._words
-        left = words[SPARE_AT // 4]
-        words[SPARE_AT // 4] = TAKING
-        if not self._word.take() and not self._take_patiently(left):
-            words[SPARE_AT // 4] = left
+        left = words[_SPARE]
+        words[_SPARE] = TAKING
+        if not self._word.swap() and not self._take_patiently(left):
+            words[_SPARE] = left
             fcntl.flock(self.fd, fcntl.LOCK_UN)
             return False
-        words[SPARE_AT // 4] = HOLDING
+        words[_SPARE] = HOLDING
         self._stall = None
         return True
 
     def give(self) -> None:
-        """Let the others have it again."""
+        """Let the others have it again; BusLost when its memory is gone."""
         words = self._words
-        words[SPARE_AT // 4] = TAKING
-        self._word.release()
-        words[SPARE_AT // 4] = 0
+        words[_SPARE] = TAKING
+        if ORDERED:
+            words[_LOCK] = 0
+        else:
+            self._word.release()
+        words[_SPARE] = 0
         fcntl.flock(self.fd, fcntl.LOCK_UN)
+        if self.fence.hit:
+            raise BusLost(self.why_lost())
+
+    def why_lost(self) -> str:
+        """What was wrong with the file when its memory could not be touched."""
+        return _FULL if os.fstat(self.fd).st_size == BUS_SIZE else _CUT
 
     def close(self) -> None:
         """Let go of the mapping."""
@@ -88,6 +112,7 @@ class BusLock:
 
     def _take_patiently(self, left: int) -> bool:
         """The lock word is taken: by a rump kernel that is soon done with it, or by somebody who is dead."""
+        self._word.missed()
         if left != HOLDING:
             for _ in range(_TRIES):
                 os.sched_yield()

@@ -31,10 +31,12 @@ _LENGTH = Struct("=I")
 HEADER_SIZE = _HEADER.size
 PACKET_SIZE = _PACKET.size
 RING_SIZE = BUS_SIZE - HEADER_SIZE
+_HEAD = Struct("=IIQII")  # all but the lock
 _STATE = Struct("=QII")  # generation, first, last
 VERSION_AT, FIRST_AT, LOCK_AT, SPARE_AT = 4, 16, 24, 28
 STATE = slice(8, 24)
-HEAD = slice(0, 24)  # all but the lock
+HEAD, LOCK = slice(0, 24), slice(24, 28)
+_FREE = bytes(4)
 
 Frames = list[bytes]
 
@@ -100,9 +102,9 @@ def pack(frames: Frames, sender: int, time: float) -> tuple[bytes, int]:
     return data, len(data) - len(frames[-1]) - PACKET_SIZE
 
 
-def frames_of(reading: Reading, own: int, most: int) -> tuple[Frames, int]:
-    """Whole frames at the head of what was read, but our own; and the place behind them."""
-    data, size = reading.data, len(reading.data)
+def frames_of(data: bytes, place: int, end: int, own: int, most: int) -> tuple[Frames, int]:
+    """Whole frames at the head of what was read from a place on, but our own; and the place behind them."""
+    size = len(data)
     unpack = _PACKET.unpack_from
     frames: Frames = []
     at = 0
@@ -114,22 +116,27 @@ def frames_of(reading: Reading, own: int, most: int) -> tuple[Frames, int]:
         at = begin + length
         if sender != own and length >= FRAME_MIN:
             frames.append(data[begin:at])
-    if at == 0 < size or (reading.place + size == reading.end and len(frames) < most and at != size):
+    if at == 0 < size or (place + size == end and len(frames) < most and at != size):
         raise ValueError("the bus is broken: its packets do not end where it ends")
-    return frames, reading.place + at
+    return frames, place + at
 
 
 class Ring:
     """The packets of a bus, in memory that others see too."""
 
-    __slots__ = ("memory",)
+    __slots__ = ("head", "known", "memory")
 
     def __init__(self, memory: mmap | bytearray) -> None:
         self.memory = memory
+        self.head = b""  # as it was when its bounds were found out
+        self.known = (0, 0, 0)
 
     def bounds(self) -> tuple[int, int, int]:
         """The places of the oldest packet and behind the newest one, and `first` as it stands."""
-        magic, version, generation, first, last, _, _ = _HEADER.unpack_from(self.memory)
+        head = self.memory[HEAD]
+        if head == self.head:
+            return self.known
+        magic, version, generation, first, last = _HEAD.unpack(head)
         if magic != MAGIC or version != VERSION or first > RING_SIZE or last >= RING_SIZE:
             Header.unpack(self.memory)  # which says what is wrong
         lap = generation * RING_SIZE
@@ -139,7 +146,9 @@ class Ring:
             oldest -= RING_SIZE
         if oldest < 0:
             raise ValueError("the bus is broken: its oldest packet is newer than its newest")
-        return oldest, end, first
+        self.known = oldest, end, first
+        self.head = bytes(head)
+        return self.known
 
     def append(self, data: bytes, newest: int) -> int:
         """Add packets; `newest` says where in `data` the last begins.  Returns the place where they stand.
@@ -149,13 +158,44 @@ class Ring:
         """
         oldest, end, first = self.bounds()
         behind = end + len(data)
-        kept = self._make_room(oldest, behind - RING_SIZE)
-        if kept != oldest:
-            first = kept % RING_SIZE
+        limit = behind - RING_SIZE
+        if oldest < limit or oldest == limit == 0:  # the empty packet of a new bus goes with its first lap
+            oldest = self._make_room(oldest, limit)
+            first = oldest % RING_SIZE
             _LENGTH.pack_into(self.memory, FIRST_AT, first)
         self._put(end % RING_SIZE, data)
         self.memory[STATE] = _STATE.pack(behind // RING_SIZE, first, (end + newest) % RING_SIZE)
+        self.known = oldest, behind, first
+        self.head = bytes(self.memory[HEAD])
         return end
+
+    def peek(self, place: int, most: int) -> tuple[bytes, int] | None:
+        """As `read`, without the lock: the bytes and where the newest packet ends; None when only `read` can tell.
+
+        We load, in this order, the head, the lock, the packets, the head again.  Whoever writes takes the lock, then
+        changes the head, always before packets that are in the ring are overwritten, then gives the lock back.  If the
+        head is the same both times and the lock was free between, then of whoever had changed it before the first time
+        all was in place (the lock was given back since), and nobody had changed it before the packets were loaded, so
+        nobody had overwritten them.  A head never comes back: the generation counts on.  All this holds where the
+        machine keeps the order of memory (stack/dev/buslock.py, ORDERED).
+        """
+        memory = self.memory
+        head = memory[HEAD]
+        if memory[LOCK] != _FREE:
+            return None
+        try:
+            oldest, end, _ = self.bounds()
+        except ValueError:
+            oldest, end = 0, -1
+        if oldest <= place <= end:
+            begin, size = HEADER_SIZE + place % RING_SIZE, min(end - place, most)
+            data = memory[begin : begin + size]
+            if begin + size > BUS_SIZE:
+                data = self._get(place % RING_SIZE, size)
+            if memory[HEAD] == head:
+                return bytes(data), end
+        self.head = b""  # what was found out of it may be of packets that were not there yet
+        return None
 
     def read(self, place: int, most: int) -> Reading:
         """Bytes from a place on; from the oldest packet on where that place has been overwritten."""
@@ -181,7 +221,7 @@ class Ring:
 
     def _make_room(self, oldest: int, limit: int) -> int:
         """The oldest packet that stays when all before a place of the last lap is overwritten."""
-        while oldest < limit or oldest == limit == 0:  # the empty packet of a new bus goes with its first lap
+        while oldest < limit or oldest == limit == 0:
             oldest += PACKET_SIZE + self._length(oldest % RING_SIZE)
         return oldest
 

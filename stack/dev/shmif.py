@@ -16,7 +16,8 @@ from functools import partial
 
 from stack.addr import Mac
 from stack.callout import Callout
-from stack.dev.busfile import BusFile, BusLost
+from stack.dev.busfile import BusFile
+from stack.dev.buslock import BusLost
 from stack.lab import Lab
 from stack.mbuf import Mbuf
 from stack.net.ethernet import m_devget
@@ -116,7 +117,7 @@ class FileBus(Bus):
             return errno.ENETDOWN
         out = self.out
         if not out:
-            self.callouts.soon(self.flush)
+            self.callouts.ready.append(self.flush)
         elif len(out) >= IFQ_MAXLEN:
             sender.odrops += 1
             sender.ether.drop("busfull", m)
@@ -162,14 +163,14 @@ class FileBus(Bus):
         return callout
 
     def _look(self) -> None:
-        """Somebody has written to the file."""
+        """Somebody has written to the file: take it in at once, for who sleeps in poll(2) has waited long enough."""
         assert self.file is not None
         try:
-            if self.file.woken() and not self.receiving:
-                self.receiving = True
-                self.callouts.soon(self.receive)
+            news = self.file.woken()
         except BusLost as lost:
-            self._lose(lost)
+            return self._lose(lost)
+        if news and not self.receiving:
+            self.receive()
 
     def receive(self) -> None:
         """Take a burst of frames from the file."""
@@ -179,22 +180,21 @@ class FileBus(Bus):
         try:
             frames, more, overrun, busy = self.file.read()
         except BusLost as lost:
-            self._lose(lost)
-            return
+            return self._lose(lost)
         if not busy:
             self.delay = _RETRY
         if overrun:
             for port in self.ports:
                 port.ierrors += 1
                 port.ether.drop("overrun")
-        to, takers = b"", list[Shmif]()
         for frame in frames:
             for tap in self.taps:  # of whoever sent it elsewhere, to a capture here
                 tap(self.ports[0], m_devget(frame), True)
-            if frame[:6] != to:
-                to = frame[:6]
-                takers = self.takers(to)
-            for port in takers:
+            owner = self.owners.get(frame[:6])
+            if owner is not None and not self.listeners:  # `takers`, written out: this is most frames
+                self.arrive(owner, m_devget(frame))
+                continue
+            for port in self.takers(frame[:6]):
                 self.arrive(port, m_devget(frame))
         self.receiving = more or busy
         if busy:

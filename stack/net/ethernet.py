@@ -106,7 +106,7 @@ class Ethernet(Ifnet):
         """A frame has come: it waits for the software interrupt (if_percpuq_enqueue)."""
         queue = self.inq
         if not queue:
-            self.ether.callouts.soon(self.isr)
+            self.ether.callouts.ready.append(self.isr)
         elif len(queue) >= IFQ_MAXLEN:
             self.iqdrops += 1
             return self.ether.drop("iqdrops", m)

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from stack.dev import busfile, buslock
-from stack.dev.busfile import BusFile, BusLost
+from stack.dev.busfile import BusFile
+from stack.dev.buslock import BusLost
 from stack.dev.busring import BUS_SIZE, NEW, Ring
 
 PATIENCE = 20.0
@@ -456,7 +457,8 @@ def test_writers_that_are_killed_at_random_moments_do_not_stop_the_bus(bus: BusF
 
 _LOSER = """
 import sys
-from stack.dev.busfile import BusFile, BusLost
+from stack.dev.busfile import BusFile
+from stack.dev.buslock import BusLost
 buses = [BusFile(sys.argv[1]) for _ in range(2)]
 print("ready", flush=True)
 try:

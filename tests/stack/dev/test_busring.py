@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 
 import pytest
@@ -53,9 +54,12 @@ class Reader:
     def receive(self, bytes_at_once: int = 96 * 1024, frames_at_once: int = 128) -> list[bytes]:
         found: list[bytes] = []
         while True:
+            peeked = self.ring.peek(self.place, bytes_at_once)
             reading = self.ring.read(self.place, bytes_at_once)
+            assert peeked is None or peeked == (reading.data, reading.end) and not reading.overrun
+            assert self.ring.bounds() == Ring(self.ring.memory).bounds()  # what it remembers is true
             self.overruns += reading.overrun
-            frames, self.place = frames_of(reading, self.own, frames_at_once)
+            frames, self.place = frames_of(reading.data, reading.place, reading.end, self.own, frames_at_once)
             found += frames
             if self.place == reading.end:
                 return found
@@ -207,6 +211,113 @@ def test_packets_of_a_bus_that_was_wrapped() -> None:
     packets = Ring(memory).packets()
     assert [struct.unpack_from("=I", each.frame)[0] for each in packets] == list(range(2000 - len(packets), 2000))
     assert len(packets) == 681 and {each.sender for each in packets} == {OURS}
+
+
+# --- a reader without the lock ----------------------------------------------------------------------
+
+
+class Recorded(bytearray):
+    """A bus that keeps, one by one, what is stored in it: where, and the bytes."""
+
+    def __init__(self, memory: bytearray) -> None:
+        super().__init__(memory)
+        self.stores: list[tuple[int, bytes]] = []
+        self.header = bytes(memory[:32])
+
+    def look(self) -> None:
+        """Words of the header that have changed since; they may be seen one without the other."""
+        for at, size in ((20, 4), (16, 4), (8, 8), (24, 4)):
+            if self.header[at : at + size] != (now := bytes(self[at : at + size])):
+                self.stores.append((at, now))
+        self.header = bytes(self[:32])
+
+    def __setitem__(self, key: slice, value: bytes) -> None:  # type: ignore[override]
+        self.look()
+        super().__setitem__(key, value)
+        if key.start >= 32:
+            half = len(value) // 2
+            self.stores += [(key.start, value[:half]), (key.start + half, value[half:])]
+        self.look()
+
+
+class Rump(Peer):
+    """A rump kernel at work in such a bus."""
+
+    def put(self, at: int, value: int, kind: str = "I") -> None:
+        super().put(at, value, kind)
+        if isinstance(self.memory, Recorded):
+            self.memory.look()
+
+
+class Torn(bytearray):
+    """A bus in which somebody stores while it is loaded: something may happen before each word of its header."""
+
+    stores: list[tuple[int, bytes]]
+    chance: random.Random
+    pace = 0.0
+
+    def __getitem__(self, key: slice) -> bytearray:  # type: ignore[override]
+        begin, end, _ = key.indices(BUS_SIZE)
+        if end > 32:
+            self.go_on()
+            return super().__getitem__(key)
+        words = list(range(begin, end, 4))
+        self.chance.shuffle(words)  # a copy may be made in any order
+        loaded: dict[int, bytearray] = {}
+        for at in words:
+            self.go_on()
+            loaded[at] = super().__getitem__(slice(at, at + 4))
+        return bytearray().join(loaded[at] for at in sorted(loaded))
+
+    def go_on(self) -> None:
+        while self.stores and self.chance.random() < self.pace:
+            self.store()
+
+    def store(self) -> None:
+        at, value = self.stores.pop(0)
+        super().__setitem__(slice(at, at + len(value)), value)
+
+
+def send_slowly(before: bytearray, writer: str) -> tuple[list[tuple[int, bytes]], bytearray]:
+    """All that is stored one after the other when some frames are sent, and the bus as it is then."""
+    memory = Recorded(before)
+    memory[24:28] = b"\1\0\0\0"
+    if writer == "netsh":
+        Ring(memory).append(*pack([frame(1514, 7), frame(60, 8)], OURS, 5.25))
+    else:
+        Rump(memory, OURS).send(frame(1514, 7))
+    memory[24:28] = bytes(4)
+    return memory.stores, bytearray(memory)
+
+
+@pytest.mark.parametrize("writer", ["netsh", "rump"])
+@pytest.mark.parametrize(("sent", "late"), [(100, 0), (100, 1), (700, 679), (700, 680), (1361, 0), (1361, 680)])
+def test_what_is_read_without_the_lock_is_whole(writer: str, late: int, sent: int) -> None:
+    before = new()
+    places: list[int] = []
+    for number in range(sent):
+        send(before, frame(1514, number))
+        places.append(Ring(before).bounds()[1])
+    place = places[-1 - late]
+    stores, after = send_slowly(before, writer)
+    truths = [Ring(memory).read(place, BUS_SIZE) for memory in (before, after)]
+    true = [(truth.data, truth.end) for truth in truths if not truth.overrun]
+    seen: set[int] = set()
+    for seed in range(300):
+        memory = Torn(before)
+        memory.stores, memory.chance = [], random.Random(seed)
+        ring = Ring(memory)
+        ring.bounds()
+        memory.stores, memory.pace = list(stores), memory.chance.choice((0.02, 0.1, 0.4))
+        for _ in range(memory.chance.randrange(len(stores)) if seed % 2 else 0):
+            memory.store()
+        peeked = ring.peek(place, BUS_SIZE)
+        assert peeked is None or peeked in true
+        seen.add(true.index(peeked) if peeked is not None else -1)
+        while memory.stores:
+            memory.store()
+        assert ring.bounds() == Ring(after).bounds()  # and it has learnt nothing that is not so
+    assert len(seen) >= 2
 
 
 # --- what is no bus ---------------------------------------------------------------------------------
