@@ -62,7 +62,7 @@ class Server:
     def _turn(self, longest: float) -> None:
         """Do what is due, and wait for more; a defect ends what it happened in and nothing else."""
         try:
-            self.world.clock.turn(_BUDGET, self._settle, longest)
+            self.world.clock.turn(_BUDGET, self._settle, longest, alone=not self.visitors)
         except Exception as defect:
             self.keeper.defect("netsh", defect)
 

@@ -7,7 +7,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,58 @@ def test_a_turn_asks_the_machine_once_and_waits_only_with_nothing_to_do(monkeypa
     assert asked == [7000, 7000, 7000, 0, 7000]
     for descriptor in (reader, writer, other, extra):
         os.close(descriptor)
+
+
+def test_alone_it_goes_on_until_something_else_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab()
+    (reader, writer), (other, extra), (third, _) = pipes = [os.pipe() for _ in range(3)]
+    heard: list[bytes] = []
+    asked: list[int | None] = []
+    happens: list[Callable[[], object]] = []
+    poll = select.poll
+
+    class Poller:
+        def __init__(self) -> None:
+            self.poller = poll()
+            self.register = self.poller.register
+
+        def poll(self, wait: int | None) -> list[tuple[int, int]]:
+            asked.append(wait)
+            happens.pop(0)()
+            return self.poller.poll(0)
+
+    def come() -> None:
+        heard.append(os.read(other, 5))
+        clock.readers[third] = never
+
+    def turn(*steps: Callable[[], object]) -> list[int | None]:
+        asked.clear()
+        happens[:] = steps
+        clock.turn(100, lambda: None, 7.0, alone=True)
+        assert not happens
+        return list(asked)
+
+    monkeypatch.setattr(select, "poll", Poller)
+    lab.readers[reader] = lambda: lab.callouts.soon(lambda: heard.append(os.read(reader, 5)))
+    clock = Clock(lab, "real")
+    clock.readers[other] = come
+    frame, knock = lambda: os.write(writer, b"frame"), lambda: os.write(extra, b"knock")
+    assert turn(frame, frame, frame, knock) == [7000] * 4
+    assert heard == [b"frame"] * 3  # each is done before the next is waited for
+    assert turn(lambda: None) == [7000]
+    assert heard[3:] == [b"knock"]  # somebody has come, so it does not go on
+    del clock.readers[third]
+    due = lab.callouts.schedule_at(clock.reading() + 0.05, lambda: heard.append(b"timer")).due
+    waits = turn(frame, lambda: [None for _ in iter(lambda: clock.reading() < due, False)], knock)
+    assert len(waits) == 3 and (waits[0] or 0) <= 50 and waits[2] == 7000
+    assert heard[4:] == [b"frame", b"timer"]
+    turn(lambda: None)
+    del clock.readers[third]
+    lab.procs[1] = spawn(lab, naps(1, 60.0))
+    assert len(turn(frame)) == 1  # a process may do anything
+    for pair in pipes:
+        for descriptor in pair:
+            os.close(descriptor)
 
 
 def test_a_device_forces_real_time() -> None:
