@@ -65,6 +65,22 @@ def test_a_lab_is_loaded_in_the_place_of_one_with_the_same_tap(tmp_path: Path) -
         assert "tap0" not in ns.run("ip", "-brief", "link").stdout
 
 
+def test_a_step_takes_in_what_the_kernel_answers() -> None:
+    lines = f"ping -c 1 {THEIRS} & pause; " + "; ".join(["step 50ms"] * 4)
+    with netns() as ns:
+        status, said = netsh(tap(ns), "-c", f"host me; {SET_UP}; {lines}")
+        assert status == 0 and "1 packets transmitted, 1 packets received" in said
+        assert "virt0 takes in 1 frame" in said
+
+
+def test_a_trace_tells_of_the_device() -> None:
+    with netns() as ns:
+        lines = f"trace on icmp; ping -qc 1 {THEIRS}; trace; trace show 1"
+        status, said = netsh(tap(ns), "-c", f"host me; {SET_UP}; {lines}")
+        assert status == 0 and "ICMP echo request" in said and "virtif_start: if virt0, tap tap0" in said
+        assert said.count("=> left the lab by tap0") >= 2
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
