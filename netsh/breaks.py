@@ -52,6 +52,7 @@ class Breakpoint:
         self.host = host  # ANY of them perhaps; with :PORT for a state
         self.what = what
         self.filter = filter
+        self.exact = filter is not None and "[" in filter.text  # it may look at sums: tcp[16:2]
         self.hits = 0
         self.functions: tuple[FunctionType, ...] = ()
         self.drops: frozenset[tuple[str, str]] = frozenset()
@@ -63,7 +64,7 @@ class Breakpoint:
             return True
         if m is None:
             return False
-        data, linktype = hand.bytes_of(m)
+        data, linktype = hand.bytes_of(m, summed=self.exact)
         program = self.filter.program(linktype if linktype == DLT_EN10MB else DLT_RAW)
         return program is None or bool(bpf_filter(program, data, len(data)))
 

@@ -58,11 +58,10 @@ def whole(call: Call, m: Mbuf) -> Mbuf:
     return copy
 
 
-def bytes_of(m: Mbuf) -> tuple[bytes, int]:
-    """A packet's bytes, and of which link type they are."""
-    if m.link:
-        return m.frame(), DLT_EN10MB
-    return m.frame(), DLT_RAW
+def bytes_of(m: Mbuf, *, summed: bool = True) -> tuple[bytes, int]:
+    """A packet's bytes, and of which link type they are; a sum that is not made yet need not be made for a look."""
+    data = m.frame() if summed else b"".join((m.link, m.net, m.transport, m.data))
+    return data, DLT_EN10MB if m.link else DLT_RAW
 
 
 def line_of(m: Mbuf) -> str:

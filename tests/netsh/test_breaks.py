@@ -71,6 +71,7 @@ def test_a_packet_is_stopped_shown_and_let_go(session: Toys) -> None:
         ("bus:wan Bus.deliver", "ping -qc 1 www", 2),
         ("gw ip_input if src host www", "ping -qc 3 www", 3),
         ("gw ip_input if tcp", "ping -qc 3 www", 0),
+        ("gw ip_input if 'udp and udp[6:2] != 0'", "traceroute -n -q 1 www", 2),  # a sum that is not made yet
         ("gw arpresolve", "gw arp -d me; gw ping -qc 1 me", 1),
         ("gw in_arpinput if arp", "me arp -d gw; ping -qc 1 www", 1),
         ("www tcp_input if 'tcp[tcpflags] & tcp-fin != 0'", "fetch -o /dev/null http://www/; sleep 1", 1),
