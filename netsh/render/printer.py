@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, TextIO
 
 from commands.command import Command, Complaint, Data, ErrorData, Note
+from netsh.render.fold import folded
 from netsh.render.json_rows import json_of
 from netsh.render.palette import (
     BAD,
@@ -37,6 +38,8 @@ from netsh.render.screen import Screen, terminal_size, terminal_width
 from stack.trace.hook import Away
 
 __all__ = ["FORMATS", "Printer", "json_of", "tables_of", "text_of"]
+
+_NARROWEST = 10  # columns that a line has at least, whatever is said of the window
 
 
 def text_of(command: Command, row: Any) -> str | bytes:
@@ -255,9 +258,8 @@ class Printer:
 
     def _rich(self, command: Command, row: Any, host: str, job: int | None) -> None:
         tables = tables_of(command)
-        tag = self._tag(command, host, job)
         if not tables:
-            return self._line(command, row, tag)
+            return self._line(command, row, host, job)
         gathered = self.gathered.setdefault(job, Gathered(host))
         if gathered.rows and tables.get(type(row)) != tables[type(gathered.rows[0])]:
             self._draw_gathered(command, gathered)
@@ -271,7 +273,7 @@ class Printer:
         else:
             self._write_notes(gathered)
             gathered.drawn = True
-            self._line(command, row, tag)
+            self._line(command, row, host, job)
 
     def _tag(self, command: Command, host: str, job: int | None) -> str:
         """What stands before a line that nobody waits for."""
@@ -279,9 +281,9 @@ class Printer:
             return ""
         return f"{paint(host, host_style(host), self.theme) if self.colour else host}| "
 
-    def _line(self, command: Command, row: Any, tag: str) -> None:
-        """A row as text, coloured; on a terminal, what would steer it is shown instead."""
-        text = text_of(command, row)
+    def _line(self, command: Command, row: Any, host: str, job: int | None) -> None:
+        """A row as text, coloured; on a terminal, what would steer it is shown instead, and it is folded."""
+        text, tag = text_of(command, row), self._tag(command, host, job)
         if isinstance(row, Data) and row.kind and self.colour:
             from netsh.render import pages  # pygments takes 20 ms to import
 
@@ -289,10 +291,17 @@ class Printer:
         elif isinstance(text, bytes):
             self.write(visible_bytes(text) if self.out.isatty() else text)
         else:
-            shown = highlight(visible(text), self.theme) if self.colour else visible(text)
+            shown = self._folded(visible(text), len(host) + 2 if tag else 0)
+            shown = highlight(shown, self.theme) if self.colour else shown
             self.write("".join(tag + line for line in shown.splitlines(keepends=True)) if tag else shown)
             if (series := series_of(command).get(type(row))) is not None:
                 self.write(bars(series(row), self.columns(), self.theme if self.colour else None))
+
+    def _folded(self, text: str, taken: int = 0) -> str:
+        """Lines that fit on a terminal, of which so many columns are taken; anywhere else as they are."""
+        if not self.out.isatty():
+            return text
+        return folded(text, max(self.columns() - taken, _NARROWEST))
 
     def _draw_gathered(self, command: Command, gathered: Gathered) -> None:
         if gathered.rows:
@@ -313,7 +322,7 @@ class Printer:
 
     def _write_notes(self, gathered: Gathered) -> None:
         for note in gathered.notes:
-            self.write(f"{visible(note.text)}\n")
+            self.write(f"{self._folded(visible(note.text))}\n")
         gathered.notes.clear()
 
 
