@@ -1,7 +1,8 @@
 """Goodput over roads that delay, lose, shuffle, double and corrupt: ours beside Linux's (python -m bench.lossy).
 
-Between two ends lies the same road, a program of its own (tests/interop/road.py): a bus with a personality,
-between two TAPs in network namespaces, or between a TAP and a cable to a lab.  Three flows go over it:
+Between two ends lies the same road, a program of its own (tests/interop/road.py): a bus with a personality between
+two TAPs in network namespaces.  A kernel is an end by itself; a lab has what a user has, a virt0, and a bridge of the
+kernel's to the road's TAP.  Three flows go over it:
 
     kernel    kernel to kernel, what the others are measured against
     send      our stack to the kernel
@@ -26,10 +27,11 @@ from typing import NamedTuple
 
 from bench.measure import Figure, calibrate, report
 from stack.addr import Ip4
+from stack.dev.tap import Device
 from tests.interop import stream
 from tests.interop.bulk import Bulk, Report
 from tests.interop.netns import Netns, why_no_tun
-from tests.interop.road import Port, cable, tap_in
+from tests.interop.road import QUEUE, tap_in
 from tests.interop.world import Program, World, world
 
 PORT = 5001
@@ -81,21 +83,27 @@ class Bed:
             other = self.devices[1].fileno()
         else:
             self.me = w.host("me")
-            self.ends = cable()
-            self._lab_end()
-            other = self.ends[1].fileno()
+            self.devices.append(self._lab_end(w.namespace()))
+            other = self.devices[1].fileno()
         self._road(self.devices[0].fileno(), other)
 
-    def _lab_end(self) -> None:
+    def _lab_end(self, between: Netns) -> Device:
+        """A host with an interface as it is by default, and a bridge to a TAP for the road."""
         me = self.me
-        Port(self.w.lab, "cable", self.ends[0].fileno())
-        ifp = me.ifcreate("shmif0")
-        ifp.set_linkstr("cable")
+        ifp = self.w.plug(me, "virt0", between)
         me.set_address(ifp, Ip4.parse(NEAR), 24, dad=False)
         ifp.up()
+        between.run("ip", "link", "set", "tap0", "txqueuelen", str(QUEUE))
+        device = tap_in(between, "road0")
+        between.run("ip", "link", "add", "br0", "type", "bridge")
+        for name in ("tap0", "road0"):
+            between.run("ip", "link", "set", name, "master", "br0")
+        for name in ("tap0", "road0", "br0"):
+            between.run("ip", "link", "set", name, "up")
         for name, value in KNOBS.items():
             me.sysctl.set(f"net.inet.tcp.{name}", str(value))
         me.sysctl.set("net.inet.tcp.congctl.selected", self.case.control)
+        return device
 
     def _road(self, *ends: int) -> None:
         argv = [str(self.case.seed), *map(str, ends), *self.case.road.split()]

@@ -6,7 +6,7 @@ a TAP on it, so that the kernel behind it is one more station:
     me --- bus --- port === TAP --- Linux                 Linux --- TAP === port --- bus --- port === TAP --- Linux
 
 The second kind is a program (`python -m tests.interop.road SEED FD FD delay 10ms loss 1% ...`), so that between two
-kernels there is what is between a kernel and us; with one end of a cable (`cable`) it is a road to a lab as well.
+kernels there is what is between a kernel and us.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 from contextlib import suppress
 from types import FrameType
@@ -34,9 +33,7 @@ from tests.interop.netns import Netns
 
 _BURST = 64  # frames taken in a row
 _FRAME_MAX = 1 << 17
-_QUEUE = 10_000  # frames that the kernel keeps for a TAP: what is lost on a road is lost by its bus
-_CABLE = 16 << 20  # bytes that a cable holds in each direction
-SO_SNDBUFFORCE = 32
+QUEUE = 10_000  # frames that the kernel keeps for a TAP: what is lost on a road is lost by its bus
 
 
 class Port(Shmif):
@@ -68,21 +65,14 @@ class Port(Shmif):
             self.ether.drop("full", m)
 
 
-def tap_in(ns: Netns, name: str, address: str) -> Device:
-    """A TAP in a namespace, with an address on the kernel's side."""
+def tap_in(ns: Netns, name: str, address: str | None = None) -> Device:
+    """A TAP in a namespace, perhaps with an address on the kernel's side."""
     with ns.enter():
         device = open_tap(name)
-    ns.run("ip", "link", "set", name, "txqueuelen", str(_QUEUE))
-    ns.run("ip", "addr", "add", address, "dev", name)
+    ns.run("ip", "link", "set", name, "txqueuelen", str(QUEUE))
+    if address is not None:
+        ns.run("ip", "addr", "add", address, "dev", name)
     return device
-
-
-def cable() -> tuple[socket.socket, socket.socket]:
-    """Two descriptors: the frames that go into one come out of the other."""
-    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    for end in ends:
-        end.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, _CABLE)
-    return ends
 
 
 async def _for_ever(proc: Proc) -> int:
