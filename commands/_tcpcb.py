@@ -242,6 +242,8 @@ def phase(tp: Tcpcb) -> str:
         return "handshake"
     if tp.persist.due is not None:
         return "window probes"
+    if not tp.snd_cwnd:
+        return "window of one segment marked: waits for the timer"
     if tp.in_recovery:
         return "fast recovery"
     if tp.rxtshift:

@@ -130,7 +130,7 @@ class TcpAcks(TcpBase):
 
     def _count_duplicate(self, tp: Tcpcb) -> None:
         """One more segment has left the network, and not the one that is missing."""
-        if tp.rexmt.due is None:  # nothing is out, or only a probe of a closed window
+        if tp.rexmt.due is None or tp.snd_una == tp.snd_max:  # nothing is out, or only a probe of a closed window
             tp.dupacks = 0
             return
         self.stat["rcvdupack"] += 1
@@ -240,7 +240,9 @@ class TcpAcks(TcpBase):
             tcp_xmit_timer(tp, max(SEQ_SUB(tp.ts_val, seg.told.ts[1]), 0) / 1000)
         tp.rxtshift = 0
         taken_back = tp.undo is not None and tcp_eifel(tp, tp.undo, seg)
-        if ack == tp.snd_max:
+        if not tp.snd_cwnd:
+            pass  # the timer is to let the next segment leave (RFC 3168 6.1.2)
+        elif ack == tp.snd_max:
             tp.rexmt.stop()
         elif tp.persist.due is None:
             tp.rexmt.set(tp.rxtcur)
@@ -250,7 +252,7 @@ class TcpAcks(TcpBase):
         elif tp.in_recovery and not partial:
             tp.in_recovery = False
             tp.cc.recovered(tp, tp.snd_max - ack & M32)
-        elif not (partial or taken_back or seg.flags & TH_ECE):  # RFC 3168 6.1.2: an ECE opens no window
+        elif tp.snd_cwnd and not (partial or taken_back or seg.flags & TH_ECE):  # RFC 3168 6.1.2: ECE opens no window
             tcp_open_window(tp, acked if tp.rack is None else tp.rack.uncounted(acked))
         if not partial:
             tp.dupacks = 0

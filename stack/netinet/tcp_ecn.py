@@ -54,10 +54,26 @@ def tcp_ecn_data(tp: Tcpcb, seg: Segment) -> None:
 
 
 def tcp_ecn_echo(tp: Tcpcb, ack: int) -> None:
-    """An ack says that something was marked: 6.1.2, like a loss, but once a window, and nothing is sent again."""
-    if SEQ_GT(ack, tp.snd_cwr):
-        tp.cc.congestion_exp(tp, min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd))
-        tcp_ecn_reduced(tp)
+    """An ack says that something was marked: 6.1.2, like a loss, but once a window, and nothing is sent again.
+
+    A window of one segment cannot be halved: then the retransmission timer lets the next segment leave.
+    """
+    if not SEQ_GT(ack, tp.snd_cwr):
+        return
+    least = 0 < tp.snd_cwnd <= tp.maxseg
+    tp.cc.congestion_exp(tp, min(tp.snd_max - tp.snd_una & M32, tp.snd_wnd))
+    tcp_ecn_reduced(tp)
+    if least:
+        tp.snd_cwnd = 0
+        tp.rexmt.set(tp.rxtcur)
+
+
+def tcp_ecn_waited(tp: Tcpcb) -> bool:
+    """The retransmission timer has run out; whether new data were only waiting for that."""
+    if tp.snd_cwnd:
+        return False
+    tp.snd_cwnd = tp.maxseg
+    return tp.snd_una == tp.snd_max
 
 
 def tcp_ecn_reduced(tp: Tcpcb) -> None:

@@ -110,7 +110,9 @@ class TcpInput(TcpSynCache):
                 return False
             self._predicted_data(tp, data, seq, words, m.gso_size)
             return True
-        if not 0 < ack - tp.snd_una & M32 <= tp.snd_max - tp.snd_una & M32 or not window or tp.rxtshift:
+        if not 0 < ack - tp.snd_una & M32 <= tp.snd_max - tp.snd_una & M32 or not window:
+            return False
+        if tp.rxtshift or not tp.snd_cwnd:
             return False
         self._predicted_ack(tp, seq, ack, window)
         return True

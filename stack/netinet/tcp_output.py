@@ -69,7 +69,7 @@ def tcp_output(tp: Tcpcb) -> int:
             if offset:
                 flags &= ~TH_SYN  # it is out: this is an ack alone
         elif length < 0:
-            length = _beyond_window(tp, window)
+            length = _beyond_window(tp)
             offset = tp.snd_nxt - tp.snd_una & M32
         size = tcp_data_size(tp)
         more = length > size
@@ -99,9 +99,9 @@ def _monitor(tp: Tcpcb) -> None:
     tp.snd_cwnd = min(tp.snd_cwnd, tp.tcp.cwm_burstsize * tp.maxseg + (tp.snd_nxt - tp.snd_una & M32))
 
 
-def _beyond_window(tp: Tcpcb, window: int) -> int:
+def _beyond_window(tp: Tcpcb) -> int:
     """More is out than the window lets: it shrank (or that is our FIN).  A closed one is the persist timer's."""
-    if window == 0 and tp.snd.cc:
+    if tp.snd_wnd == 0 and tp.snd.cc:
         tp.snd_nxt = tp.snd_una
         if tp.persist.due is None:
             tp.rexmt.stop()

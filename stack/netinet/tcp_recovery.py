@@ -129,7 +129,7 @@ def tcp_tail(tp: Tcpcb) -> None:
     heard = due - tp.rxtcur
     if heard + wait > tp.now:
         wait = heard + wait - tp.now
-    elif tp.sack is None and not tp.in_recovery and not tp.rxtshift and tp.state >= TCPS_ESTABLISHED:
+    elif tp.snd_cwnd and tp.sack is None and not tp.in_recovery and not tp.rxtshift and tp.state >= TCPS_ESTABLISHED:
         _send_tail_probe(tp)
     tcp_await_tail(tp, wait)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from stack.kern.socket import SO_KEEPALIVE
 from stack.netinet.ip_output import M32
-from stack.netinet.tcp_ecn import tcp_ecn_reduced
+from stack.netinet.tcp_ecn import tcp_ecn_reduced, tcp_ecn_waited
 from stack.netinet.tcp_fsm import TCPS_ESTABLISHED, TCPS_FIN_WAIT_2, TCPS_TIME_WAIT
 from stack.netinet.tcp_output import tcp_output, tcp_probe, tcp_rexmtval, tcp_setpersist
 from stack.netinet.tcp_recovery import tcp_tail
@@ -31,6 +31,9 @@ _FORGET_RTT_AFTER = TCP_MAXRXTSHIFT // 4  # RFC 1122 4.2.3.5, R1: then the way m
 def tcp_rexmt(tp: Tcpcb) -> None:
     """No ack came in time: send again from the first byte that is missing (tcp_timer_rexmt; RFC 6298 5.4 to 5.7)."""
     tcp = tp.tcp
+    if tcp_ecn_waited(tp):
+        tcp_output(tp)
+        return None
     tp.rxtshift += 1
     if tp.rxtshift > TCP_MAXRXTSHIFT:
         tp.rxtshift = TCP_MAXRXTSHIFT
