@@ -15,7 +15,7 @@ usage: netsh [-i] [-H host] [--lab name|file|none] [--sockets host|stack] [--clo
        netsh run [options] script|-c text|-m module [arg ...]
        netsh router interface address/length interface address/length ...
        netsh bridge interface interface ...
-       netsh serve URL [-d] [--public] [-H host] [--lab name|file|none] [--sockets host|stack]
+       netsh serve URL [-d | --until-eof] [--public] [-H host] [--lab name|file|none] [--sockets host|stack]
              [--clock real|xRATE] [--seed number]
 """
 HELP = """\

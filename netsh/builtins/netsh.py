@@ -94,10 +94,13 @@ async def run(ctx: ShellContext, args: Args) -> AsyncIterator[Data | ErrorData]:
     """Start it, and say what it says."""
     said = _Said()
     try:
-        program = Program([sys.executable, "-m", "netsh", *args.words], said, ctx.session.clock, said.complain)
+        lifeline = ["--until-eof"] if args.background else []  # so that it ends with us, even if we are killed
+        argv = [sys.executable, "-m", "netsh", *args.words, *lifeline]
+        program = Program(argv, said, ctx.session.clock, said.complain)
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
-    program.end()
+    if not args.background:
+        program.end()
     serves = False
     try:
         while not _is_over(program):

@@ -23,7 +23,7 @@ from netsh.signals import Signals
 from stack.lab import Lab
 
 USAGE = """\
-usage: netsh serve URL [-d] [--public] [-H host] [--lab name|file|none] [--sockets host|stack]
+usage: netsh serve URL [-d | --until-eof] [--public] [-H host] [--lab name|file|none] [--sockets host|stack]
              [--clock real|xRATE] [--seed number]
 """
 HELP = """\
@@ -33,6 +33,7 @@ It ends with 'netsh -s URL -- halt', Ctrl-C, or SIGTERM.
   URL           unix://PATH, a socket that only you may use, its path meant from the current directory;
                 or tcp://127.0.0.1:PORT, for all users of this machine, who get at none of its files and programs
   -d            go to the background once the lab can be used; what goes wrong before that is told, and the status
+  --until-eof   end when standard input does: then it never outlives the program that started it
   --public      an address that other machines can reach, too: then anybody may run the lab
   -H host       where sessions start; in an empty lab, a host to make: '--lab none -H me' is one bare stack
   --lab LAB     home, a file that 'save' wrote, or none   (home)
@@ -51,6 +52,7 @@ class ServeOptions(Options):
         super().__init__()
         self.url: url.Url | None = None
         self.background = False
+        self.until_eof = False
         self.public = False
 
 
@@ -79,6 +81,8 @@ def _parse(words: list[str]) -> ServeOptions:
             return options
         if word == "-d":
             options.background = True
+        elif word == "--until-eof":
+            options.until_eof = True
         elif word == "--public":
             options.public = True
         elif word.startswith("-H"):
@@ -95,6 +99,8 @@ def _parse(words: list[str]) -> ServeOptions:
             options.url = _url(word)
     if options.url is None:
         raise BadOption("serve: a URL is missing, such as unix://lab or tcp://127.0.0.1:7000")
+    if options.background and options.until_eof:
+        raise BadOption("--until-eof: not with -d, which lets go of standard input")
     if options.clock is not None and parse_mode(options.clock) is None:
         raise BadOption(f"--clock {options.clock}: a served lab follows the wall clock: real, or a rate such as x10")
     return options
@@ -124,11 +130,24 @@ def _serve(options: ServeOptions, ready: Callable[[Listener], None]) -> int:
     try:
         _build(keeper, options)
         server = Server(keeper, listener)
+        if options.until_eof:
+            server.world.clock.readers[0] = lambda: _watch_input(server)
         ready(listener)
         server.run()
     finally:
         listener.close()
     return 0
+
+
+def _watch_input(server: Server) -> None:
+    """Standard input has something, which is nobody's, or its end."""
+    try:
+        ended = not os.read(0, 4096)
+    except OSError:
+        ended = True
+    if ended:
+        server.world.clock.readers.pop(0, None)
+        server.halt()
 
 
 def _build(keeper: Keeper, options: ServeOptions) -> None:

@@ -264,7 +264,7 @@ class Visitor:
                 self.ending = True
                 self._next()
             case _:
-                raise ValueError("unknown")
+                raise ValueError("out of turn" if kind == frames.HELLO else "unknown")
 
     def _begin(self, hello: dict[str, str]) -> None:
         """Make the session that was asked for."""

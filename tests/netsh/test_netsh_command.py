@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.netsh.served import netsh, until
+from tests.netsh.served import NETSH, environ, netsh, until
 
 QUICK = "sysctl -q -w net.inet.ip.dad_count=0"
 ANN = f"host ann; {QUICK}; ifconfig shmif0 create linkstr ./bus 10.0.0.1/24"
@@ -25,6 +26,15 @@ def test_a_server_in_the_background_ends_with_the_lab(tmp_path: Path) -> None:
     done = netsh(tmp_path, "--lab", "none", "-c", f"{ANN}; {BOB}; echo x | !ls")
     assert done == (0, "bob\nbus\n", "")
     until(lambda: not list(tmp_path.iterdir()), "the end of the server")
+
+
+def test_it_ends_though_its_shell_is_killed(tmp_path: Path) -> None:
+    words = [*NETSH, "--lab", "none", "-c", f"{ANN}; {BOB}; echo up; sleep 1000"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, env=environ()) as shell:
+        assert shell.stdout is not None and shell.stdout.readline() == b"up\n"
+        assert (tmp_path / "bob").is_socket()
+        shell.kill()
+    until(lambda: not (tmp_path / "bob").exists(), "the end of the server")
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_a_window_of_another_width(lab: Served, window: tuple[str, ...]) -> None
     [
         ("?", b"", "frame ?: unknown"),
         ("\0", b"", "frame \0: unknown"),
-        ("H", b"", "frame H: unknown"),
+        ("H", b"", "frame H: out of turn"),
         ("W", b"", "frame W: a list of 0"),
         ("W", texts("a lot"), "frame W: no number: a lot"),
         ("C", texts("1"), "frame C: a list of 1"),

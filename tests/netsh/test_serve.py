@@ -397,6 +397,7 @@ def test_a_url_that_is_taken(lab: Served) -> None:
         (("unix://a", "unix://b"), 2, "serve: unix://b: one URL is wanted"),
         (("unix://a", "-x"), 2, "-x: unknown option; 'netsh serve --help' lists them"),
         (("unix://a", "--bogus"), 2, "--bogus: unknown option; 'netsh serve --help' lists them"),
+        (("unix://a", "-d", "--until-eof"), 2, "--until-eof: not with -d, which lets go of standard input"),
         (("unix://a", "--clock", "fast"), 2,
          "--clock fast: a served lab follows the wall clock: real, or a rate such as x10"),
         (("tcp://0.0.0.0:0",), 1, "tcp://0.0.0.0:0: other machines could reach it; --public if that is meant"),
@@ -468,6 +469,19 @@ def test_a_signal_ends_the_server_in_good_order(tmp_path: Path, number: int) -> 
         assert (done.status, done.err) == (1, f"netsh: {served.url}: the lab has ended\n")
         assert not (tmp_path / "lab").exists()
         assert served.log == ""
+
+
+def test_it_ends_with_its_input_if_that_is_wanted(tmp_path: Path) -> None:
+    words = [*NETSH, "serve", "unix://lab", "--until-eof"]
+    with subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ()) as server:
+        assert server.stdin is not None and server.stdout is not None
+        assert server.stdout.readline().startswith(b"serving ")
+        server.stdin.write(b"nobody's\n")
+        server.stdin.flush()
+        assert netsh(tmp_path, "-s", "unix://lab", "-c", "echo x").out == "x\n"
+        server.stdin.close()
+        assert server.wait(PATIENCE) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_halt_ends_it_and_returns_when_it_has_ended(tmp_path: Path) -> None:
