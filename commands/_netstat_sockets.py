@@ -21,10 +21,10 @@ SERVICES = {  # of /etc/services, what one meets here
 }  # fmt: skip
 
 
-def port_number(word: str) -> int:
+def port_number(word: str, what: str = "a port") -> int:
     """A port by its number, or by the service that netstat shows in its place."""
     named = next((port for port, service in SERVICES.items() if service == word), None)
-    return named if named is not None else number(word, "a port", 1, 65535)
+    return named if named is not None else number(word, what, 1, 65535)
 
 
 class Connection(NamedTuple):

@@ -13,7 +13,8 @@
     -4 -N       are understood, and the way it is anyway
 
 Standard input is sent; at its end the connection is half closed, and what still comes is read to its end.
-UDP knows no end: there -w ends it, or Ctrl-C.  Files are given by the shell's `<` and `>`.
+UDP knows no end: there -w ends it, or Ctrl-C.  Files are given by the shell's `<` and `>`.  A port may be a service,
+by the name that netstat shows.
 
 Examples:
 
@@ -33,7 +34,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import NamedTuple
 
-from commands._getopt import getopt, host, number, seconds, too_many, wrong
+from commands._getopt import getopt, host, seconds, too_many, wrong
+from commands._netstat_sockets import SERVICES, port_number
 from commands._relay import Relay
 from commands.command import Command, Complaint, Context, Data, Failure
 from stack.addr import Ip4
@@ -100,7 +102,7 @@ def parse(argv: list[str]) -> Args:
     flags = frozenset(found) - {"p", "s", "w"}
     if "6" in flags:
         raise wrong("-6: IPv6 is not spoken here yet")
-    own = number(found["p"], "the port", 1, 65535) if "p" in found else 0
+    own = port_number(found["p"], "the port") if "p" in found else 0
     source = host(found["s"]) if "s" in found else None
     timeout = seconds(found["w"], least=0.001) if "w" in found else None
     if "l" in flags:
@@ -123,15 +125,17 @@ def _parse_listener(
         raise wrong("a port is missing")
     if len(words) > 2:
         raise too_many(words[2])
-    port = number(words[-1], "the port", 1, 65535)
+    port = port_number(words[-1], "the port")
     return Args(flags, host(words[0]) if len(words) == 2 else None, range(port, port + 1), timeout=timeout)
 
 
 def _ports(text: str) -> range:
     """A port, or a range of them, in whatever order."""
-    first, dash, last = text.partition("-")
-    low = number(first, "a port", 1, 65535)
-    high = number(last, "a port", 1, 65535) if dash else low
+    first, dash, last = (text, "", "") if text in SERVICES.values() else text.partition("-")  # ftp-data is one
+    if dash and not (first and last):
+        raise wrong(f"{text}: a range has two ports, as in 79-81")
+    low = port_number(first)
+    high = port_number(last) if dash else low
     return range(min(low, high), max(low, high) + 1)
 
 

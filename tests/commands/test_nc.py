@@ -179,6 +179,9 @@ def test_scanning(lab: Lab) -> None:
     answer = run(lab, "a", "nc -zv b 9004-9002")
     assert [line.split()[5] for line in answer.errors] == ["9002", "9004"]
     assert run(lab, "a", "nc -z b 9002").status == 1
+    start(lab, "b", "nc -kl http")
+    assert run(lab, "a", "nc -z b finger-http").lines == ["Connection to b 80 port [tcp/*] succeeded!"]
+    assert run(lab, "a", "nc -z b ftp-data").status == 1
 
 
 def test_scanning_many_ports_leaves_nothing_behind(lab: Lab) -> None:
@@ -261,10 +264,10 @@ def test_interrupt(lab: Lab, line: str) -> None:
         ("nc", "nc: a host and a port are wanted", 2),
         ("nc b", "nc: a host and a port are wanted", 2),
         ("nc b 1 2", "nc: 2: one word too many", 2),
-        ("nc b http", "nc: http: not a number; a port is wanted", 2),
+        ("nc b webb", "nc: webb: not a number; a port is wanted", 2),
         ("nc b 0", "nc: 0: a port is between 1 and 65535", 2),
         ("nc b 65536", "nc: 65536: a port is between 1 and 65535", 2),
-        ("nc b 80-", "nc: : not a number", 2),
+        ("nc b 80-", "nc: 80-: a range has two ports, as in 79-81", 2),
         ("nc -6 b 80", "nc: -6: IPv6 is not spoken here yet", 2),
         ("nc -k b 80", "nc: must use -l with -k", 2),
         ("nc -l", "nc: a port is missing", 2),
