@@ -30,6 +30,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         status = 128 + 13
+    except KeyboardInterrupt:  # before anybody listens for it
+        return 128 + 2
     except SystemExit as leaving:
         _forget_closed()
         raise leaving

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from netsh import cli
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -189,3 +191,11 @@ def test_nothing_heavy_is_imported_for_a_line() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"argparse", "asyncio", "dataclasses", "prompt_toolkit", "pygments", "rich", "scapy", "subprocess"}
     assert not heavy & set(done.stdout.split())
+
+
+def test_ctrl_c_at_the_very_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupted)
+    assert cli.main(["-c", "true"]) == 130
