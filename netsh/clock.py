@@ -195,12 +195,14 @@ class Clock:
         if step.until is None or self.drive.flight is not None:
             self.drive.step_some(1)
             return 0.0
-        reading = self.reading()
-        self.drive.step_some(budget, reading)
-        if self.drive.stepping is not step:
+        reading, due = self.reading(), self.drive.next_due()
+        if due is not None and due <= reading:
+            self.drive.step_some(budget, due)  # of this moment: devices answer at once
             return 0.0
-        due = self.drive.next_due()
-        return max((step.until if due is None else min(due, step.until)) - reading, 0.0)
+        if reading < step.until:
+            return (step.until if due is None else min(due, step.until)) - reading
+        self.drive.step_some(budget)
+        return 0.0
 
     def _hopeful(self) -> bool:
         """Whether the real machine may still bring something, when nothing is pending in the lab."""

@@ -257,14 +257,16 @@ class Drive:
     def step_some(self, budget: int, until: float | None = None) -> None:
         """Take some of the step's events; it is over when it has had all of them, or there are no more.
 
-        `until` is how far the clock has come, if it is that of the real machine: then there may be more later.
+        `until` is for who looks at the real machine before what comes later: then there may be more.
         """
         step = self.stepping
         while step is not None and step is self.stepping and budget > 0:
             wanted = min(step.left, _AT_ONCE if step.until is not None else 1)
             ends = step.until if until is None else until
-            if wanted <= 0 or step.over() or not self._events(step, wanted, ends):
-                return self._step_over(step) if ends == step.until else None
+            if wanted <= 0 or step.over():
+                return self._step_over(step)
+            if not self._events(step, wanted, ends):
+                return self._step_over(step) if until is None else None
             budget -= wanted
             self.settle()
         return None
