@@ -2,12 +2,16 @@
 
 One whose name is new is made; `host -d NAME` removes one with all it has.
 
+    -d  remove the host of that name
+    -q  only the names, for a loop over all hosts
+
 Examples:
 
     host             # all of them
     host gw          # the prompt goes there
     host new         # a new one
     host -d new
+    for h in $(host -q) { $h sysctl -q -w net.link.gso=0 }
 
 See hostname, link, lab.
 """
@@ -25,7 +29,7 @@ from netsh.state import State
 from stack.addr import Ip4
 from stack.host import Host
 
-SYNOPSIS = "host [name]\nhost -d name"
+SYNOPSIS = "host [name]\nhost -d name\nhost -q"
 
 
 class Args(NamedTuple):
@@ -33,6 +37,7 @@ class Args(NamedTuple):
 
     name: str | None
     delete: bool = False
+    quiet: bool = False
 
 
 class HostRow(NamedTuple):
@@ -44,6 +49,12 @@ class HostRow(NamedTuple):
     addresses: tuple[Ip4, ...]
 
 
+class HostName(NamedTuple):
+    """A host of the lab, by its name alone."""
+
+    host: str
+
+
 TABLES: dict[type, str] = {HostRow: "Hosts"}
 
 
@@ -53,6 +64,10 @@ def parse(argv: list[str]) -> Args:
         if len(argv) != 2:
             raise Usage("the name of one host is wanted")
         return Args(argv[1], True)
+    if argv[:1] == ["-q"]:
+        if len(argv) > 1:
+            raise Usage(f"{argv[1]}: -q is of all hosts")
+        return Args(None, quiet=True)
     if len(argv) > 1:
         raise Usage(f"{argv[1]}: one host is wanted; to run a command on {argv[0]}: {' '.join(argv)}")
     if argv and argv[0].startswith("-"):
@@ -73,13 +88,13 @@ def refuse_taken_word(ctx: ShellContext, name: str) -> None:
         raise Failure(why)
 
 
-async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow]:
+async def run(ctx: ShellContext, args: Args) -> AsyncIterator[HostRow | HostName]:
     """Do it."""
     session = ctx.session
     hosts = session.lab.hosts
     if args.name is None:
         for host in hosts.values():
-            yield row_of(host, host is session.host)
+            yield HostName(host.name) if args.quiet else row_of(host, host is session.host)
     elif args.delete:
         _remove(ctx, args.name)
     elif args.name in hosts:
@@ -105,8 +120,10 @@ def row_of(host: Host, here: bool) -> HostRow:
     return HostRow(host.name, here, len(interfaces), addresses)
 
 
-def show(row: HostRow) -> str:
+def show(row: HostRow | HostName) -> str:
     """Its name, a mark at the one the prompt is on, its addresses."""
+    if isinstance(row, HostName):
+        return row.host
     return f"{'*' if row.here else ' '} {row.host:<11} {' '.join(map(str, row.addresses))}".rstrip()
 
 

@@ -40,6 +40,9 @@ LAN = "lan  10.0.0.0/24  delay 100us"
         ("host", "* me          10.0.0.2\n  gw          10.0.0.1 203.0.113.1\n  www         203.0.113.80\n"),
         ("host gw; host -d gw; host", "* me          10.0.0.2\n  www         203.0.113.80\n"),
         ("host new; host | grep new", "* new\n"),
+        ("host -q", "me\ngw\nwww\n"),
+        ("host -q | json | tail -1", '{"type": "host-name", "host": "www"}\n'),
+        ("for h in $(host -q) { $h hostname }", "me\ngw\nwww\n"),
         ("bus", "lan: delay 100us\n\tme:shmif0 gw:shmif0\nwan: delay 5ms\n\tgw:shmif1 www:shmif0\n"),
         ("bus lan", "lan: delay 100us\n\tme:shmif0 gw:shmif0\n"),
         ("bus x; bus x", "x: ideal\n"),
@@ -94,6 +97,7 @@ def told(line: str, out: str) -> None:
     ("line", "complaint", "status"),
     [
         ("host a b", "host: b: one host is wanted; to run a command on a: a b", 2),
+        ("host -q gw", "host: gw: -q is of all hosts", 2),
         ("host 1x", "host: 1x: a host's name is letters, digits, `-` and `_`, and begins with a letter", 1),
         ("host for", "host: for: a command is called so; a host of that name could not be spoken to", 1),
         ("host while", "host: while: a command is called so; a host of that name could not be spoken to", 1),
