@@ -103,7 +103,8 @@ def test_the_first_fin_wins() -> None:
     tp = connection(100)
     assert not tcp_reass(tp, 110, b"end", TH_FIN)
     assert not tcp_reass(tp, 105, b"", TH_FIN)
-    assert tcp_reass(tp, 100, b"0123456789", 0)
+    assert not tcp_reass(tp, 100, b"01234", 0)
+    assert tcp_reass(tp, 105, b"56789", 0)
     assert tp.rcv_nxt == 113
 
 
