@@ -221,7 +221,7 @@ class Drive:
         """While programs compute: whom the real machine has woken goes on, though the lab stands still."""
         ready = self.callouts.ready
         for call in [call for call in ready if _has_heard(call)]:
-            if call in ready:
+            if call in ready and not self.stands:
                 ready.remove(call)
                 self.call(call)
 
