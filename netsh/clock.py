@@ -290,6 +290,8 @@ class Clock:
                 if wait < 0.001 or self.signals.pending is not None:
                     return
                 ready = poller.poll(int(wait * 1000))
+                if not ready:
+                    return
                 callouts.now = max(callouts.now, reading())
                 for descriptor, events in ready:
                     reader = readers.get(descriptor)
