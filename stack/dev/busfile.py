@@ -44,6 +44,7 @@ from stack.dev.dnotify import watchers
 
 READ_FRAMES = 128  # taken in a row before everybody else has a turn
 _READ_BYTES = 96 * 1024  # more than the largest packet
+_PEEK_BYTES = 4096  # without the lock; while somebody sends a lot that would often be in vain
 _WRITE_BYTES = 96 * 1024  # of the ring's 1 MiB in one go, or its readers would have no time
 _MEMBER, _MADE = 0, 1
 _FLOCK = Struct("hhqqi4x")  # struct flock: type, whence, start, length, process
@@ -163,7 +164,7 @@ class BusFile:
     def read(self) -> Reading:
         """The next frames that others sent.  BusLost when the bus is none any more."""
         ring, place, overrun = self._ring, self._place, False
-        peeked = ring.peek(place, _READ_BYTES) if ORDERED else None
+        peeked = ring.peek(place, _PEEK_BYTES) if ORDERED else None
         if peeked is not None:
             data, end = peeked
         else:

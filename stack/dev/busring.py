@@ -170,7 +170,9 @@ class Ring:
         return end
 
     def peek(self, place: int, most: int) -> tuple[bytes, int] | None:
-        """As `read`, without the lock: the bytes and where the newest packet ends; None when only `read` can tell.
+        """All from a place on, without the lock: the bytes, and where the newest packet ends.
+
+        None when it is more than `most`, for which the lock costs little, or when only `read` can tell.
 
         We load, in this order, the head, the lock, the packets, the head again.  Whoever writes takes the lock, then
         changes the head, always before packets that are in the ring are overwritten, then gives the lock back.  If the
@@ -187,8 +189,9 @@ class Ring:
             oldest, end, _ = self.bounds()
         except ValueError:
             oldest, end = 0, -1
-        if oldest <= place <= end:
-            begin, size = HEADER_SIZE + place % RING_SIZE, min(end - place, most)
+        size = end - place
+        if oldest <= place and 0 <= size <= most:
+            begin = HEADER_SIZE + place % RING_SIZE
             data = memory[begin : begin + size]
             if begin + size > BUS_SIZE:
                 data = self._get(place % RING_SIZE, size)
