@@ -67,6 +67,7 @@ _RIP_REACH = 14  # RFC 2453 3.2: 16 is infinity, and our own addresses are 1 awa
 _SHORTEST = 8  # bits of a prefix that all may share
 _LARGE = 2e9  # bytes; what takes more waits for a --yes
 _PROCESS = 6.5e6, 0.03  # what one takes: bytes, seconds
+_ROUTE, _LEARNED = (180.0, 6e-6), (550.0, 75e-6)  # the same of a route
 _ROUTER = re.compile(r"r\d+(_\d+)*")  # what all routers are called
 _PATCH = 100  # steps between two looks at the rest of the world
 _SLOW, _AGAIN, _WIDTH = 0.5, 0.1, 40  # of the progress bar: seconds, seconds, columns
@@ -242,15 +243,20 @@ async def _draw(ctx: ShellContext, shape: Random) -> None:
 
 def _refuse_large(shape: Shape, args: Args) -> None:
     """Say what something huge would need, and wait for a --yes."""
-    memory = 3000.0 * shape.count + 8500.0 * shape.wires + 180.0 * shape.routes
-    seconds = 30e-6 * shape.count + 70e-6 * shape.wires + 6e-6 * shape.routes
+    memory = 3000.0 * shape.count + 8500.0 * shape.wires
+    seconds = 30e-6 * shape.count + 70e-6 * shape.wires
+    routes = shape.routes
+    if args.routed:  # what all of them will have learned after a minute
+        routes = round(shape.near(_RIP_REACH) * (shape.count + shape.wires))
+    each = _LEARNED if args.routed else _ROUTE
+    memory, seconds = memory + each[0] * routes, seconds + each[1] * routes
     if args.folder is not None:
         memory, seconds = memory + _PROCESS[0] * shape.count, seconds + _PROCESS[1] * shape.count
     if memory > _LARGE and not args.yes and not args.print:
         size = f"{memory / 1e9:.1f} GB" if memory >= 1e9 else f"{memory / 1e6:.0f} MB"
         spent = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         raise Failure(
-            f"{shape.count} routers with {shape.wires} links and some {shape.routes} routes would take about {size} "
+            f"{shape.count} routers with {shape.wires} links and some {routes} routes would take about {size} "
             f"of memory and {spent}; --yes goes on"
         )
 

@@ -29,6 +29,10 @@ class Random(Shape):
         self.hops: list[array[int]] = []  # for each router the neighbour towards each other one
         self.routes = count * count * 2 // 3
 
+    def near(self, links: int) -> float:
+        """Nobody is far away, unless it is a ring."""
+        return super().near(links) if self.degree == 2 else self.count
+
     def draw(self) -> Iterator[None]:
         """Draw it now, and find the shortest paths, a piece each time; Unconnected when chance does not want it."""
         import networkx

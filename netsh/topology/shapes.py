@@ -55,10 +55,20 @@ class Shape:
         """Where the router sends what is not for its own wires."""
         raise NotImplementedError
 
+    def near(self, links: int) -> float:
+        """About how many routers are at most so many links away from one of them."""
+        return self.count if self.longest <= links else _in_box((self.count,), links)
+
     def next_hop(self, router: int, target: int) -> int | None:
         """The neighbour that leads to another router."""
         ways, position = self.ways(router), self.position(target)
         return next((hop for first, past, hop in ways.runs if first <= position < past), ways.rest)
+
+
+def _in_box(sides: tuple[int, ...], links: int) -> float:
+    """The crossings that are at most so many links from one amidst a box: the ball is taken for a cube of its size."""
+    side = 2 * links / math.factorial(len(sides)) ** (1 / len(sides))
+    return math.prod(min(each, side) for each in sides)
 
 
 class Chain(Shape):
@@ -114,6 +124,10 @@ class Tree(Shape):
         super().__init__(self.sizes[0], self.sizes[0] - 1, 2 * depth if fanout > 1 else depth)
         self.routes = 3 * self.count
 
+    def near(self, links: int) -> float:
+        """Most routers are leaves: up half of the way, and down again."""
+        return min(self.count, 3.0 * self.fanout ** (links // 2) if self.fanout > 1 else 2.0 * links)
+
     def _way_to(self, router: int) -> tuple[int | None, int]:
         """A router's parent, and its level, by walking down from the root."""
         parent, at, level = None, 0, 0
@@ -157,6 +171,10 @@ class Mesh(Shape):
         self.strides = [math.prod(dims[at + 1 :]) for at in range(len(dims))]
         self.bits = sum(widths)
         self.routes = count * (self.bits + 1)
+
+    def near(self, links: int) -> float:
+        """As far as the sides allow."""
+        return self.count if self.longest <= links else _in_box(self.dims, links)
 
     def coordinates(self, router: int) -> list[int]:
         """Where a router is, along each dimension from 0 on."""

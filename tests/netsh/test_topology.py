@@ -90,6 +90,17 @@ def test_each_step_is_one_nearer(shape: Shape) -> None:
                 assert lengths[hop][target] == lengths[router][target] - 1
 
 
+@pytest.mark.parametrize("links", [2, 6, 14, 60])
+@pytest.mark.parametrize(
+    "shape", [Chain(100), Ring(50), Mesh((20, 20)), Mesh((1, 60)), Mesh((6, 6, 6)), Tree(7, 2), drawn(40, 2)]
+)
+def test_how_many_are_near_is_about_right(shape: Shape, links: int) -> None:
+    graph = graph_of(shape)
+    lengths = dict(networkx.all_pairs_shortest_path_length(graph, links))
+    mean = sum(map(len, lengths.values())) / shape.count
+    assert mean / 3 < shape.near(links) < mean * 3
+
+
 @each_shape
 def test_everybody_reaches_every_address(shape: Shape) -> None:
     lab = built(shape)
@@ -243,6 +254,7 @@ def test_a_long_line_gets_a_ttl_that_reaches(line: str, out: str, ttl: int) -> N
         ("random 4 4", "random: 4 routers have 3 links each at most", 2),
         ("random 8 1", "random: with one link each they are only pairs", 2),
         ("grid 1000 1000", "grid: 1000000 routers with 1998000 links and some 21000000 routes would take about ", 1),
+        ("grid 100 100 --routed", "grid: 10000 routers with 19800 links and some 11681600 routes would take", 1),
         ("grid 1000 1000 --yes 10.0.0.0/20", "grid: 10.0.0.0/20: too small; a /9 is wanted", 1),
         ("chain 4 10.7.0.0/29", "chain: 10.7.0.0/29: too small; a /28 is wanted", 1),
         ("chain 4 10.9.0.0/16", "chain: 10.9.0.0/16: 10.9.0.1 is me's already", 1),
