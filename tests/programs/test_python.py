@@ -62,6 +62,10 @@ def test_every_call_answers_as_pythons_own(theatre: Theatre) -> None:
         ("-c 'import socket; socket.create_server((\"\", 7)); print(socket.gethostname())'", 0, "me\n", ""),
         ("-c 'import threading, time; threading.Thread(target=time.sleep, args=[9], daemon=True).start()'", 0, "", ""),
         ("-c 'import threading, time; threading.Thread(target=time.sleep, args=[9]).start()'; clock", 0, "9.0000", ""),
+        ("-c 'import _thread, time; _thread.start_new_thread(int, [\"x\"]); time.sleep(1); print(6)'", 0, "6\n",
+         "Exception ignored in thread started by: <class 'int'>\nValueError: invalid literal"),
+        ("-c 'import time; time.sleep(float(\"inf\"))'", 1, "", "OverflowError"),
+        ("-c 'import time; time.sleep(float(\"nan\"))'", 1, "", "ValueError"),
         ("-c 'open(\"/dev/full\", \"w\").write(\"x\" * 10000)'", 1, "", "No space left on device"),
     ],
 )  # fmt: skip

@@ -8,6 +8,8 @@ from functools import partial
 
 from stack.dev.hijack.door import Door
 
+_LONGEST = 9223372036.0  # seconds that anybody can sleep: 64 bits of nanoseconds
+
 
 def names(door: Door, epoch: float) -> dict[str, object]:
     """What stands in for time's own; `epoch` is the date when the lab's clock shows 0."""
@@ -19,8 +21,12 @@ def names(door: Door, epoch: float) -> dict[str, object]:
         return epoch + door.gate().now
 
     def sleep(seconds: float) -> None:
+        if seconds != seconds:
+            raise ValueError("Invalid value NaN (not a number)")
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
+        if seconds > _LONGEST:
+            raise OverflowError("timestamp too large to convert to C _PyTime_t")
         way = door.gate()
         way.call("sleep", way.now + seconds, False)
 

@@ -178,7 +178,7 @@ class Threads:
             except SystemExit:
                 pass
             except BaseException as failure:
-                sys.unraisablehook(_Unraisable(failure, function))
+                _complain(failure, function)
             finally:
                 sentinel = self.sentinels.pop(_thread.get_ident(), None)
                 if sentinel is not None and sentinel.locked():
@@ -213,6 +213,16 @@ class Threads:
                 "_start_new_thread": self.start_new_thread, "excepthook": self.excepthook,
             }.items():  # fmt: skip
                 setattr(threading, name, value)
+
+
+def _complain(failure: BaseException, function: object) -> None:
+    """A thread without a Thread has died of an exception."""
+    if sys.unraisablehook is not sys.__unraisablehook__:
+        sys.unraisablehook(_Unraisable(failure, function))
+        return
+    print(f"Exception ignored in thread started by: {function!r}", file=sys.stderr)  # Python's takes only what C made
+    failure.__traceback__ = failure.__traceback__ and failure.__traceback__.tb_next  # the first is ours
+    sys.__excepthook__(type(failure), failure, failure.__traceback__)
 
 
 class _Unraisable:
