@@ -286,9 +286,9 @@ class LocalDoor(Door):
         self.local = gate
         self.calls = gate.calls
 
-    def nudge(self) -> None:
-        """Something was written to a real descriptor: threads that watch such should look again."""
-        self.local.nudge(self.watching)
+    def kick(self, tids: set[int]) -> None:
+        """Let threads that wait for real descriptors look again."""
+        self.local.nudge(tids)
 
 
 class Local(Gate):

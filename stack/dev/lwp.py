@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from typing import cast
 
+from stack.callout import Callout
 from stack.dev.sysent import Filedesc
 from stack.host import Host
 from stack.kern.errors import oserror
@@ -26,6 +27,7 @@ EPOCH = 1767225600.0  # 2026-01-01: when virtual time begins, for who asks for t
 _PACKET = 1 << 18  # bytes: the longest call or answer
 _CHUNK = 1 << 16
 _TAG = 64  # bytes
+_SIGALRM = 14
 _CANCEL, _NEWS = ("cancel",), ("news",)
 _HANDED_ON = {1, 2, 3, 10, 12, 14, 15}  # HUP INT QUIT USR1 USR2 ALRM TERM, by numbers that mean no other signal here
 
@@ -91,6 +93,8 @@ class Process:
         self.children: list[Process] = []
         self.gone: list[int] = []  # children that have ended, and nobody has waited for
         self.child = Channel("wait")  # one has ended
+        self.alarm: Callout | None = None  # ITIMER_REAL
+        self.interval = 0.0
         self.first = self.born(channel, forked=parent is not None)  # the one that is told of signals
         job.processes.append(self)
 
@@ -125,6 +129,7 @@ class Process:
 
     def over(self) -> None:
         """It is no more (exit1)."""
+        self._set_alarm(0.0, 0.0)
         while self.lwps:
             self.lwps.popitem()[1].end()
         self.calls.close_all()
@@ -199,6 +204,28 @@ class Process:
                 return number in _HANDED_ON
         return False
 
+    async def setitimer(self, lwp: Lwp, seconds: float, interval: float) -> tuple[float, float]:
+        """Send it SIGALRM so much later, and then again and again; what was left of the last time (setitimer(2))."""
+        before = await self.getitimer(lwp)
+        self._set_alarm(seconds, interval)
+        return before
+
+    async def getitimer(self, _lwp: Lwp) -> tuple[float, float]:
+        """How much later that is, and how often then."""
+        left = self.alarm.due - self.job.lab.callouts.now if self.alarm is not None and self.alarm.pending else 0.0
+        return left, self.interval if left else 0.0
+
+    def _set_alarm(self, seconds: float, interval: float) -> None:
+        if self.alarm is not None:
+            self.alarm.stop()
+        self.interval = interval
+        self.alarm = self.job.lab.callouts.schedule(seconds, self._ring) if seconds else None
+
+    def _ring(self) -> None:
+        self._set_alarm(self.interval, self.interval)
+        with suppress(ProcessLookupError):
+            self.signal(_SIGALRM)
+
     async def read_stdin(self, _lwp: Lwp, size: int) -> bytes:
         """Wait for standard input."""
         return await self.job.stdin.read(min(size, _CHUNK))
@@ -219,7 +246,8 @@ class Process:
 
 
 CALLS = frozenset({
-    "began", "fork", "kill", "lwp_create", "lwp_exit", "poll_outside", "read_stdin", "sleep", "unpark", "wait",
+    "began", "fork", "getitimer", "kill", "lwp_create", "lwp_exit", "poll_outside", "read_stdin", "setitimer", "sleep",
+    "unpark", "wait",
 })  # fmt: skip
 
 

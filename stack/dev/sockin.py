@@ -42,6 +42,7 @@ from stack.netinet.in_ import (
     IP_TTL,
     IPPROTO_IP,
     TCP_CONGCTL,
+    TCP_INFO,
     TCP_KEEPCNT,
     TCP_KEEPIDLE,
     TCP_KEEPINTVL,
@@ -219,6 +220,8 @@ class Provider:
             real = self.twin(so).real
             if (level, option) == (IPPROTO_TCP, TCP_CONGCTL) and so.kind == SOCK_STREAM:
                 return real.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
+            if (level, option) == (IPPROTO_TCP, TCP_INFO) and so.kind == SOCK_STREAM:
+                return real.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
             return real.getsockopt(*_option(so, level, option))
 
 

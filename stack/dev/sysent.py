@@ -22,7 +22,7 @@ from stack.host import Host
 from stack.kern import syscalls
 from stack.kern.errors import oserror
 from stack.kern.proc import Channel, Nap, tsleep
-from stack.kern.sockbuf import RecordBuf
+from stack.kern.sockbuf import RecordBuf, StreamBuf
 from stack.kern.socket import (
     SO_ACCEPTCONN,
     SO_ERROR,
@@ -30,8 +30,10 @@ from stack.kern.socket import (
     SO_OOBINLINE,
     SO_RCVBUF,
     SO_RCVLOWAT,
+    SO_RCVTIMEO,
     SO_SNDBUF,
     SO_SNDLOWAT,
+    SO_SNDTIMEO,
     SO_TYPE,
     SOCK_STREAM,
     SOL_SOCKET,
@@ -50,8 +52,14 @@ from stack.netinet.in_ import (
     IP_MULTICAST_IF,
     IPPROTO_IP,
     TCP_CONGCTL,
+    TCP_INFO,
 )
+from stack.netinet.tcp_info import TcpInfo
 
+_TCP_INFO = struct.Struct("=8B 24I 4Q 6I")  # struct tcp_info of Linux, as far as there is something to tell
+_TCP_INFO_SIZE = 232
+_STATES = (7, 10, 2, 3, 1, 8, 4, 11, 9, 5, 6)  # Linux's numbers for TCPS_CLOSED to TCPS_TIME_WAIT
+_NEVER = (1 << 64) - 1
 NOW = 0.0  # a deadline that has always passed
 _FAMILIES = {socket.AF_INET}
 _CHUNK = 65536
@@ -65,17 +73,24 @@ _SOCKET_OPTIONS = {
     socket.SO_OOBINLINE: SO_OOBINLINE,
     socket.SO_RCVBUF: SO_RCVBUF,
     socket.SO_RCVLOWAT: SO_RCVLOWAT,
+    socket.SO_RCVTIMEO: SO_RCVTIMEO,
     socket.SO_SNDBUF: SO_SNDBUF,
     socket.SO_SNDLOWAT: SO_SNDLOWAT,
+    socket.SO_SNDTIMEO: SO_SNDTIMEO,
     socket.SO_TYPE: SO_TYPE,
 }
 _FIXED = {(socket.SOL_SOCKET, socket.SO_DOMAIN): int(socket.AF_INET)}  # what is the same of all sockets
+_STRUCTURES = {(socket.SOL_SOCKET, option) for option in (socket.SO_LINGER, socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)}
+_TIMEVAL = struct.Struct("@ll")
 _MEMBERSHIPS = {socket.IP_ADD_MEMBERSHIP: IP_ADD_MEMBERSHIP, socket.IP_DROP_MEMBERSHIP: IP_DROP_MEMBERSHIP}
 _IP = {theirs: ours for ours, theirs in IP_OPTIONS.items()} | {
     socket.IP_MULTICAST_IF: IP_MULTICAST_IF,
     getattr(socket, "IP_HDRINCL", 3): IP_HDRINCL,
 }
-_TCP = {theirs: ours for ours, theirs in TCP_OPTIONS.items()} | {getattr(socket, "TCP_CONGESTION", 13): TCP_CONGCTL}
+_TCP = {theirs: ours for ours, theirs in TCP_OPTIONS.items()} | {
+    getattr(socket, "TCP_CONGESTION", 13): TCP_CONGCTL,
+    getattr(socket, "TCP_INFO", 11): TCP_INFO,
+}
 
 Coro = Coroutine[Nap, bool | None, object]
 Call = Callable[[Unpack[tuple[object, ...]]], Coro]
@@ -116,19 +131,26 @@ class Filedesc:
         self.files[fd] = so
         self.count[so] = self.count.get(so, 0) + 1
 
-    def _close(self, fd: int) -> None:
+    def _close(self, fd: int) -> Socket | None:
+        """Close a descriptor; the socket, when it was the last one (closef)."""
         so = self._file(fd)
         del self.files[fd]
         self.count[so] -= 1
-        if not self.count[so]:
-            del self.count[so]
-            so.close()
+        if self.count[so]:
+            return None
+        del self.count[so]
+        so.close()
+        return so
 
     def _file(self, fd: int) -> Socket:
         so = self.files.get(fd)
         if so is None:
             raise oserror(errno.EBADF)
         return so
+
+    def _by(self, deadline: float | None, buffer: StreamBuf | RecordBuf) -> float | None:
+        """A deadline; who has none has what SO_RCVTIMEO and SO_SNDTIMEO say."""
+        return self.lab.callouts.now + buffer.timeo if deadline is None and buffer.timeo is not None else deadline
 
     def _left(self, deadline: float | None) -> float | None:
         """The seconds until a deadline; EAGAIN when it has passed."""
@@ -153,9 +175,11 @@ class Filedesc:
         if new != fd:
             self._open(new, so)
 
-    async def close(self, fd: int) -> None:
-        """A number less."""
-        self._close(fd)
+    async def close(self, fd: int, block: bool) -> None:
+        """A number less; SO_LINGER may have something to wait for."""
+        so = self._close(fd)
+        if so is not None and block:
+            await syscalls.close(so)
 
     async def bind(self, fd: int, address: int, port: int) -> None:
         """Take a local address."""
@@ -217,6 +241,7 @@ class Filedesc:
             raise oserror(errno.EINVAL)
         if flags & socket.MSG_OOB:
             return so.recv(size, peek=bool(flags & socket.MSG_PEEK), oob=True), None
+        deadline = self._by(deadline, so.rcv)
         if isinstance(so.rcv, RecordBuf):
             await self._until(lambda: so.readable, (so.rcv.channel,), deadline)
             record = so.recvmsg(peek=bool(flags & socket.MSG_PEEK))
@@ -228,6 +253,7 @@ class Filedesc:
     async def send(self, fd: int, data: bytes, flags: int, deadline: float | None) -> int:
         """Send some of the bytes, or a datagram to the peer; how many."""
         so = self._file(fd)
+        deadline = self._by(deadline, so.snd)
         while True:
             try:
                 return so.send(data, oob=bool(flags & socket.MSG_OOB))
@@ -299,7 +325,7 @@ class Filedesc:
         level_here, option_here = _option(level, option)
         if isinstance(value, bytes):
             so.setsockopt(level_here, option_here, _unpacked(level, option, value))
-        elif (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
+        elif (level, option) in _STRUCTURES:
             raise oserror(errno.EINVAL)
         else:
             so.setsockopt(level_here, option_here, value)
@@ -314,6 +340,13 @@ class Filedesc:
         value = so.getsockopt(*_option(level, option))
         if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
             return struct.pack("ii", value is not None, int(cast(float | None, value) or 0))
+        if (level, option) in _STRUCTURES:
+            seconds = cast(float, value)
+            return _TIMEVAL.pack(int(seconds), round(seconds % 1 * 1e6))
+        if isinstance(value, TcpInfo):
+            return _tcp_info(value)
+        if isinstance(value, bytes):
+            return value
         return value.encode() + b"\0" if isinstance(value, str) else int(cast(int, value))
 
     # --- names ----------------------------------------------------------------------------------------
@@ -375,6 +408,13 @@ def _unpacked(level: int, option: int, value: bytes) -> object:
             raise oserror(errno.EINVAL)
         on, seconds = struct.unpack_from("ii", value)
         return float(seconds) if on else None
+    if (level, option) in _STRUCTURES:
+        if len(value) < _TIMEVAL.size:
+            raise oserror(errno.EINVAL)
+        seconds, microseconds = _TIMEVAL.unpack_from(value)
+        if not 0 <= microseconds < 1_000_000:
+            raise oserror(errno.EDOM)
+        return max(seconds + microseconds / 1e6, 0.0)
     if level == socket.IPPROTO_IP and option in _MEMBERSHIPS:
         if len(value) < 8:
             raise oserror(errno.EINVAL)
@@ -386,3 +426,17 @@ def _unpacked(level: int, option: int, value: bytes) -> object:
     if len(value) < 4:
         return int.from_bytes(value, "little") if value else 0
     return int(struct.unpack_from("i", value)[0])
+
+
+def _tcp_info(info: TcpInfo) -> bytes:
+    """It, as Linux lays it out: who reads it has been built there."""
+    data = _TCP_INFO.pack(
+        _STATES[info.state], info.ca_state, info.retransmits, info.probes, info.backoff, info.options,
+        info.snd_wscale | info.rcv_wscale << 4, 0,
+        info.rto, info.ato, info.snd_mss, info.rcv_mss, info.unacked, info.sacked, 0, info.retrans, 0,
+        0, 0, info.last_data_recv, info.last_data_recv, info.pmtu, info.rcv_ssthresh, info.rtt, info.rttvar,
+        info.snd_ssthresh, info.snd_cwnd, info.advmss, info.reordering, 0, info.rcv_space, info.total_retrans,
+        _NEVER, _NEVER, info.bytes_acked, info.bytes_received,
+        0, 0, info.notsent_bytes, 0, 0, 0,
+    )  # fmt: skip
+    return data.ljust(_TCP_INFO_SIZE, b"\0")

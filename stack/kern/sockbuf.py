@@ -22,7 +22,7 @@ Piece = bytes | memoryview
 class StreamBuf:
     """Bytes in order, up to `hiwat` of them; `cc` counts those here."""
 
-    __slots__ = ("auto", "cc", "channel", "hiwat", "lowat", "pieces", "sndptr", "sndptroff", "start")
+    __slots__ = ("auto", "cc", "channel", "hiwat", "lowat", "pieces", "sndptr", "sndptroff", "start", "timeo")
 
     def __init__(self, hiwat: int, wmesg: str, lowat: int = 1) -> None:
         self.hiwat = hiwat
@@ -30,6 +30,7 @@ class StreamBuf:
         self.sndptr = self.sndptroff = 0  # the piece that was copied from last, and the bytes before it
         self.auto = True  # the protocol may let it grow (SB_AUTOSIZE), until a program sets its size
         self.cc = 0
+        self.timeo: float | None = None  # seconds that a call may wait here (sb_timeo)
         self.pieces: deque[Piece] = deque()
         self.start = 0  # bytes of the first piece that are gone already
         self.channel = Channel(wmesg)
@@ -126,12 +127,13 @@ class RecordBuf:
     The sender's address counts too, as in BSD: so there is an end even to empty datagrams.
     """
 
-    __slots__ = ("cc", "channel", "hiwat", "lowat", "records")
+    __slots__ = ("cc", "channel", "hiwat", "lowat", "records", "timeo")
 
     def __init__(self, hiwat: int, wmesg: str, lowat: int = 1) -> None:
         self.hiwat = hiwat
         self.lowat = lowat
         self.cc = 0
+        self.timeo: float | None = None
         self.records: deque[Record] = deque()
         self.channel = Channel(wmesg)
 

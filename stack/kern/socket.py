@@ -34,6 +34,8 @@ SO_SNDLOWAT = 0x1003
 SO_RCVLOWAT = 0x1004
 SO_ERROR = 0x1007
 SO_TYPE = 0x1008
+SO_SNDTIMEO = 0x100B
+SO_RCVTIMEO = 0x100C
 _FLAGS = SO_REUSEADDR | SO_KEEPALIVE | SO_DONTROUTE | SO_BROADCAST | SO_OOBINLINE | SO_REUSEPORT
 _OOB_ROOM = 1024  # bytes: urgent data may go that far beyond the size of the send buffer
 _SB_MAX = 16 << 20  # bytes; kern.sbmax
@@ -300,7 +302,7 @@ class Socket:
         return self.usrreqs.peeraddr(self)
 
     def setsockopt(self, level: int, option: int, value: object) -> None:
-        """Set an option: ints, and for SO_LINGER seconds or None."""
+        """Set an option: ints, for SO_LINGER seconds or None, for SO_RCVTIMEO and SO_SNDTIMEO seconds, 0 for ever."""
         self._check_open()
         if level != SOL_SOCKET:
             return self.usrreqs.setopt(self, level, option, value)
@@ -308,6 +310,10 @@ class Socket:
             if value is not None and not isinstance(value, (int, float)):
                 raise oserror(errno.EINVAL)
             self.linger = value
+        elif option in (SO_SNDTIMEO, SO_RCVTIMEO):
+            if not isinstance(value, (int, float)) or value < 0:
+                raise oserror(errno.EINVAL)
+            (self.snd if option == SO_SNDTIMEO else self.rcv).timeo = value or None
         elif not isinstance(value, int):
             raise oserror(errno.EINVAL)
         elif option & _FLAGS == option and option.bit_count() == 1:
@@ -342,6 +348,8 @@ class Socket:
             SO_SNDLOWAT: self.snd.lowat,
             SO_RCVLOWAT: self.rcv.lowat,
             SO_TYPE: self.kind,
+            SO_SNDTIMEO: self.snd.timeo or 0.0,
+            SO_RCVTIMEO: self.rcv.timeo or 0.0,
         }
         if option not in values:
             raise oserror(errno.ENOPROTOOPT)
@@ -421,6 +429,7 @@ class Socket:
         so.options = self.options & ~SO_ACCEPTCONN
         so.linger = self.linger
         so.snd.lowat, so.rcv.lowat = self.snd.lowat, self.rcv.lowat
+        so.snd.timeo, so.rcv.timeo = self.snd.timeo, self.rcv.timeo
         so.snd.auto = self.snd.auto
         if isinstance(so.rcv, StreamBuf) and isinstance(self.rcv, StreamBuf):
             so.rcv.auto = self.rcv.auto

@@ -1,7 +1,7 @@
 """The socket verbs for processes: each waits, on the lab's clock, until it can be done (BSD kern/uipc_syscalls.c).
 
 `timeout` is in seconds; when it has passed, what SO_RCVTIMEO gives comes back: EWOULDBLOCK
-(BlockingIOError), for `connect` ETIMEDOUT.
+(BlockingIOError), for `connect` ETIMEDOUT.  None is what SO_RCVTIMEO and SO_SNDTIMEO say.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 
 from stack.kern.errors import oserror
-from stack.kern.proc import Channel, tsleep
-from stack.kern.sockbuf import Record
-from stack.kern.socket import SS_ISCONNECTED, SS_ISCONNECTING, Address, Socket
+from stack.kern.proc import tsleep
+from stack.kern.sockbuf import Record, RecordBuf, StreamBuf
+from stack.kern.socket import SOCK_STREAM, SS_ISCONNECTED, SS_ISCONNECTING, Address, Socket
 
 
 async def accept(so: Socket, timeout: float | None = None) -> tuple[Socket, Address]:
@@ -20,7 +20,8 @@ async def accept(so: Socket, timeout: float | None = None) -> tuple[Socket, Addr
         try:
             return so.accept()
         except BlockingIOError:
-            await _wait(so.rcv.channel, timeout)
+            if not await tsleep(so.rcv.channel, timeout=timeout):
+                raise
         except ConnectionAbortedError:
             continue
 
@@ -43,12 +44,12 @@ async def connect(so: Socket, address: Address, timeout: float | None = None) ->
 async def send(so: Socket, data: bytes | memoryview, timeout: float | None = None) -> int:
     """Send some of the bytes, at least one; returns how many."""
     while not so.writable and so.state & SS_ISCONNECTED:
-        await _wait(so.snd.channel, timeout)
+        await _wait(so.snd, timeout)
     while True:
         try:
             return so.send(data)
         except BlockingIOError:
-            await _wait(so.snd.channel, timeout)
+            await _wait(so.snd, timeout)
 
 
 async def sendall(so: Socket, data: bytes, timeout: float | None = None) -> None:
@@ -68,12 +69,12 @@ async def sendto(so: Socket, data: bytes, address: Address) -> int:
 async def recv(so: Socket, size: int, timeout: float | None = None) -> bytes:
     """Wait for bytes; b"" at the end."""
     if not so.readable and so.state & SS_ISCONNECTED:  # an exception costs more than to look
-        await _wait(so.rcv.channel, timeout)
+        await _wait(so.rcv, timeout)
     while True:
         try:
             return so.recv(size)
         except BlockingIOError:
-            await _wait(so.rcv.channel, timeout)
+            await _wait(so.rcv, timeout)
 
 
 async def recvfrom(so: Socket, size: int, timeout: float | None = None) -> tuple[bytes, Address]:
@@ -82,7 +83,7 @@ async def recvfrom(so: Socket, size: int, timeout: float | None = None) -> tuple
         try:
             return so.recvfrom(size)
         except BlockingIOError:
-            await _wait(so.rcv.channel, timeout)
+            await _wait(so.rcv, timeout)
 
 
 async def recvmsg(so: Socket, timeout: float | None = None) -> Record:
@@ -91,9 +92,17 @@ async def recvmsg(so: Socket, timeout: float | None = None) -> Record:
         try:
             return so.recvmsg()
         except BlockingIOError:
-            await _wait(so.rcv.channel, timeout)
+            await _wait(so.rcv, timeout)
 
 
-async def _wait(channel: Channel, timeout: float | None) -> None:
-    if not await tsleep(channel, timeout=timeout):
+async def close(so: Socket) -> None:
+    """Let it go; with SO_LINGER, wait until its bytes have arrived, or so many seconds (soclose)."""
+    so.close()
+    while so.linger and so.kind == SOCK_STREAM and so.state & SS_ISCONNECTED:
+        if not await tsleep(so.snd.channel, timeout=so.linger):
+            return
+
+
+async def _wait(buffer: StreamBuf | RecordBuf, timeout: float | None) -> None:
+    if not await tsleep(buffer.channel, timeout=buffer.timeo if timeout is None else timeout):
         raise oserror(errno.EAGAIN)

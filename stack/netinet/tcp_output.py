@@ -339,6 +339,7 @@ def _count_data(tp: Tcpcb, length: int, again: bool) -> None:
     if tp.flags & TF_FORCE and length == 1:
         stat["sndprobe"] += 1
     elif again:
+        tp.rexmits += 1
         stat["sndrexmitpack"] += 1
         stat["sndrexmitbyte"] += length
     else:

@@ -13,6 +13,7 @@ from stack.kern.socket import SO_KEEPALIVE, SO_OOBINLINE, SOL_SOCKET, SS_CANTRCV
 from stack.netinet.in_ import (
     IPPROTO_IP,
     TCP_CONGCTL,
+    TCP_INFO,
     TCP_KEEPCNT,
     TCP_KEEPIDLE,
     TCP_KEEPINIT,
@@ -35,6 +36,7 @@ from stack.netinet.tcp_fsm import (
     TCPS_SYN_SENT,
     TCPS_TIME_WAIT,
 )
+from stack.netinet.tcp_info import tcp_fill_info
 from stack.netinet.tcp_input import TcpInput
 from stack.netinet.tcp_output import tcp_ack, tcp_output, tcp_window_opened
 from stack.netinet.tcp_seq import SEQ_GEQ, SEQ_LT
@@ -277,6 +279,8 @@ class Tcp(TcpInput):
             return tp.maxseg
         if level == IPPROTO_TCP and option == TCP_CONGCTL:
             return tp.cc.name
+        if level == IPPROTO_TCP and option == TCP_INFO:
+            return tcp_fill_info(tp)
         if level == IPPROTO_TCP and option in _KEEP:
             return int(getattr(tp.keepalive, _KEEP[option]))
         raise oserror(errno.ENOPROTOOPT)

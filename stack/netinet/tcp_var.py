@@ -140,6 +140,7 @@ class Tcpcb(Inpcb):
         "rcv_nxt",
         "rcv_scale",
         "reass",
+        "rexmits",
         "rexmt",
         "rfbuf_cnt",
         "rfbuf_since",
@@ -222,7 +223,7 @@ class Tcpcb(Inpcb):
         self.rttlow = inf  # the least there was
         self.rxtcur = TCPTV_RTO
         self.pto: Callout | None = None  # runs while data is out (tcp_tail)
-        self.rxtshift = 0
+        self.rxtshift = self.rexmits = 0  # of what is out, and segments that were ever sent again (t_sndrexmitpack)
         self.softerror = 0
         self.urgent: Urgent | None = None
         self.rfbuf_since = tcp.callouts.now  # receive buffer sizing: when this round began, bytes since

@@ -9,15 +9,13 @@ import io
 import os
 import runpy
 import select
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
-from types import FrameType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
 from typing import cast
 
-from stack.dev.hijack import clocks, gate, pipes, polling, tracebacks
+from stack.dev.hijack import clocks, gate, pipes, polling, signals, tracebacks
 from stack.dev.hijack.door import Door
 from stack.dev.hijack.files import Files
 from stack.dev.hijack.names import Names
@@ -34,8 +32,8 @@ def main() -> None:
     ways.add(births.fd)
     die_with(births.fd)
     gate.stand(first)
-    _install_signals()
     door = Door(gate.here, ways)
+    signals.install(door)
     Threads(births.thread).install()
     vars(select).update(polling.names(door))
     Files(door).install()
@@ -48,31 +46,6 @@ def main() -> None:
     sys.meta_path.insert(0, _Finder(door))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stdin(door)), encoding="utf-8")
     _run(sys.argv[1:])
-
-
-def _install_signals() -> None:
-    """A signal's handler finds the thread outside of its questions to the lab, and may ask some of its own."""
-    set_handler = cast(Callable[[int, object], object], signal.signal)
-    get_handler = cast(Callable[[int], object], signal.getsignal)
-    handlers: dict[int, object] = {}
-
-    def on(signalnum: int, handler: object) -> object:
-        def run(number: int, frame: FrameType | None) -> None:
-            gate.here().interrupt(partial(cast(Callable[[int, FrameType | None], object], handler), number, frame))
-
-        before = of(signalnum)
-        set_handler(signalnum, run if callable(handler) else handler)
-        handlers[signalnum] = handler
-        return before
-
-    def of(signalnum: int) -> object:
-        return handlers[signalnum] if signalnum in handlers else get_handler(signalnum)
-
-    def always(signalnum: int, flag: bool) -> None:
-        """Signals always interrupt: or else who waits for the lab would not hear of them."""
-
-    vars(signal).update(signal=on, getsignal=of, siginterrupt=always)
-    on(signal.SIGINT, of(signal.SIGINT))
 
 
 class _Stdin(io.RawIOBase):

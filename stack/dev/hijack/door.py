@@ -6,11 +6,24 @@ import os
 import select
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol, cast
+from weakref import WeakSet
 
 from stack.dev.hijack.gate import Gate, Wanted, Ways
 
 _close, _real_poll = os.close, select.poll  # before they are replaced
+_USES = {"recv": select.POLLIN, "recvfrom": select.POLLIN, "accept": select.POLLIN, "send": select.POLLOUT}
 _NOWHERE = int(getattr(os, "O_PATH", os.O_RDONLY)) | os.O_CLOEXEC  # to read there is EBADF
+
+
+class Watcher(Protocol):
+    """Who remembers descriptors (select.epoll)."""
+
+    def used(self, fd: int, events: int) -> None:
+        """A socket is about to be read from or written to."""
+
+    def gone(self, fd: int) -> None:
+        """A descriptor was closed."""
 
 
 class Door:
@@ -23,14 +36,18 @@ class Door:
         self.garbage: deque[int] = deque()  # descriptors that nobody closed
         self.inner: set[int] = set()  # real descriptors at whose other end is the program itself
         self.watching: set[int] = set()  # threads that wait for real descriptors
+        self.watchers: WeakSet[Watcher] = WeakSet()
         self.timeout: float | None = None  # of new sockets
 
     def call(self, name: str, *arguments: object) -> object:
         """A system call, after those that the collector of garbage could not make."""
         while self.garbage:
             fd = self.garbage.popleft()
-            self.gate().call("close", fd)
+            self.gate().call("close", fd, False)
             _close(fd)
+        if self.watchers and name in _USES:
+            for watcher in tuple(self.watchers):
+                watcher.used(cast(int, arguments[0]), _USES[name])
         return self.gate().call(name, *arguments)
 
     def place(self, kind: tuple[int, int, int]) -> int:
@@ -45,25 +62,35 @@ class Door:
         self.call("dup", fd, new)
         return new
 
-    def close(self, fd: int) -> None:
-        """Close a descriptor of the lab."""
+    def close(self, fd: int, *, block: bool = True) -> None:
+        """Close a descriptor of the lab; SO_LINGER may have to wait."""
         try:
-            self.call("close", fd)
+            self.call("close", fd, block)
         finally:
             self.forget(fd)
 
     def forget(self, fd: int) -> None:
         """The descriptor is closed."""
         if self.kinds.pop(fd, None) is not None:
+            self.gone(fd)
             _close(fd)
+
+    def gone(self, fd: int) -> None:
+        """A descriptor is closed: nobody watches it any more, as the kernel has it."""
+        for watcher in tuple(self.watchers):
+            watcher.gone(fd)
 
     def nudge(self) -> None:
         """Something was written to a real descriptor: threads that watch such should look again."""
         if self.ways.forked:
             self.gate().news()
-        else:
-            for tid in tuple(self.watching):
-                self.call("unpark", tid)
+        elif self.watching:
+            self.kick(self.watching)
+
+    def kick(self, tids: set[int]) -> None:
+        """Let threads that wait for real descriptors look again."""
+        for tid in tuple(tids):
+            self.call("unpark", tid)
 
     def told(self) -> None:
         """A real descriptor was read or closed: other processes may wait for room in a pipe, or for its end."""
@@ -84,22 +111,30 @@ class Door:
         if blocks and not self.wait({fd: events}, timeout):
             raise TimeoutError("timed out")
 
-    def wait(self, wanted: dict[int, int], timeout: float | None) -> list[tuple[int, int]]:
-        """Which descriptors are ready for what, as poll(2); nothing when so many seconds have passed (None: never)."""
+    def wait(
+        self, wanted: dict[int, int] | Callable[[], dict[int, int]], timeout: float | None
+    ) -> list[tuple[int, int]]:
+        """Which descriptors are ready for what, as poll(2); nothing when so many seconds have passed (None: never).
+
+        What is wanted may change while we wait.
+        """
         gate = self.gate()
         deadline = gate.deadline(timeout)
-        lab: Wanted = tuple((fd, events) for fd, events in wanted.items() if fd in self.kinds)
-        real = {fd: events for fd, events in wanted.items() if fd not in self.kinds}
-        outer = {fd: events for fd, events in real.items() if fd not in self.inner}
+        changes = callable(wanted)
+        mixed = callable(wanted) or not wanted.keys() <= self.kinds.keys()
         while True:
-            if real:
+            if mixed:
                 self.watching.add(gate.tid)  # before we look: what is written from now on is told to us
             try:
+                now = wanted() if callable(wanted) else wanted
+                lab: Wanted = tuple((fd, events) for fd, events in now.items() if fd in self.kinds)
+                real = {fd: events for fd, events in now.items() if fd not in self.kinds}
                 ready = _look(real)
                 if ready or deadline == 0.0:
                     return [*ready, *self._poll(lab, 0.0)]
-                if not real:
+                if not real and not changes:
                     return [*self._poll(lab, deadline)]
+                outer = {fd: events for fd, events in real.items() if fd not in self.inner}
                 answer = gate.poll(lab, outer, deadline, outside=bool(outer))
             finally:
                 self.watching.discard(gate.tid)

@@ -72,6 +72,7 @@ class Files:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         else:
             self.os_close(fd)
+            self.door.gone(fd)
             self.door.told()
 
     def closerange(self, fd_low: int, fd_high: int, /) -> None:

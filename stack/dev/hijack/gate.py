@@ -21,6 +21,7 @@ _PATIENCE = 1000  # looks at the clock, and calls, without any time that passes
 _TICK = 0.001  # seconds
 _CANCEL, _NEWS = marshal.dumps(("cancel",)), marshal.dumps(("news",))
 
+_DONE = {("connect", errno.EISCONN), ("close", errno.EBADF)}  # it was done while a signal was handled
 _SOON = 50  # milliseconds that another process has to tell the lab of what it wrote
 _AGAIN = 50  # milliseconds between two looks at something that cannot be watched
 
@@ -38,6 +39,7 @@ class Gate:
     """Where the system calls of a thread go; an OSError has the machine's own words."""
 
     tid = 0
+    handled = 0  # signals
 
     def enter(self) -> None:
         """The thread begins."""
@@ -125,8 +127,8 @@ class Remote(Gate):
             code, value = self._exchange(packet, {})
             if code == 0:
                 return value
-            if again and code == errno.EISCONN and name == "connect":
-                return None  # while the signal was handled
+            if again and (name, code) in _DONE:
+                return None
             if code > 0 and code != errno.EINTR:
                 raise OSError(code, os.strerror(code))
             again = True
@@ -166,6 +168,7 @@ class Remote(Gate):
 
     def interrupt(self, handler: Callable[[], object]) -> None:
         """A signal has come: it is handled now, or when we are not in the midst of a question."""
+        self.handled += 1
         if not self.asking:
             handler()
         else:

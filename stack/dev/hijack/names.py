@@ -90,6 +90,8 @@ class Names:
 
     def if_nametoindex(self, name: str) -> int:
         """The index of an interface."""
+        if not isinstance(name, str):
+            raise TypeError(f"if_nametoindex() argument 1 must be str, not {type(name).__name__}")
         for index, found in self.if_nameindex():
             if found == name:
                 return index
@@ -97,6 +99,10 @@ class Names:
 
     def if_indextoname(self, index: int) -> str:
         """The name of an interface."""
+        if not isinstance(index, int):
+            raise TypeError(f"{type(index).__name__!r} object cannot be interpreted as an integer")
+        if not 0 <= index <= 0xFFFFFFFF:
+            raise OverflowError("Python int too large to convert to C int")
         for found, name in self.if_nameindex():
             if found == index:
                 return name

@@ -9,7 +9,7 @@ import _socket
 import errno
 import os
 import select
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from operator import index
 from typing import cast
@@ -35,8 +35,10 @@ class RealFile(_socket.socket):
 
     def close(self) -> None:
         """As ever; another may get its number."""
-        self.door.inner.discard(self.fileno())
+        fd = self.fileno()
+        self.door.inner.discard(fd)
         super().close()
+        self.door.gone(fd)
         self.door.told()
 
 
@@ -89,7 +91,7 @@ class LabFile:
         """Close it; harmless when done before."""
         fd = self.detach()
         if fd >= 0:
-            self.door.close(fd)
+            self.door.close(fd, block=self.timeout != 0.0)
 
     def settimeout(self, timeout: float | None) -> None:
         """How long a call may wait."""
@@ -120,7 +122,7 @@ class LabFile:
         try:
             return self._call(name, *arguments, deadline)
         except BlockingIOError:
-            if deadline == 0.0:
+            if deadline is None or deadline == 0.0:  # SO_RCVTIMEO has passed, or nothing was to be waited for
                 raise
             raise TimeoutError("timed out") from None
 
@@ -159,6 +161,8 @@ class LabFile:
 
     def shutdown(self, how: int) -> None:
         """Close one direction or both."""
+        if not -(1 << 31) <= index(how) < 1 << 31:
+            raise OverflowError("Python int too large to convert to C int")
         self._call("shutdown", index(how))
 
     def getsockname(self) -> Address:
@@ -211,20 +215,25 @@ class LabFile:
     def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0
     ) -> tuple[bytes, list[object], int, Address | None]:
-        """As recvfrom; nothing comes beside the bytes."""
-        data, source = self.recvfrom(bufsize, flags)
-        return data, [], 0, source
+        """As recvfrom, and whether that was all of a datagram; nothing comes beside the bytes."""
+        if bufsize < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        if ancbufsize < 0:
+            raise ValueError("invalid ancillary data buffer length")
+        stream = self.type == int(_socket.SOCK_STREAM)
+        data, source = self.recvfrom(bufsize if stream else bufsize + 1, flags)
+        return data[:bufsize], [], _MSG_TRUNC if len(data) > bufsize else 0, source
 
     def recvmsg_into(
         self, buffers: Iterable[bytearray | memoryview], ancbufsize: int = 0, flags: int = 0
     ) -> tuple[int, list[object], int, Address | None]:
         """As recvmsg, into buffers."""
         views = [_writable(buffer) for buffer in buffers]
-        data, source = self.recvfrom(sum(len(view) for view in views), flags)
+        data, _, told, source = self.recvmsg(sum(len(view) for view in views), ancbufsize, flags)
         rest = data
         for view in views:
             rest = rest[_fill(view, rest[: len(view)]) :]
-        return len(data), [], 0, source
+        return len(data), [], told, source
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Send some of the bytes; how many."""
@@ -253,10 +262,13 @@ class LabFile:
         return cast(int, self._call("sendto", _bytes(data), int(flags), *self._address("sendto()", more[-1])))
 
     def sendmsg(
-        self, buffers: Iterable[Buffer], ancdata: Sequence[object] = (), flags: int = 0, address: object = None
+        self, buffers: Iterable[Buffer], ancdata: Iterable[object] = (), flags: int = 0, address: object = None
     ) -> int:
         """Send what is in several buffers."""
-        if ancdata:
+        for item in ancdata:
+            if not isinstance(item, tuple) or len(item) != 3:
+                raise TypeError("[sendmsg() ancillary data items] must be sequences of length 3")
+            index(item[0]), index(item[1]), memoryview(item[2])  # TypeError
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
         data = b"".join(buffers)
         if self.type == int(_socket.SOCK_STREAM):

@@ -15,7 +15,25 @@ from stack.dev.hijack.door import Door
 from stack.dev.hijack.sockets import LabFile, Socket
 
 _RECORD = 1 << 14  # bytes: as large as TLS makes them
+_HEAD = 5
 _Answer = TypeVar("_Answer")
+
+
+class Record:
+    """How far the record has been read that comes in: five bytes, of which the last two tell how many follow."""
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.wanted = _HEAD  # bytes, to its end or to that of its head
+
+    def took(self, data: bytes) -> None:
+        """So much of it was read."""
+        self.wanted -= len(data)
+        if len(self.head) < _HEAD:
+            self.head += data
+            self.wanted = self.wanted or int.from_bytes(self.head[3:])
+        if not self.wanted:
+            self.head, self.wanted = b"", _HEAD
 
 
 class LabSSL:
@@ -25,6 +43,7 @@ class LabSSL:
         self.__dict__["incoming"] = ssl.MemoryBIO()
         self.__dict__["outgoing"] = ssl.MemoryBIO()
         self.__dict__["file"] = sock._file
+        self.__dict__["record"] = Record()
         self.__dict__["inner"] = context._wrap_bio(  # type: ignore[attr-defined]
             self.incoming, self.outgoing, server_side=server_side, server_hostname=name
         )
@@ -32,6 +51,7 @@ class LabSSL:
     incoming: ssl.MemoryBIO
     outgoing: ssl.MemoryBIO
     file: LabFile
+    record: Record
     inner: ssl.SSLObject
 
     def __getattr__(self, name: str) -> object:
@@ -98,9 +118,9 @@ class LabSSL:
         self.outgoing.write(rest + later)
 
     def _feed(self) -> None:
-        """Fetch what the peer has sent."""
+        """Fetch what the peer has sent, no more than OpenSSL would: who waits with select should see the rest."""
         try:
-            data = self.file.recv(_RECORD)
+            data = self.file.recv(self.record.wanted)
         except TimeoutError as error:
             if error.errno is None:
                 raise TimeoutError("The read operation timed out") from None
@@ -108,6 +128,7 @@ class LabSSL:
         except BlockingIOError:
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "The operation did not complete") from None
         if data:
+            self.record.took(data)
             self.incoming.write(data)
         else:
             self.incoming.write_eof()
