@@ -479,6 +479,7 @@ class Run:
             world.advance(50)
         a = world.hosts[0]
         for host in world.hosts:
+            world.heal(host)  # the very last frames may have taken its address for another's
             waiting = host.ip.reassembly.packets if host.ip.reassembly is not None else {}
             handshakes = host.tcp.syn_cache.count if host.tcp.syn_cache is not None else 0
             if waiting or handshakes or host.tcp.table.connected:
