@@ -93,9 +93,9 @@ def _none_left(words: list[str]) -> None:
         raise Usage(f"{words[0]}: a filter reads what stands before it, no files")
 
 
-def _count(text: str) -> int:
+def _count(text: str, what: str = "lines") -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise Usage(f"{text}: not a number of lines")
+        raise Usage(f"{text}: not a number of {what}")
     return int(text)
 
 
@@ -154,16 +154,29 @@ class Grep(Filter):
 
 
 class Head(Filter):
-    """head: the first lines."""
+    """head: the first lines, or bytes."""
 
-    synopsis = "head [-n count]"
+    synopsis = "head [-n count | -c bytes]"
 
     def __init__(self, argv: list[str], target: Sink) -> None:
         super().__init__(argv, target)
-        options, words = _options(_dashed_count(argv), "n:")
+        options, words = _options(_dashed_count(argv), "c:n:")
         _none_left(words)
-        self.left = _count(options.get("-n", "10"))
+        self.bytes = "-c" in options
+        if self.bytes and "-n" in options:
+            raise Usage("-c and -n: one of them")
+        self.left = _count(options["-c"], "bytes") if self.bytes else _count(options.get("-n", "10"))
         self.done = not self.left
+
+    def feed(self, data: bytes) -> None:
+        """Bytes are handed on as they come, lines when they are whole."""
+        if not self.bytes:
+            return super().feed(data)
+        if not self.done:
+            self.target.feed(data[: self.left])
+            self.left = max(self.left - len(data), 0)
+            self.done = not self.left or self.target.done
+        return None
 
     def line(self, line: bytes) -> None:
         """Hand it on, and stop after the last one wanted."""

@@ -219,9 +219,9 @@ Examples:
 See grep(1), re_format(7); filters.""",
     ),
     "head": Topic(
-        "head [-n count]",
+        "head [-n count | -c bytes]",
         """\
-The first lines: 10, or so many.
+The first lines: 10, or so many; or the first bytes.
 
 What stands before it is ended when there are enough.
 

@@ -60,6 +60,10 @@ TEXT = b"pear 10\nApple 9\nfig 100\n\nfig 100\nlast"
         ("head -n 2", b"pear 10\nApple 9\n", 0),
         ("head -1", b"pear 10\n", 0),
         ("head -n 0", b"", 0),
+        ("head -c 7", b"pear 10", 0),
+        ("head -c7", b"pear 10", 0),
+        ("head -c 0", b"", 0),
+        ("head -c 999", TEXT, 0),
         ("head", TEXT + b"\n", 0),
         ("tail -n 1", b"last\n", 0),
         ("tail -2", b"fig 100\nlast\n", 0),
@@ -93,7 +97,10 @@ def test_filters(line: str, out: bytes, status: int) -> None:
     assert through(line, TEXT) == (out, status)
 
 
-@pytest.mark.parametrize("line", ["grep -c fig", "head -n 3", "tail -n 3", "wc", "sort -n", "grep -v fig"])
+CUT = ["grep -c fig", "grep -v fig", "head -n 3", "head -c 12", "tail -n 3", "wc", "sort -n"]
+
+
+@pytest.mark.parametrize("line", CUT)
 def test_cuts_do_not_matter(line: str) -> None:
     whole = through(line, TEXT)
     assert through(line, *(TEXT[at : at + 1] for at in range(len(TEXT)))) == whole
@@ -127,7 +134,8 @@ def test_head_has_had_enough() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["grep", "grep -z a", "grep a b", "grep [", "head -n", "head -n -1", "head x", "tail -n x", "tail -n +x", "wc -z",
+    ["grep", "grep -z a", "grep a b", "grep [", "head -n", "head -n -1", "head x", "head -c", "head -c x",
+     "head -c 1 -n 1", "tail -n x", "tail -n +x", "wc -z",
      "sort -k", "sort -k x", "sort f", "json x"],
 )  # fmt: skip
 def test_nonsense(line: str) -> None:
