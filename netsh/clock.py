@@ -266,8 +266,8 @@ class Clock:
         if self.drive.busy or self.signals.pending is not None:
             wait = 0.0
         self._poll(self.descriptors(), longest if wait is None else min(wait, longest))
-        if alone and self._rate == 1.0 and self.descriptors() == self._polled[0]:  # nobody has come meanwhile
-            self._relay(longest)
+        if alone and not self.lab.procs and self._rate == 1.0 and self.descriptors() == self._polled[0]:
+            self._relay(longest)  # nobody has come meanwhile
 
     def _relay(self, longest: float) -> None:
         """Go on as long as devices bring frames and nothing else happens: no process runs, nobody looks on.
