@@ -330,6 +330,7 @@ def tcp_open_window(tp: Tcpcb, acked: int) -> None:
 def tcp_xmit_timer(tp: Tcpcb, rtt: float) -> None:
     """A round trip was measured (RFC 6298 2; seconds)."""
     tp.tcp.stat["rttupdated"] += 1
+    tp.softerror = 0  # the way is there: what was said of it is old
     tp.rtttime = None
     if rtt < tp.rttlow:
         tp.rttlow = rtt
