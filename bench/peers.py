@@ -12,11 +12,10 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from tests.interop.netns import Netns, netns
+from tests.interop.netns import Netns, forward, netns
 
 PORT = 5001
 _FEATURES = ("tx", "tso", "gso", "gro")
-_FORWARD = "/proc/sys/net/ipv4/ip_forward"
 _FAR_TTL = "/proc/sys/net/ipv4/ip_default_ttl"
 
 
@@ -29,8 +28,8 @@ def line(routers: int, *, offloads: bool) -> Iterator[tuple[Netns, Netns, str]]:
         for number in range(routers + 1):
             _cable(spaces[number], spaces[number + 1], number, offloads)
         for number, space in enumerate(spaces):
+            forward(space)
             with space.enter():
-                Path(_FORWARD).write_text("1")
                 Path(_FAR_TTL).write_text("255")
             if number < routers:
                 space.run("ip", "route", "add", f"10.0.{routers}.0/24", "via", f"10.0.{number}.2")

@@ -22,6 +22,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,12 @@ class Netns:
         )  # fmt: skip
         self.children.append(child)
         return child
+
+    def wait_up(self, device: str) -> None:
+        """Wait until the kernel sends on a cable: not right away when both of its ends are up, but a while later."""
+        deadline = time.monotonic() + PATIENCE
+        while "state UP" not in (said := self.run("ip", "link", "show", "dev", device).stdout):
+            assert time.monotonic() < deadline, said
 
     @contextlib.contextmanager
     def enter(self) -> Iterator[None]:
@@ -124,6 +131,24 @@ def why_no_tun() -> str:
     if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode != 0:
         return "may not make network namespaces"
     return ""
+
+
+def forward(ns: Netns) -> None:
+    """Make a kernel a router."""
+    with ns.enter():
+        Path("/proc/sys/net/ipv4/conf/all/forwarding").write_text("1")
+
+
+def behind(ns: Netns, far: Netns, mtu: int = 1500) -> None:
+    """Make another kernel, 10.8.0.2, one that is behind a first one, 10.8.0.1, which forwards."""
+    forward(ns)
+    ns.run("ip", "link", "add", "near0", "mtu", str(mtu), "type", "veth", "peer", "name", "far0", "netns", far.name)
+    for number, (space, device) in enumerate(((ns, "near0"), (far, "far0")), 1):
+        space.run("ip", "addr", "add", f"10.8.0.{number}/24", "dev", device)
+        space.run("ip", "link", "set", device, "up")
+    far.run("ip", "route", "add", "default", "via", "10.8.0.1")
+    ns.wait_up("near0")
+    far.wait_up("far0")
 
 
 _lacking = why_no_tun()

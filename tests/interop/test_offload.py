@@ -24,7 +24,7 @@ from stack.net.ifnet import IFCAP_GSO, IFCAP_LRO, IFCAP_TSO4
 from tests.interop import stream
 from tests.interop.bulk import Bulk, Report
 from tests.interop.conftest import OURS, THEIRS, Pair
-from tests.interop.netns import Netns, needs_program, needs_root_tun
+from tests.interop.netns import Netns, behind, needs_program, needs_root_tun
 from tests.interop.stream import digest_of
 from tests.interop.world import Program, World
 
@@ -213,18 +213,6 @@ def test_what_the_kernel_cuts_for_us_is_right_on_the_next_wire(w: World) -> None
     stream_between(w, me, far, OURS, "10.8.0.2", "out", size=300_000)
     w.until(lambda: capture.text.count("(correct)") >= 300_000 // 1448, what="the capture")
     assert "incorrect" not in capture.text and capture.text.count("length 1448") >= 300_000 // 1448
-
-
-def behind(ns: Netns, far: Netns, mtu: int = 1500) -> None:
-    """Another kernel, 10.8.0.2, behind one that forwards."""
-    with ns.enter():
-        Path("/proc/sys/net/ipv4/conf/all/forwarding").write_text("1")
-    ns.run("ip", "link", "add", "near0", "mtu", str(mtu), "type", "veth", "peer", "name", "far0", "netns", far.name)
-    ns.run("ip", "addr", "add", "10.8.0.1/24", "dev", "near0")
-    ns.run("ip", "link", "set", "near0", "up")
-    far.run("ip", "addr", "add", "10.8.0.2/24", "dev", "far0")
-    far.run("ip", "link", "set", "far0", "up")
-    far.run("ip", "route", "add", "default", "via", "10.8.0.1")
 
 
 def test_we_find_the_mtu_behind_a_router_of_the_kernels(w: World) -> None:

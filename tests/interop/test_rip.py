@@ -68,6 +68,7 @@ def scene(w: World) -> Scene:
     linux.run("ip", "addr", "add", "10.8.0.1/24", "dev", "far0")
     linux.run("ip", "link", "set", "far0", "up")
     linux.run("ip", "link", "set", "far1", "up")
+    linux.wait_up("far0")
     w.capture(linux, w.lab["r1"].interfaces["virt0"])
     return Scene(w, linux)
 

@@ -17,7 +17,7 @@ from stack.addr import Ip4, Prefix
 from stack.host import Host
 from stack.net.route import RTF_DYNAMIC, RTF_GATEWAY
 from tests.interop.conftest import OURS, THEIRS, Pair
-from tests.interop.netns import Netns, needs_program, needs_root_tun
+from tests.interop.netns import Netns, behind, forward, needs_program, needs_root_tun
 from tests.interop.world import World
 
 pytestmark = [needs_root_tun, needs_program("tcpdump", "ping", "traceroute", "curl")]
@@ -119,7 +119,7 @@ def test_linux_takes_our_redirect(path: Path2) -> None:
 
 def test_we_take_a_redirect(pair: Pair) -> None:
     w, ns = pair.world, pair.linux
-    _forward(ns)
+    forward(ns)
     ns.run("ip", "route", "add", "198.51.100.0/24", "via", "10.9.0.77")
     w.route(pair.me, "0.0.0.0/0", THEIRS)
     w.command("me", "ping -c 1 -w 1 198.51.100.9")
@@ -132,36 +132,19 @@ def test_we_take_a_redirect(pair: Pair) -> None:
 def test_linux_routes_for_us(pair: Pair) -> None:
     """A second kernel on a wire of its own behind the first."""
     w = pair.world
-    far = _behind(w, pair.linux)
+    far = w.namespace()
+    behind(pair.linux, far)
     w.route(pair.me, "0.0.0.0/0", THEIRS)
     answer = w.command("me", "ping -c 3 -i 0.01 10.8.0.2")
-    assert answer.status == 0 and "ttl=63" in answer.text
+    assert answer.status == 0 and "ttl=63" in answer.text, answer.both
     assert "1 received" in w.linux(far, "ping", "-c1", OURS)
 
 
 @pytest.mark.parametrize("option", ["", "-I "])
 def test_we_trace_a_route_through_linux(pair: Pair, option: str) -> None:
     w = pair.world
-    _behind(w, pair.linux)
+    behind(pair.linux, w.namespace())
     w.route(pair.me, "0.0.0.0/0", THEIRS)
     answer = w.command("me", f"traceroute -n {option}-q 1 -w 2 10.8.0.2")
     assert answer.status == 0
     assert hops(f"{answer.err}{answer.text}") == [THEIRS, "10.8.0.2"]
-
-
-def _behind(w: World, ns: Netns) -> Netns:
-    """Another kernel, 10.8.0.2, behind a first one that forwards."""
-    far = w.namespace()
-    _forward(ns)
-    ns.run("ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", far.name)
-    ns.run("ip", "addr", "add", "10.8.0.1/24", "dev", "near0")
-    ns.run("ip", "link", "set", "near0", "up")
-    far.run("ip", "addr", "add", "10.8.0.2/24", "dev", "far0")
-    far.run("ip", "link", "set", "far0", "up")
-    far.run("ip", "route", "add", "default", "via", "10.8.0.1")
-    return far
-
-
-def _forward(ns: Netns) -> None:
-    with ns.enter():
-        Path("/proc/sys/net/ipv4/conf/all/forwarding").write_text("1")

@@ -22,6 +22,8 @@ def two() -> Iterator[tuple[Netns, Netns]]:
             machine.run("ip", "addr", "add", f"10.77.0.{number}/24", "dev", "wire")
             machine.run("ip", "link", "set", "wire", "up")
             machine.run("ip", "link", "set", "lo", "up")
+        a.wait_up("wire")
+        b.wait_up("wire")
         yield a, b
 
 
