@@ -178,6 +178,48 @@ def test_no_bus_while_somebody_else_has_it(bus: BusFile, other: BusFile) -> None
     assert read(bus) == [FRAME]
 
 
+def count_locks(bus: BusFile, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """One entry each time that it takes the lock."""
+    taken: list[bool] = []
+    take = bus.lock.take
+
+    def taking() -> bool:
+        taken.append(True)
+        return take()
+
+    monkeypatch.setattr(bus.lock, "take", taking)
+    return taken
+
+
+def test_where_memory_has_no_order_all_is_read_under_the_lock(
+    bus: BusFile, other: BusFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (busfile, buslock):
+        monkeypatch.setattr(module, "ORDERED", False)
+    taken = count_locks(other, monkeypatch)
+    for size in (60, 1514):
+        assert bus.write([FRAME[:size]]) == 1
+        assert read(other) == [FRAME[:size]]
+    assert taken and bus.memory[24:32] == bytes(8)
+
+
+def test_little_is_read_without_the_lock_unless_somebody_has_it(
+    bus: BusFile, other: BusFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not buslock.ORDERED:
+        pytest.skip("this machine does not keep the order of memory")
+    taken = count_locks(other, monkeypatch)
+    bus.write([FRAME] * 2)
+    assert (read(other), taken) == ([FRAME] * 2, [])
+    bus.write([FRAME] * 3)
+    assert (read(other), taken) == ([FRAME] * 3, [True])
+    bus.write([FRAME])
+    assert bus.lock.take()
+    assert other.read().busy and len(taken) == 2
+    bus.lock.give()
+    assert read(other) == [FRAME] and len(taken) == 2
+
+
 def test_the_lock_word_is_one_while_we_have_it(bus: BusFile) -> None:
     assert bus.memory[24:32] == bytes(8)
     assert bus.lock.take()
