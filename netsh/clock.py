@@ -30,6 +30,7 @@ BUDGET = 5000  # pieces of work between two looks at the real machine
 _TURN = 0.005  # real seconds of work between the same two looks, in real time: frames and keys wait for us there
 _PIECES = 16  # of work between two looks at the time: one may be a burst of frames
 _CHUNK = 65536
+_GRACE, _AGAIN = 0.05, 0.5  # seconds for a signal that is on its way to a program, and until we ask again for one
 _LONGEST_WAIT = 3600.0  # poll(2) takes no more than 24 days
 
 
@@ -154,13 +155,16 @@ class Clock:
         if proc.status is not None or wait == 0.0 or self.signals.pending is not None:
             return
         if wait is None and self.rate is None and not self._hopeful():
-            stuck()
+            if not self.lab.programs.expecting or not self._poll(self.descriptors(), _GRACE):
+                stuck()
         else:
             self.before_waiting()
             programs = self.lab.programs
             held = self.rate is None and programs.held
             if held:
                 wait = programs.look(time.monotonic(), self.lab.callouts.now)
+            elif wait is None and programs.expecting:
+                wait = _AGAIN
             if longest is not None:
                 wait = longest if wait is None else min(wait, longest)
             if self._poll(self.descriptors(), wait):
@@ -207,7 +211,9 @@ class Clock:
     def _hopeful(self) -> bool:
         """Whether the real machine may still bring something, when nothing is pending in the lab."""
         programs = self.lab.programs
-        return bool(programs.computing or programs.outside) or len(self.descriptors()) > len(programs.readers)
+        if programs.computing or programs.outside or len(self.descriptors()) > len(programs.readers):
+            return True
+        return any(expects() for expects in programs.expecting)
 
     def _advance(self, budget: int, proc: Proc | None) -> float | None:
         """Do what is due; returns the real seconds until more is, 0 when more is now, None for never."""

@@ -58,6 +58,7 @@ class Programs:
         self.spent: dict[object, float] = {}  # how long some have done so before, at this moment of the lab's
         self.moment = 0.0
         self.outside = 0  # threads that wait for something that is not of the lab, too
+        self.expecting: list[Callable[[], bool]] = []  # of each program: whether a signal may come from one it started
         self.rate: float | None = None  # virtual seconds a real one; None: fast
 
     @property

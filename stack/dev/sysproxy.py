@@ -66,6 +66,7 @@ class Program(Job):
         self.programs.readers[self.pidfd] = self._exited
         self.process = Process(self, Filedesc(lab, host), ours, None)
         self.process.pid = self.pid
+        self.programs.expecting.append(self._expects)
         owner.closers.append(self.end)
 
     def signal(self, number: int) -> None:
@@ -93,6 +94,11 @@ class Program(Job):
         """What it has printed so far comes before what happens now."""
         for fd in list(self.pipes):
             self._read(fd, most)
+
+    def _expects(self) -> bool:
+        """Whether it has started something that the lab does not know, which tells it by a signal when it ends."""
+        known = {process.pid for process in self.processes}
+        return any(_children(pid) - known for pid in known)
 
     # --- the process --------------------------------------------------------------------------------
 
@@ -141,6 +147,22 @@ class Program(Job):
             process.over()
         self.status = 128 - code if code < 0 else code
         self.said.wakeup()
+
+
+def _children(pid: int) -> set[int]:
+    """The processes that one has started, as far as they live and the machine tells."""
+    found: set[int] = set()
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found.update(map(int, (task / "children").read_text().split()))
+    return {child for child in found if _lives(child)}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _spawn(argv: list[str], descriptors: dict[int, int]) -> int:

@@ -262,6 +262,7 @@ def test_signals_between_processes(theatre: Theatre) -> None:
                 time.sleep(1000)
                 os._exit(0)
         time.sleep(5)
+        print(os.wait3(os.WNOHANG)[:2], os.wait4(-1, os.WNOHANG)[:2], os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG))
         for child in children:
             print(os.waitpid(child, os.WNOHANG))
             os.kill(child, signal.SIGTERM)
@@ -271,7 +272,7 @@ def test_signals_between_processes(theatre: Theatre) -> None:
         """,
     )
     played = theatre.play("python signals.py")
-    assert played.out == "(0, 0)\ntold 15 5.0\n(0, 0)\n(0, 0)\n[7, -15, -9] 10.0\n", played
+    assert played.out == "(0, 0) (0, 0) None\n(0, 0)\ntold 15 5.0\n(0, 0)\n(0, 0)\n[7, -15, -9] 10.0\n", played
 
 
 def test_ctrl_c_is_for_all_of_them(theatre: Theatre) -> None:

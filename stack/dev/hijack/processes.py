@@ -136,8 +136,7 @@ class Processes:
             quick[place] |= os.WNOHANG
             found = real(*quick)
             if found is None or isinstance(found, tuple) and not found[0]:
-                child = arguments[0] if place == 1 else arguments[1] if arguments[0] == os.P_PID else -1
-                self._wait(child if place and child > 0 else -1, block=not arguments[place] & os.WNOHANG)
+                self._wait(_child(place, arguments), block=not arguments[place] & os.WNOHANG)
                 return real(*arguments)
             return found
 
@@ -151,6 +150,13 @@ class Processes:
         if isinstance(gone, int) and gone > 0:  # it has let go of the lab, and will be over at once
             with suppress(ChildProcessError):
                 _waitid(os.P_PID, gone, os.WEXITED | os.WNOWAIT)
+
+
+def _child(place: int, arguments: tuple[int, ...]) -> int:
+    """Whom a call waits for, -1 for any; `place` is that of its options."""
+    if place == 2 and arguments[0] == os.P_PID:
+        return arguments[1]
+    return arguments[0] if place == 1 and arguments[0] > 0 else -1
 
 
 def die_with(births: int) -> None:

@@ -68,7 +68,7 @@ class LabSSL:
         """What the peer says."""
         if buffer is None:
             return self._drive(lambda: self.inner.read(size))
-        view = memoryview(buffer)[: size or len(buffer)]
+        view = memoryview(buffer)[: size if 0 < size < len(buffer) else len(buffer)]
         return cast(int, self._drive(lambda: self.inner.read(len(view), view)))
 
     def write(self, data: bytes | memoryview) -> int:
