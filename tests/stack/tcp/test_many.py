@@ -6,6 +6,8 @@ import gc
 import sys
 from collections import Counter
 
+import pytest
+
 from stack.host import Host
 from stack.kern.proc import Proc, pause
 from stack.kern.socket import SOCK_STREAM, Socket
@@ -76,6 +78,7 @@ def pcbs(host: Host) -> int:
     return len(list(host.tcp.table)) + len(host.tcp.table.connected)
 
 
+@pytest.mark.timeout(240)  # a quarter of a minute of work, on a machine that is ours alone
 def test_twenty_thousand_short_ones() -> None:
     world = Short()
     world.ask(1000)  # what is made at the first time is made
@@ -84,4 +87,5 @@ def test_twenty_thousand_short_ones() -> None:
     assert world.left == before
     assert before["b's pcbs"] == 1  # the listener; other tests may have left control blocks of their own
     assert before["a's pcbs"] == before["heap"] == 0
-    assert sys.getallocatedblocks() - memory < 1000
+    # other threads of pytest's allocate, too; one block a connection would be 20,000
+    assert sys.getallocatedblocks() - memory < 4000
