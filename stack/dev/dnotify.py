@@ -18,7 +18,8 @@ from contextlib import suppress
 from functools import cache
 from types import FrameType
 
-_OWN = (signal.SIGPWR, signal.SIGSTKFLT, signal.SIGURG)  # nobody sends them to a program such as this one
+# Nobody sends them to a program such as this one; not every system has them all.
+_OWN = [signal.Signals[name] for name in ("SIGPWR", "SIGSTKFLT", "SIGURG") if name in signal.Signals.__members__]
 _SIGINFO = 128  # bytes of a struct signalfd_siginfo
 
 
