@@ -17,11 +17,12 @@ Draw = Callable[[], None]
 
 
 def terminal_size(out: IO[Any] | io.BufferedIOBase) -> tuple[int, int]:
-    """The columns and the lines of the terminal behind a file; 80 and 24 where there is none."""
+    """The columns and the lines of the terminal behind a file; 80 and 24 where there is none, or it does not know."""
     try:
-        return os.get_terminal_size(out.fileno())
+        columns, lines = os.get_terminal_size(out.fileno())
     except (OSError, ValueError):
         return 80, 24
+    return columns or 80, lines or 24
 
 
 def terminal_width(out: IO[Any]) -> int:

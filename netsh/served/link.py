@@ -141,6 +141,10 @@ class Client:
         except OSError:
             data = b""
         self.reads = False
+        self.give(data)
+
+    def give(self, data: bytes) -> None:
+        """Send input to what reads."""
         self.send(frames.INPUT, data)
 
     def receive(self) -> None:
@@ -222,9 +226,10 @@ def connect(place: Url) -> socket.socket:
 def window() -> tuple[int, int]:
     """How many columns and lines our terminal has."""
     try:
-        return os.get_terminal_size(1)
+        columns, lines = os.get_terminal_size(1)
     except OSError:
         return 80, 24
+    return columns or 80, lines or 24
 
 
 def _folder() -> str:
