@@ -128,7 +128,6 @@ class Clock:
         signals.arm()
         if signals.pending == signal.SIGINT and not before:
             signals.take()  # it was meant for something that is over
-        signals.pending, signals.ahead = signals.pending or signals.ahead, None
         try:
             while proc.status is None:
                 self.run_some(proc, stuck)
@@ -402,8 +401,8 @@ class Clock:
             reader, _ = self.servants(descriptor)
             if reader is not None:
                 self._read(descriptor, reader)
-            elif (pipe := self.inputs.get(descriptor)) is not None:
-                _fill(descriptor, pipe)
+            elif (pipe := self.inputs.get(descriptor)) is not None and self.signals.pending is None:
+                _fill(descriptor, pipe)  # what was typed behind Ctrl-C is not for what that ends
         if events & ~select.POLLIN:
             _, writer = self.servants(descriptor)  # after the reader, which may have closed it
             if writer is not None:

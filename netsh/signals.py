@@ -14,7 +14,6 @@ class Signals:
 
     def __init__(self) -> None:
         self.pending: int | None = None
-        self.ahead: int | None = None  # typed before its command ran
         self.running = False  # a command is, and gets the signal; else the program does
         self.awake: tuple[int, int] | None = None
         self.leave: Callable[[int], None] | None = None  # at a prompt: how the program is told, between two events
@@ -52,6 +51,18 @@ class Signals:
         if self.awake is not None:
             with suppress(BlockingIOError):
                 os.write(self.awake[1], b"\0")
+
+    def begin(self) -> None:
+        """A line that was typed is about to run: what comes from now on is for it, and what came is not."""
+        self.pending = None
+        self.running = True
+
+    def end(self) -> None:
+        """It has run: SystemExit for what came too late for it, and was to end the program."""
+        self.running = False
+        number = self.take()
+        if number in (signal.SIGTERM, signal.SIGHUP):
+            raise SystemExit(128 + number)
 
     def take(self) -> int | None:
         """The one that came, once."""

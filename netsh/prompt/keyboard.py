@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 import termios
 from contextlib import suppress
 from typing import Any, Self
+
+_CHUNK = 65536
 
 Mode = list[Any]  # as termios.tcgetattr returns it
 
@@ -30,6 +34,18 @@ class Modes:
 
     def __exit__(self, *_: object) -> None:
         self.set(self.ordinary)
+
+    def lend(self, typed: bytes) -> tuple[bytes, bool]:
+        """Be `kept`: the keys that were typed before, behind what is known of them, and whether Ctrl-C was one.
+
+        It is a signal from now on; before it was a key, which waits here to be read.
+        """
+        self.set(self.kept)
+        with suppress(OSError):
+            while select.select([self.descriptor], [], [], 0)[0] and (piece := os.read(self.descriptor, _CHUNK)):
+                typed += piece
+        _, interrupt, typed = typed.rpartition(b"\x03")  # as in a terminal, it ends what was typed
+        return typed, bool(interrupt)
 
     def set(self, mode: Mode) -> None:
         """Be in a mode."""

@@ -193,14 +193,15 @@ class Keyboard(Modes):
     def lent(self, typed: bytes) -> Iterator[None]:
         """The keys are a line's while it runs, and first of all those that were `typed` behind it."""
         clock = self.session.clock
-        _, interrupt, typed = typed.rpartition(b"\x03")  # as in a terminal: it is a signal, and ends what was typed
-        clock.signals.ahead = signal.SIGINT if interrupt else None
+        clock.signals.begin()
+        typed, interrupt = self.lend(typed)
+        if interrupt:
+            clock.signals.pending = signal.SIGINT
         self.before = before = clock.before_waiting
         self.session.stdin = clock.inputs[self.descriptor] = Pipe(typed)
         clock.before_waiting = self._before_waiting
         self.screen.writers = clock.writers
         self.screen.lender = self._lend
-        self.set(self.kept)
         self.pager = pager_of(self.session.pager)
         if self.pager is not None:
             self.screen.hold(MOMENT)
@@ -214,6 +215,7 @@ class Keyboard(Modes):
             clock.inputs.pop(self.descriptor, None)
             self.rest, self.session.stdin = self.session.stdin.take(), Pipe(closed=True)
             self.set(self.editing)
+            clock.signals.end()
 
     def _lend(self) -> None:
         """Before a program looks at the terminal it is an ordinary one."""

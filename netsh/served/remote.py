@@ -48,6 +48,8 @@ class Remote(Client):
         self.questions = Questions(self.say)
         self.ahead = b""  # keys that were typed behind the line, and are the command's first of all
         self.rest = b""  # what it did not read
+        self.given: list[bytes] = []  # to the line that runs
+        self.before = 0  # how many pieces others had got
         self.why = ""  # the connection has ended
         self.window = window()
         screen.sent = desk.recorder.sent
@@ -61,13 +63,13 @@ class Remote(Client):
 
     def type(self, line: str, ahead: bytes) -> bytes:
         """Run a line that was typed, and give it the keys that came behind it; those that it left."""
-        _, interrupt, self.ahead = ahead.rpartition(b"\x03")  # as in a terminal: it ends what was typed
+        self.signals.begin()
+        self.ahead, interrupt = self.modes.lend(ahead)
+        if interrupt:
+            self.signals.pending = signal.SIGINT
         self.rest = b""
+        self.given, self.before = [], self._taken()
         self._tell_window()
-        self.modes.set(self.modes.kept)
-        self.signals.running = True
-        self.signals.take()  # it was meant for something that is over
-        self.signals.pending = signal.SIGINT if interrupt else None
         self.line = line
         self.desk.recorder.line(f"{self.host()}# ", line)
         settings = self.desk.settings
@@ -79,9 +81,9 @@ class Remote(Client):
             self.signals.running = False
             self._page(pager)
         finally:
-            self.signals.running = False
             self.screen.settle()
             self.modes.set(self.modes.editing)
+            self.signals.end()
         return self.rest + self.ahead
 
     def _page(self, pager: list[str] | None) -> None:
@@ -126,7 +128,7 @@ class Remote(Client):
         if kind == frames.READ and self.ahead:
             self.reads = False
             data, self.ahead = self.ahead[: frames.CHUNK], self.ahead[frames.CHUNK :]
-            self.send(frames.INPUT, data)
+            self.give(data)
         elif kind == frames.READ and self.reads and not self.wants_keys:
             self.modes.set(self.modes.ordinary)
             self.screen.lost = True
@@ -164,8 +166,17 @@ class Remote(Client):
             super().err(data)
 
     def left(self, data: bytes) -> None:
-        """What the line did not read."""
-        self.rest = data
+        """What the line did not read, and what came too late for it."""
+        self.rest = data + b"".join(self.given[self._taken() - self.before :])
+
+    def give(self, data: bytes) -> None:
+        """Send input, and keep it until it is known who has got it."""
+        self.given.append(data)
+        super().give(data)
+
+    def _taken(self) -> int:
+        """How many pieces of input the server has taken, ever."""
+        return int(self.state.get("inputs", "0"))
 
     # -- a line is edited -----------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class Visitor:
         self.queue: deque[list[str]] = deque()
         self.proc: Proc | None = None  # what it waits for
         self.asked = False  # for its standard input
+        self.inputs = 0  # pieces of it that came in time
         self.began = 0.0  # when what runs did, by our own work
         self.paused = False  # it has waited for something, or worked for long, and the client knows
         self.ending = False  # nothing more will be run
@@ -360,6 +361,7 @@ class Visitor:
         exiting = "" if session.exiting is None else str(session.exiting)
         left = bytes(session.stdin.buffer).decode("utf-8", "surrogateescape")
         session.stdin = Pipe(closed=True)
+        self.asked = False
         if self.prompt:
             self._tell_state()
         self.send(frames.DONE, frames.texts(str(self.status), exiting, left))
@@ -382,6 +384,7 @@ class Visitor:
         if not self.asked or len(data) > frames.CHUNK:
             return
         self.asked = False
+        self.inputs += 1
         if data:
             self.session.stdin.write(data)
         else:
@@ -435,6 +438,7 @@ class Visitor:
             "clock": self.clock.mode,
             "stands": self.clock.drive.state,
             "jobs": str(len(session.jobs.running())),
+            "inputs": str(self.inputs),
             "told": self.server.told() if self.prompt else "",
             "hosts": self._hosts(),
         }

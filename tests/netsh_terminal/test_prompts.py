@@ -368,3 +368,17 @@ def test_a_job_reads_a_file(sit: Sit, tmp_path: Path) -> None:
     run(terminal, f"nc -N www 7 < {tmp_path}/much &")
     terminal.until(lambda terminal: sum("Done" in line for line in terminal.lines) == 2)
     assert (tmp_path / "received").read_bytes() == b"x" * 300_000
+
+
+@pytest.mark.parametrize("line", ["sleep 100", "arp -f -", "gw { while true { } }"])
+def test_ctrl_c_at_the_moment_a_line_begins_is_for_that_line_and_what_follows_for_the_next(
+    terminal: Terminal, line: str
+) -> None:
+    for turn in range(5):
+        row = terminal.screen.cursor.y
+        terminal.type(f"{line}\r")
+        if turn % 2:  # Enter was drawn, and the command is not there yet
+            terminal.until(lambda terminal, row=row: terminal.screen.cursor.y != row)  # type: ignore[misc]
+        terminal.type(f"{CTRL_C}echo turn {turn}\r")
+        terminal.until(lambda terminal, turn=turn: f"turn {turn}" in terminal.lines)  # type: ignore[misc]
+        terminal.until_prompt()
