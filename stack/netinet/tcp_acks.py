@@ -46,10 +46,10 @@ class TcpAcks(TcpBase):
             tcp_ecn_echo(tp, seg.ack)
         if tp.sack is not None and tp.sack.probe is not None:
             self._judge_probe(tp, tp.sack, seg)
-        if tp.rack is not None:
+        if seg.told.sack and tp.flags & TF_SACK:
             twice = tcp_dsack_of(seg)
             if twice is not None:
-                tcp_dsack_arrives(tp, tp.rack, twice)
+                tcp_dsack_arrives(tp, twice)
         news = bool(tp.flags & TF_SACK) and self._update_scoreboard(tp, seg)
         if SEQ_LEQ(seg.ack, tp.snd_una):
             self._duplicate_ack(tp, seg, news)

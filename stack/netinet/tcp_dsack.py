@@ -63,10 +63,12 @@ def tcp_dsack_of(seg: Segment) -> Block | None:
     return blocks[0] if inside else None
 
 
-def tcp_dsack_arrives(tp: Tcpcb, rack: Rack, block: Block) -> None:
+def tcp_dsack_arrives(tp: Tcpcb, block: Block) -> None:
     """RFC 3708: what we sent twice came twice; when that holds for all of a recovery, nothing was lost."""
-    if SEQ_GEQ(block[0], block[1]) or not rack.reported(*block):
-        return  # it is the network that doubles
+    tp.tcp.stat["sack_dsackrcvd"] += 1
+    rack = tp.rack
+    if rack is None or SEQ_GEQ(block[0], block[1]) or not rack.reported(*block):
+        return  # it is the network that doubles, or a probe was early
     tp.tcp.stat["sack_dsackrexmit"] += 1
     tcp_needless(tp, rack, SEQ_SUB(rack.end, block[0]))
     if rack.again <= 0 and rack.prior is not None:
