@@ -38,7 +38,7 @@ PORT = 5001
 STREAM = str(Path(stream.__file__))
 NEAR, FAR = "10.9.0.2", "10.9.0.1"
 FLOWS = ("kernel", "send", "receive")
-KNOBS = {"sendbuf_max": 4 << 20, "recvbuf_max": 4 << 20}
+KNOBS = {"sendbuf_max": "tcp_wmem", "recvbuf_max": "tcp_rmem"}  # ours, and where Linux has its own
 ROADS = [
     *(f"delay {delay}ms loss {loss}%" for delay in (5, 20, 40) for loss in (0, 0.1, 1, 5)),
     "delay 20ms reorder 1%",
@@ -100,8 +100,9 @@ class Bed:
             between.run("ip", "link", "set", name, "master", "br0")
         for name in ("tap0", "road0", "br0"):
             between.run("ip", "link", "set", name, "up")
-        for name, value in KNOBS.items():
-            me.sysctl.set(f"net.inet.tcp.{name}", str(value))
+        for name, theirs in KNOBS.items():
+            most = Path("/proc/sys/net/ipv4", theirs).read_text().split()[2]
+            me.sysctl.set(f"net.inet.tcp.{name}", most)
         me.sysctl.set("net.inet.tcp.congctl.selected", self.case.control)
         return device
 
