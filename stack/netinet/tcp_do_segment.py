@@ -403,12 +403,13 @@ class TcpSegments(TcpAcks):
 def tcp_grow_rcvbuf(tp: Tcpcb, size: int) -> None:
     """A buffer that does not hold twice what came in a round trip grows (NetBSD's recvbuf_auto).
 
-    Twice, since slow start will double it; by NetBSD's steps of recvbuf_inc alone it would stay far behind.
+    Twice, since slow start will double it; by NetBSD's steps of recvbuf_inc alone it would stay far behind.  As much
+    as the buffer holds is enough of a round: a receiver's srtt is mostly the SYN's, and that may have waited for ARP.
     """
     tp.rfbuf_cnt += size
     tcp = tp.tcp
     now = tcp.callouts.now
-    if tp.srtt is None or now - tp.rfbuf_since < tp.srtt or not tcp.recvbuf_auto:
+    if tp.srtt is None or not tcp.recvbuf_auto or (now - tp.rfbuf_since < tp.srtt and tp.rfbuf_cnt < tp.rcv.hiwat):
         return
     if 2 * tp.rfbuf_cnt > tp.rcv.hiwat and tp.rcv.hiwat < tcp.recvbuf_max:
         tp.rcv.hiwat = min(max(tp.rcv.hiwat + tcp.recvbuf_inc, 2 * tp.rfbuf_cnt), tcp.recvbuf_max)

@@ -12,6 +12,8 @@ from stack.kern.socket import SOCK_STREAM
 from stack.kern.syscalls import accept, connect, recv, sendall
 from stack.lab import Lab
 from stack.net.wire import Personality
+from stack.netinet.tcp_do_segment import tcp_grow_rcvbuf
+from stack.netinet.tcp_var import Tcpcb
 
 PORT = 80
 LARGE = {"sendbuf_max": "4194304", "recvbuf_max": "4194304"}
@@ -58,6 +60,17 @@ def test_buffers_grow_as_fast_as_slow_start() -> None:
     rate, stat = goodput(FAST, 1.0)
     assert rate > 25 and not stat["sndrexmitpack"]
     assert goodput(FAST, 1.0, recvbuf_auto="0")[0] < 1
+
+
+def test_a_buffer_that_fills_in_less_than_a_round_trip_grows_at_once() -> None:
+    """What srtt says is too much where the SYN had to wait for ARP."""
+    tp = Lab().add_host("a").socket(SOCK_STREAM).pcb
+    assert isinstance(tp, Tcpcb)
+    tp.srtt, before = 10.0, tp.rcv.hiwat
+    tcp_grow_rcvbuf(tp, before - 1)
+    assert tp.rcv.hiwat == before
+    tcp_grow_rcvbuf(tp, 1)
+    assert tp.rcv.hiwat == 2 * before
 
 
 @pytest.mark.parametrize("control", ["newreno", "cubic"])
