@@ -45,6 +45,11 @@ def test_other_machines_come_in_only_when_that_is_meant(two: tuple[Netns, Netns]
     refused = a.run(*NETSH, "serve", url, "-d", check=False)
     assert refused.returncode == 1
     assert refused.stderr == f"netsh: {url}: other machines could reach it; --public if that is meant\n"
+    other = "tcp://10.77.0.1:7001"
+    daemon = a.run(*NETSH, "serve", other, "--public", "-d")
+    warning = f"netsh: warning: {other}: anybody who reaches this address can run the lab\n"
+    assert (daemon.stdout, daemon.stderr) == ("", warning)
+    assert b.run(*NETSH, "-s", other, "--", "halt").stderr == ""
     assert serve(a, url, "--public") == [
         f"netsh: warning: {url}: anybody who reaches this address can run the lab\n", f"serving {url}\n",
     ]  # fmt: skip

@@ -242,6 +242,8 @@ def test_what_a_bus_holds(shells: Shells) -> None:
     assert lines[2].startswith("packet 1, offset 0x0072, length 0x0064, ts 1")
     assert len(lines) == 3
     assert shells.run("shmif_dumpbus -h ./bus1").stdout == header
+    assert shells.run("shmif_dumpbus -h -p none.pcap ./bus1").stdout == header  # the header alone is wanted
+    assert not (shells.folder / "none.pcap").exists()
     assert shells.run("shmif_dumpbus -p x.pcap ./bus1").stdout == done.stdout
     assert shells.run("shmif_dumpbus -p - ./bus1 > y.pcap").stdout == ""
     capture = (shells.folder / "x.pcap").read_bytes()
