@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+_MOST = 1 << 24  # letters of what is no file: it may never end
+
 
 class AppendedFile:
     """A file that grows at its end, at once."""
@@ -28,12 +30,16 @@ class AppendedFile:
 
 
 def read_text(path: str) -> str:
-    """A text whole; OSError when it cannot be read, ValueError when it is no text."""
+    """A text whole; OSError when it cannot be read, ValueError when it is no text, or of a device that never ends."""
     with open(path, encoding="utf-8-sig") as file:
+        endless = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
         try:
-            return file.read()
+            text = file.read(_MOST + 1 if endless else -1)
         except UnicodeDecodeError:
             raise ValueError("this is no text") from None
+    if endless and len(text) > _MOST:
+        raise ValueError(f"this is no file, and has more than {_MOST >> 20} million letters")
+    return text
 
 
 def open_for_reading(path: str) -> int:

@@ -74,9 +74,13 @@ class Client:
 
     def run(self, work: Work) -> int:
         """Have it run, and follow it to its end; its status."""
+        body = frames.texts(work.kind, work.name, work.text, *work.arguments)
+        if len(body) > frames.LONGEST:
+            name = work.name or "-c"
+            raise Unusable(f"{name}: more than {frames.LONGEST >> 20} MiB to send; 'source FILE' has it read there")
         self.running = True
         self.interrupts = 0
-        self.send(frames.RUN, frames.texts(work.kind, work.name, work.text, *work.arguments))
+        self.send(frames.RUN, body)
         self.follow(lambda: not self.running or self.ended is not None)
         return self.status
 

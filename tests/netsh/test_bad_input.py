@@ -46,6 +46,8 @@ TABLE = [
     ("tcpdump -Z", 2, "tcpdump: "),
     ("source /no/such", 1, "source: /no/such: No such file or directory"),
     ("load /no/such", 1, "load: /no/such: No such file or directory"),
+    ("load /dev/zero", 1, "load: /dev/zero: this is no file, and has more than 16 million letters"),
+    ("source /dev/zero", 1, "source: /dev/zero: this is no file, and has more than 16 million letters"),
     ("save /no/such/file", 1, "save: /no/such/file: No such file or directory"),
     ("bus lan delay 10", 2, "bus: delay 10: the unit is missing"),
     ("link me gw 10.0.0.0/33", 2, "link: 10.0.0.0/33: not a prefix"),

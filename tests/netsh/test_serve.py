@@ -56,6 +56,14 @@ def test_a_script_that_fails_says_where(lab: Served) -> None:
     assert lab.run("ping").err == f"netsh: ping: No such file or directory; {cure}\n"
 
 
+def test_what_is_too_long_to_send(lab: Served) -> None:
+    (lab.folder / "long.netsh").write_text(f"# {'x' * frames.LONGEST}\necho x\n")
+    told = "netsh: long.netsh: more than 16 MiB to send; 'source FILE' has it read there\n"
+    assert lab.run("long.netsh") == Done(1, "", told)
+    assert lab.run("-c", "source ./long.netsh") == Done(0, "x\n", "")
+    (lab.folder / "long.netsh").unlink()
+
+
 def test_standard_input_goes_to_a_command_that_reads(lab: Served) -> None:
     line = "www nc -l 7 > got & sleep 0.1; nc -N www 7; wait"
     assert lab.run("-c", line, stdin="hello\n" * 20000) == Done(0, "", "")
