@@ -300,6 +300,40 @@ def test_a_signal_may_come_from_a_process_of_the_machine(theatre: Theatre) -> No
     assert played.err.endswith("nothing more can happen\n")
 
 
+def test_tls_over_a_pair_of_the_machines_and_services_by_name(theatre: Theatre) -> None:
+    """A service that TCP has and UDP has not is found for TCP; TLS fills any buffer."""
+    theatre.script(
+        "pair.py",
+        """
+        import array, asyncio, os, socket, ssl, threading, trustme
+        authority = trustme.CA()
+        ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+        authority.issue_cert("me").configure_cert(ours)
+        authority.configure_trust(theirs)
+        print([info[1:3] for info in socket.getaddrinfo("www", "http")])
+        try:
+            socket.getaddrinfo("www", "no-such")
+        except socket.gaierror as error:
+            print(error)
+        a, b = socket.socketpair()
+        def serve():
+            with ours.wrap_socket(b, server_side=True) as sock:
+                sock.sendall(b"12345678")
+                sock.recv(1)
+        t = threading.Thread(target=serve); t.start()
+        with theirs.wrap_socket(a, server_hostname="me") as sock:
+            buf = array.array("I", [0, 0])
+            print(sock.recv_into(buf), sock.version())
+            sock.send(b"x")
+        t.join()
+        """,
+    )
+    played = theatre.play("python pair.py")
+    assert played.out.splitlines() == [
+        "[(<SocketKind.SOCK_STREAM: 1>, 6)]", "[Errno -8] Servname not supported for ai_socktype", "8 TLSv1.3",
+    ], played  # fmt: skip
+
+
 @pytest.mark.parametrize("option", ["SO_RCVTIMEO", "SO_SNDTIMEO", "SO_LINGER"])
 def test_structures_must_be_whole(theatre: Theatre, option: str) -> None:
     program = f"import socket; socket.socket().setsockopt(socket.SOL_SOCKET, socket.{option}, b'123')"

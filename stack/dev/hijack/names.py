@@ -42,10 +42,15 @@ class Names:
         if not kinds:
             raise _socket.gaierror(_socket.EAI_SOCKTYPE, "ai_socktype not supported")
         canon = str(host or "") if flags & int(_socket.AI_CANONNAME) else ""
-        return [
-            (AF_INET, kind, usual or proto, canon if at == 0 else "", shown((address, _port(port, usual))))
-            for at, (kind, usual) in enumerate(kinds)
-        ]
+        found: list[tuple[int, int, int, str, tuple[str, int]]] = []
+        for kind, usual in kinds:
+            number = _port(port, usual)
+            if number is not None:
+                name = "" if found else canon
+                found.append((AF_INET, kind, usual or proto, name, shown((address, number))))
+        if not found:
+            raise _socket.gaierror(_socket.EAI_SERVICE, "Servname not supported for ai_socktype")
+        return found
 
     def gethostbyname(self, name: str) -> str:
         """The address of a name."""
@@ -65,6 +70,8 @@ class Names:
 
     def getnameinfo(self, sockaddr: tuple[str, int], flags: int) -> tuple[str, str]:
         """The name and the service of an address."""
+        if not isinstance(sockaddr, tuple):
+            raise TypeError("getnameinfo() argument 1 must be a tuple")
         host, port = sockaddr[:2]
         number = lookup(self.door, host)
         name = None if flags & int(_socket.NI_NUMERICHOST) else cast(str | None, self.door.call("name_of", number))
@@ -152,15 +159,14 @@ def _is_number(host: str | bytes) -> bool:
     return True
 
 
-def _port(port: str | bytes | int | None, protocol: int) -> int:
-    """A port by number or by the name of a service."""
+def _port(port: str | bytes | int | None, protocol: int) -> int | None:
+    """A port by number, or by the name of a service; None when the protocol has none of that name."""
     if isinstance(port, bytes):
         port = port.decode()
     if not isinstance(port, str):
         return (port or 0) & 0xFFFF
     if port.isdecimal():
         return int(port) & 0xFFFF
-    try:
-        return _socket.getservbyname(port, "udp" if protocol == 17 else "tcp")
-    except OSError:
-        raise _socket.gaierror(_socket.EAI_SERVICE, "Servname not supported for ai_socktype") from None
+    with suppress(OSError):
+        return _socket.getservbyname(port, {6: "tcp", 17: "udp"}.get(protocol, "none"))
+    return None

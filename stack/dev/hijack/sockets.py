@@ -265,11 +265,16 @@ class LabFile:
         self, buffers: Iterable[Buffer], ancdata: Iterable[object] = (), flags: int = 0, address: object = None
     ) -> int:
         """Send what is in several buffers."""
+        control = False
         for item in ancdata:
             if not isinstance(item, tuple) or len(item) != 3:
                 raise TypeError("[sendmsg() ancillary data items] must be sequences of length 3")
             index(item[0]), index(item[1]), memoryview(item[2])  # TypeError
+            control = True
+        if control:
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        if address is not None:
+            self._address("sendmsg()", address)
         data = b"".join(buffers)
         if self.type == int(_socket.SOCK_STREAM):
             data = data[:_MOST]
@@ -424,7 +429,7 @@ def timeout_of(timeout: object) -> float | None:
 
 
 def _bytes(data: Buffer) -> bytes:
-    if isinstance(data, str | int | None):
+    if isinstance(data, str | int | float | complex | None):
         raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}")
     return bytes(memoryview(data)[:_MOST]) if len(data) > _MOST and memoryview(data).itemsize == 1 else bytes(data)
 

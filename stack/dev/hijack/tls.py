@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TypeVar, cast
 
 from stack.dev.hijack.door import Door
-from stack.dev.hijack.sockets import LabFile, Socket
+from stack.dev.hijack.sockets import LabFile, RealFile, Socket
 
 _RECORD = 1 << 14  # bytes: as large as TLS makes them
 _HEAD = 5
@@ -50,7 +50,7 @@ class LabSSL:
 
     incoming: ssl.MemoryBIO
     outgoing: ssl.MemoryBIO
-    file: LabFile
+    file: LabFile | RealFile
     record: Record
     inner: ssl.SSLObject
 
@@ -68,7 +68,8 @@ class LabSSL:
         """What the peer says."""
         if buffer is None:
             return self._drive(lambda: self.inner.read(size))
-        view = memoryview(buffer)[: size if 0 < size < len(buffer) else len(buffer)]
+        view = memoryview(buffer).cast("B")
+        view = view[: size if 0 < size < len(view) else len(view)]
         return cast(int, self._drive(lambda: self.inner.read(len(view), view)))
 
     def write(self, data: bytes | memoryview) -> int:
@@ -149,7 +150,7 @@ def install(module: ModuleType, _door: Door) -> None:
         self: ssl.SSLContext, sock: object, server_side: bool, server_hostname: str | None = None, *,
         owner: object = None, session: object = None,
     ) -> object:  # fmt: skip
-        if isinstance(sock, Socket) and isinstance(sock._file, LabFile):
+        if isinstance(sock, Socket):
             inner = LabSSL(self, sock, server_side, server_hostname)
             inner.owner = owner
             if session is not None:
