@@ -55,6 +55,7 @@ class Clock:
         self._poller = select.poll()
         self._polled: tuple[dict[int, int], tuple[int, int] | None] = {}, None
         self._rate = self.asked
+        self._pieces = _PIECES
         self._step: Step | None = None  # that of the real clock, which began at
         self._wall = 0.0  # this reading of the wall clock, which was
         self._virtual = 0.0  # that time in the lab
@@ -240,12 +241,18 @@ class Clock:
         return 0.0
 
     def _advance_real(self, budget: int, rate: float) -> float | None:
-        callouts, until = self.lab.callouts, time.monotonic() + _TURN
+        callouts, now = self.lab.callouts, time.monotonic()
+        until = now + _TURN
         callouts.clock = self.reading
         try:
-            while self.drive.advance(self.reading(), min(budget, _PIECES)):
-                budget -= _PIECES
-                if budget <= 0 or time.monotonic() >= until or callouts is not self.lab.callouts:
+            while self.drive.advance(self.reading(), min(budget, self._pieces)):
+                budget -= self._pieces
+                before, now = now, time.monotonic()
+                if now - before > _TURN / 4:  # those were long bursts
+                    self._pieces = max(self._pieces // 2, 1)
+                elif self._pieces < _PIECES:
+                    self._pieces += 1
+                if budget <= 0 or now >= until or callouts is not self.lab.callouts:
                     return 0.0
             if self.drive.stands:
                 return 0.0
