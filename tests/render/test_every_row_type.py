@@ -21,22 +21,16 @@ from stack.lab import Lab
 
 # They stream: each is told at once, in a line that the terminal may wrap, with the colours of what it says.
 _LINES = """
-    replay.Replayed
-    watch.Frame
-    send.Total
-    send.Answered
-    send.Sent
-    step.Stepped
-    alias.Alias arp.Done bg.JobRow fg.JobRow clock.ClockRow drops.Dropped drops.Total echo.Words fetch.Header fetch.Line
-    fetch.Status help.Explanation help.Page help.Reason help.Summary hostname.Hostname httpd.Request
-    ifconfig.Names jobs.JobRow kill.Signals ladder.Arrow ladder.Heading nc.Connected nc.Listening nc.Received
-    netstat.Interval netstat.Membership ping.PingError ping.PingReply ping.PingStart ping.PingStatistics
+    alias.Alias arp.Done bg.JobRow clock.ClockRow drops.Dropped drops.Total echo.Words explain.Explained
+    explain.TracedPacket fetch.Header fetch.Line fetch.Status fg.JobRow help.Explanation help.Page help.Reason
+    help.Summary host.HostName hostname.Hostname httpd.Request ifconfig.Names jobs.JobRow kill.Signals
+    ladder.Arrow ladder.Heading nc.Connected nc.Listening nc.Received netstat.Interval netstat.Membership
+    ping.PingError ping.PingReply ping.PingStart ping.PingStatistics record.Recording replay.Replayed
     route.Change route.Flushed route.Gateway route.RoutingMessage routed.RouteChange rtquery.Answer
-    record.Recording shmif_dumpbus.Header sockets.SocketsRow source.Listing sysctl.Bare sysctl.Turned tcpdrop.Droppable
-    tcpdrop.Dropped tcpdump.Instruction tcpdump.Interface tcpdump.Packet tcpstat.ControlBlock tcpstat.Listener
-    explain.Explained explain.TracedPacket trace.TraceState
-    traceroute.Hop traceroute.NarrowLink traceroute.TraceStart ttcp.Accepted ttcp.Opening ttcp.Step
-    ttcp.Transfer
+    send.Answered send.Sent send.Total shmif_dumpbus.Header sockets.SocketsRow source.Listing step.Stepped
+    sysctl.Bare sysctl.Turned tcpdrop.Droppable tcpdrop.Dropped tcpdump.Instruction tcpdump.Interface
+    tcpdump.Packet tcpstat.ControlBlock tcpstat.Listener trace.TraceState traceroute.Hop traceroute.NarrowLink
+    traceroute.TraceStart ttcp.Accepted ttcp.Opening ttcp.Step ttcp.Transfer watch.Frame
 """
 BUILT = ("Reach", "RipReach", "ScriptLine", "Stacks")  # of all that build networks
 LINES = {*_LINES.split(), *(f"_topology.{row}" for row in BUILT)}
