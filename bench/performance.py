@@ -74,7 +74,8 @@ def _one(run: Callable[..., float], args: tuple[object, ...]) -> Values:
 def idle(seconds: float) -> Values:
     """Processor time that 250 routers take that have nothing to do, in cores."""
     argv = [sys.executable, "-m", "netsh", "--clock", "real", "-c", f"chain {IDLE_HOSTS}; sleep 600"]
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(argv, stdin=nowhere, stdout=nowhere, stderr=nowhere) as child:
         try:
             before, deadline = -1.0, time.monotonic() + _PATIENCE
             while (now := _ran(child.pid)) < 0.05 or now != before:  # it begins, and comes to rest
