@@ -6,7 +6,11 @@ import errno
 import os
 import select
 import signal
+import sys
 import threading
+import traceback
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,27 @@ def readable(descriptor: int, milliseconds: int = 5000) -> bool:
     return bool(poller.poll(milliseconds))
 
 
+def without_threads(test: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Run a test in a process of its own: another thread, such as pytest-xdist's, may be handed its signals first."""
+
+    @wraps(test)
+    def run(tmp_path: Path) -> None:
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                test(tmp_path)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+
+    return run
+
+
 @pytest.fixture
 def no_inotify(monkeypatch: pytest.MonkeyPatch) -> None:
     def watch(_descriptor: int) -> int:
@@ -33,6 +58,7 @@ def no_inotify(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_inotify")
+@without_threads
 def test_a_bus_wakes_by_a_signal_instead(tmp_path: Path) -> None:
     path = str(tmp_path / "bus")
     one, other = BusFile(path), BusFile(path)
@@ -48,6 +74,7 @@ def test_a_bus_wakes_by_a_signal_instead(tmp_path: Path) -> None:
     assert not watchers().ends and not os.listdir(tmp_path)
 
 
+@without_threads
 def test_another_process_writes(tmp_path: Path) -> None:
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
     for folder in (here, elsewhere):
@@ -64,6 +91,7 @@ def test_another_process_writes(tmp_path: Path) -> None:
         os.close(watcher)
 
 
+@without_threads
 def test_each_has_its_own_signal_as_long_as_there_are_any(tmp_path: Path) -> None:
     folders = [tmp_path / str(number) for number in range(5)]
     found: list[int] = []
