@@ -181,11 +181,8 @@ def test_a_device_is_heard_in_the_last_part_of_a_millisecond(monkeypatch: pytest
     os.close(writer)
 
 
-def test_a_turn_asks_the_machine_once_and_waits_only_with_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = Lab()
-    reader, writer = os.pipe()
-    heard: list[bytes] = []
-    asked: list[int | None] = []
+def ask(monkeypatch: pytest.MonkeyPatch, instead: Callable[[int | None], object]) -> None:
+    """Where poll(2) would be waited in, something is called with how long, and nobody waits."""
     poll = select.poll
 
     class Poller:
@@ -194,10 +191,18 @@ def test_a_turn_asks_the_machine_once_and_waits_only_with_nothing_to_do(monkeypa
             self.register = self.poller.register
 
         def poll(self, wait: int | None) -> list[tuple[int, int]]:
-            asked.append(wait)
+            instead(wait)
             return self.poller.poll(0)
 
     monkeypatch.setattr(select, "poll", Poller)
+
+
+def test_a_turn_asks_the_machine_once_and_waits_only_with_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab()
+    reader, writer = os.pipe()
+    heard: list[bytes] = []
+    asked: list[int | None] = []
+    ask(monkeypatch, asked.append)
     lab.readers[reader] = lambda: lab.callouts.soon(lambda: heard.append(os.read(reader, 5)))
     clock = Clock(lab, "real")
     for turn in range(3):
@@ -222,17 +227,10 @@ def test_alone_it_goes_on_until_something_else_happens(monkeypatch: pytest.Monke
     heard: list[bytes] = []
     asked: list[int | None] = []
     happens: list[Callable[[], object]] = []
-    poll = select.poll
 
-    class Poller:
-        def __init__(self) -> None:
-            self.poller = poll()
-            self.register = self.poller.register
-
-        def poll(self, wait: int | None) -> list[tuple[int, int]]:
-            asked.append(wait)
-            happens.pop(0)()
-            return self.poller.poll(0)
+    def wait_for(wait: int | None) -> None:
+        asked.append(wait)
+        happens.pop(0)()
 
     def come() -> None:
         heard.append(os.read(other, 5))
@@ -245,7 +243,7 @@ def test_alone_it_goes_on_until_something_else_happens(monkeypatch: pytest.Monke
         assert not happens
         return list(asked)
 
-    monkeypatch.setattr(select, "poll", Poller)
+    ask(monkeypatch, wait_for)
     lab.readers[reader] = lambda: lab.callouts.soon(lambda: heard.append(os.read(reader, 5)))
     clock = Clock(lab, "real")
     clock.readers[other] = come
