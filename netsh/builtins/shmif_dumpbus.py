@@ -25,7 +25,7 @@ from commands.command import Data, Failure
 from netsh.builtins import builtin
 from netsh.shell import ShellContext
 from stack.dev import busfile, busring, pcap
-from stack.dev.files import WholeFile
+from stack.dev.files import write_whole
 from stack.kern.errors import reason
 from stack.net.bpf import Captured
 
@@ -100,12 +100,7 @@ def record(packet: busring.Packet) -> bytes:
 
 def _write(path: str, capture: bytes) -> None:
     try:
-        file = WholeFile(path)
-        try:
-            file.write(capture)
-            file.commit()
-        finally:
-            file.discard()
+        write_whole(path, capture)
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {reason(error)}") from None
 
